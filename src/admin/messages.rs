@@ -1,0 +1,192 @@
+//! What goes over the admin socket.
+
+use crate::image::ImageId;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// What the agent is doing now; the one status that socket, metrics and log show.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// The version of the program.
+    pub version: String,
+    /// Where the bases are, such as `/var/lib/nova/instances/_base`.
+    pub base_directory: String,
+    /// The catalogue that images come from.
+    pub catalogue: String,
+    /// Why nothing is published here (`images_type = rbd`), if so.
+    pub idle_because: Option<String>,
+    /// When the process started.
+    pub started_at: Option<DateTime<Utc>>,
+    /// Queued, in work, failed and cached images, in the order of the queue, then by name of the base.
+    pub images: Vec<ImageStatus>,
+    /// Every file of the base directory with its verdict.
+    pub bases: Vec<Verdict>,
+    /// Space at the base directory.
+    pub room: Room,
+    /// When the next prefetch pass begins.
+    pub next_prefetch: Option<DateTime<Utc>>,
+    /// When the next prune pass begins.
+    pub next_prune: Option<DateTime<Utc>>,
+    /// The newest passes' results.
+    pub last_prefetch: Option<Pass>,
+    /// Likewise.
+    pub last_prune: Option<Pruned>,
+    /// Things an operator should know: adopted files, unreadable disks, what could not be done.
+    pub warnings: Vec<String>,
+}
+
+/// One image on this node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ImageStatus {
+    /// The image's id; none for a base whose image is not known (nova fetched it, or the index was lost).
+    pub id: Option<ImageId>,
+    /// The file in the base directory: 40 hex digits.
+    pub base: String,
+    /// The image's name at the centre, when known.
+    pub name: Option<String>,
+    /// What is done with it now.
+    #[serde(flatten)]
+    pub state: ImageState,
+}
+
+/// The states of an image on a node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum ImageState {
+    /// Waits for a free place.
+    Queued {
+        /// When it was asked for.
+        since: DateTime<Utc>,
+    },
+    /// Another process (nova) holds the lock of this base.
+    WaitingForLock,
+    /// Bytes are coming in, hashed on the way.
+    Fetching {
+        /// Bytes so far.
+        done: u64,
+        /// Bytes in all.
+        total: Option<u64>,
+        /// Bytes a second, over the last seconds.
+        rate: u64,
+    },
+    /// The hash is being compared and the content inspected.
+    Verifying,
+    /// Being made raw.
+    Converting {
+        /// Bytes of the result so far.
+        done: u64,
+        /// Its length.
+        total: u64,
+    },
+    /// There and verified.
+    Cached,
+    /// It did not work; it is tried again.
+    Failed {
+        /// What happened, to which image, and what to do.
+        why: String,
+        /// How often it has failed since it was queued.
+        attempts: u32,
+        /// When it is tried again; none when it is of no use before something changes.
+        retry_at: Option<DateTime<Utc>>,
+    },
+}
+
+/// Why a file of the base directory stays or goes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The file's name.
+    pub base: String,
+    /// The image it is the base of, when known.
+    pub id: Option<ImageId>,
+    /// Its length, bytes.
+    pub size: u64,
+    /// What it takes on disk, bytes.
+    pub allocated: u64,
+    /// Its mtime: the last known use.
+    pub last_used: DateTime<Utc>,
+    /// Whether an instance, a descriptor or a lock holds it.
+    pub in_use: bool,
+    /// The verdict in words: `in use by 7c1d…/disk`, `used 2 h ago, may go after 24 h`…
+    pub why: String,
+    /// When it may go, if nothing uses it until then; none while it is in use or pruning is off.
+    pub may_go_at: Option<DateTime<Utc>>,
+}
+
+/// Space at the base directory, bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Room {
+    /// Blocks taken by files of the base directory.
+    pub used: u64,
+    /// Free on the file system, for this user.
+    pub free: u64,
+    /// Size of the file system.
+    pub total: u64,
+}
+
+/// The outcome of one prefetch pass.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Pass {
+    /// When it ended.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// What became of each image that was queued.
+    pub images: Vec<PassResult>,
+}
+
+/// What became of one image in a pass.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PassResult {
+    /// The image.
+    pub id: ImageId,
+    /// Its state at the end of the pass.
+    #[serde(flatten)]
+    pub state: ImageState,
+}
+
+/// The outcome of one prune pass.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Pruned {
+    /// When it ended.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// True: nothing was removed, `removed` says what would have been.
+    pub dry_run: bool,
+    /// Files that went.
+    pub removed: Vec<Verdict>,
+    /// Files that stayed, each with the reason.
+    pub kept: Vec<Verdict>,
+    /// Bytes on disk that were freed.
+    pub freed: u64,
+}
+
+/// Everything known about one image on this node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Why {
+    /// The image.
+    pub id: ImageId,
+    /// Its base's name.
+    pub base: String,
+    /// What is done with it; none when it is neither queued nor cached.
+    pub status: Option<ImageStatus>,
+    /// Its base's verdict, when the file is there.
+    pub verdict: Option<Verdict>,
+    /// Each piece of evidence that it is in use: `/var/lib/nova/instances/7c1d…/disk names it as backing file`.
+    pub evidence: Vec<String>,
+    /// The same as sentences, in the order in which they were found out.
+    pub story: Vec<String>,
+}
+
+/// One cached image, in the words of Glance's cache API.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CachedImage {
+    /// The image's id; the base's name when the image is not known.
+    pub image_id: String,
+    /// Seconds since the epoch; 0 for never.
+    pub last_accessed: f64,
+    /// Seconds since the epoch.
+    pub last_modified: f64,
+    /// Bytes.
+    pub size: u64,
+    /// How often it was found in use anew.
+    pub hits: u64,
+    /// The image's checksum (md5), when known.
+    pub checksum: Option<String>,
+}

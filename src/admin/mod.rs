@@ -1,0 +1,25 @@
+//! The admin socket of a node's agent: HTTP/1.1 with JSON over a Unix socket, peer credentials checked.
+//!
+//! Routes (all answer JSON; errors are `{"error": "what failed, on what, and what to do"}` with a 4xx or 5xx):
+//!
+//! ```text
+//! GET    /status                 Status: what the agent is doing now
+//! GET    /why/{id}               Why: everything known about one image on this node
+//! POST   /prefetch               Pass: one prefetch pass, answered when it is done
+//! POST   /prune?dry_run=true     Pruned: one prune pass
+//! GET    /metrics                Prometheus text
+//! GET    /healthz                200 "OK"
+//! ```
+//!
+//! and Glance's cache API (the parts that its command-line tools use): `/v2/cache[/{id}]`, `/v2/cached_images[/{id}]`,
+//! `/v2/queued_images[/{id}]`.
+
+mod client;
+mod messages;
+pub mod server;
+
+pub use client::{Client, ClientError};
+pub use messages::{CachedImage, ImageState, ImageStatus, Pass, PassResult, Pruned, Room, Status, Verdict, Why};
+
+/// Where the agent listens unless configured otherwise.
+pub const DEFAULT_SOCKET: &str = "/run/larder/agent.sock";

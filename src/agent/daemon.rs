@@ -1,0 +1,276 @@
+//! Puts the agent together and runs it.
+
+use super::{
+    control::Control,
+    reconcile::{Command, Parts, Reconciler},
+    watch::{Watch, debounce},
+};
+use crate::admin::{
+    Pass, Pruned, Status,
+    server::{self, Fault, Handler, Peers, SocketError},
+};
+use crate::agent::{
+    Settings,
+    base_dir::{BaseDir, BaseDirError},
+    execute::{fetch::Fetcher, progress::Board},
+    index::{Index, IndexError},
+    plan::fetch::Reservations,
+};
+use crate::base::{
+    chain,
+    dir_lock::{DirLock, DirLockError},
+};
+use crate::http::server::Listener;
+use crate::remote::{Catalogue, RemoteError};
+use crate::runtime::{metrics, systemd};
+use std::{path::PathBuf, sync::Arc};
+use tokio::sync::{mpsc, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// The agent, ready to run.
+#[derive(Debug)]
+pub struct Agent {
+    reconciler: Reconciler,
+    control: Control,
+    dir: Arc<BaseDir>,
+    admin: server::Settings,
+    socket: Option<(Listener, Peers)>,
+    configuration: Option<Configuration>,
+    /// One agent per index.
+    _state: DirLock,
+}
+
+/// How the configuration is read again.
+struct Configuration {
+    files: Vec<PathBuf>,
+    hangups: mpsc::Receiver<()>,
+    read: Arc<Reader>,
+}
+
+type Reader = dyn Fn() -> Result<Settings, String> + Send + Sync;
+
+/// The agent could not be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AgentError {
+    /// The base directory is not usable, or another agent has it.
+    #[error("the agent cannot take over the base directory")]
+    BaseDir(#[source] BaseDirError),
+    /// Its own folder is not usable, or another agent has it.
+    #[error("the agent cannot take over its state_path")]
+    State(#[source] DirLockError),
+    /// The index is not usable.
+    #[error("the agent has no index")]
+    Index(#[source] IndexError),
+    /// The catalogue's settings are not usable.
+    #[error("the agent has no catalogue")]
+    Catalogue(#[source] RemoteError),
+    /// The admin socket cannot be opened.
+    #[error("the agent has no admin socket")]
+    Socket(#[source] SocketError),
+    /// A blocking step died.
+    #[error("starting the agent ended by a fault of this program")]
+    Died(#[source] tokio::task::JoinError),
+}
+
+/// Commands that wait for the loop.
+const WAITING: usize = 64;
+
+/// Opens everything that the agent needs but its socket, and says what is missing before anything runs.
+///
+/// # Errors
+/// [`AgentError`] names the step and its object.
+pub async fn build(settings: Settings) -> Result<Agent, AgentError> {
+    let catalogue = Catalogue::new(settings.catalogue.clone()).map_err(AgentError::Catalogue)?;
+    let (base_dir, index_path, admin) = (settings.base_dir.clone(), settings.index_path(), settings.admin.clone());
+    let open = move || {
+        let dir = BaseDir::open(base_dir).map_err(AgentError::BaseDir)?;
+        let (index, notes, state) = open_index(&index_path)?;
+        Ok((dir, index, notes, state))
+    };
+    let opened = tokio::task::spawn_blocking(open).await.map_err(AgentError::Died)?;
+    let (dir, index, mut notes, state) = opened?;
+    notes.iter().for_each(|it| tracing::warn!("{it}"));
+    notes.extend(dir.removed_at_start().iter().map(|it| format!("removed {it}, which a crash had left")));
+    let dir = Arc::new(dir);
+    let fetcher = Fetcher {
+        catalogue: catalogue.clone(),
+        dir: dir.clone(),
+        board: Board::default(),
+        reservations: Reservations::default(),
+        limits: Arc::new(settings.limits()),
+    };
+    let (commands, waiting) = mpsc::channel(WAITING);
+    let (publish, status) = watch::channel(Arc::new(Status::default()));
+    let (exchange, catalogue) = watch::channel(catalogue);
+    let parts = Parts {
+        settings,
+        dir: dir.clone(),
+        index,
+        fetcher,
+        commands: waiting,
+        status: publish,
+        catalogue: exchange,
+        notes,
+    };
+    let reconciler = Reconciler::new(parts).await.map_err(AgentError::Index)?;
+    let control = Control { commands, status, catalogue };
+    Ok(Agent { reconciler, control, dir, admin, socket: None, configuration: None, _state: state })
+}
+
+// === impl Agent ===
+
+impl Agent {
+    /// Opens the admin socket, so that clients can connect from now on; [`Agent::run`] does it otherwise. A socket that
+    /// systemd hands over is used in place of `admin_socket`.
+    ///
+    /// # Errors
+    /// [`AgentError::Socket`]
+    pub fn bind(self) -> Result<Self, AgentError> {
+        let socket = server::bind(&self.admin, systemd::unix_listener()).map_err(AgentError::Socket)?;
+        Ok(Self { socket: Some(socket), ..self })
+    }
+
+    /// Reads the configuration again by `read` at each hang-up (SIGHUP) and when one of `files` changes. What cannot
+    /// change while the agent runs is logged; a configuration with an error changes nothing.
+    #[must_use]
+    pub fn configured_by(
+        self,
+        files: Vec<PathBuf>,
+        hangups: mpsc::Receiver<()>,
+        read: impl Fn() -> Result<Settings, String> + Send + Sync + 'static,
+    ) -> Self {
+        Self { configuration: Some(Configuration { files, hangups, read: Arc::new(read) }), ..self }
+    }
+
+    /// The statuses as they come.
+    pub fn status(&self) -> watch::Receiver<Arc<Status>> {
+        self.control.status.clone()
+    }
+
+    /// Works until `shutdown`, then lets everything in work clean up.
+    ///
+    /// # Errors
+    /// [`AgentError::Socket`] when the admin socket was not bound before and cannot be.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), AgentError> {
+        let bound = if self.socket.is_some() { self } else { self.bind()? };
+        let Self { reconciler, control, dir, socket: Some((listener, peers)), configuration, _state, .. } = bound
+        else {
+            return Ok(());
+        };
+        let shutdown = shutdown.child_token();
+        tracing::info!(base.directory = %dir.path().display(), socket = %listener, "the agent is ready");
+        let beside = TaskTracker::new();
+        let folders = vec![dir.path().to_owned(), dir.instances_path().to_owned()];
+        let files = configuration.as_ref().map(|it| it.files.clone()).unwrap_or_default();
+        let watch = Watch::new(folders, files);
+        let commands = control.commands.clone();
+        beside.spawn(debounce(watch.disk(), shutdown.clone(), move || {
+            let commands = commands.clone();
+            async move { drop(commands.send(Command::Hint).await) }
+        }));
+        if let Some(configuration) = configuration {
+            let changed = watch.configuration();
+            beside.spawn(configuration.follow(changed, control.commands.clone(), shutdown.clone()));
+        }
+        beside.spawn(watch.run(shutdown.clone()));
+        beside.spawn(metrics::upkeep(shutdown.clone()));
+        beside.spawn(server::serve(listener, peers, Arc::new(control), shutdown.clone()));
+        beside.close();
+        reconciler.run(shutdown.clone()).await;
+        // The loop ends by itself only when nobody can ask for anything any more.
+        shutdown.cancel();
+        beside.wait().await;
+        tracing::info!("the agent has stopped");
+        Ok(())
+    }
+
+    /// One prefetch pass over everything that is queued, in this process; [`crate::agent::prefetch_once`] asks the
+    /// running agent first. Images that failed are in the result.
+    ///
+    /// # Errors
+    /// [`Fault`] when the pass did not end.
+    pub async fn prefetch_once(self, shutdown: CancellationToken) -> Result<Pass, Fault> {
+        self.once(&shutdown, async |it| it.prefetch().await).await
+    }
+
+    /// One prune pass, in this process; [`crate::agent::prune_once`] asks the running agent first. `dry_run` removes
+    /// nothing and says what would go.
+    ///
+    /// # Errors
+    /// [`Fault`] when the pass did not end.
+    pub async fn prune_once(self, dry_run: bool, shutdown: CancellationToken) -> Result<Pruned, Fault> {
+        self.once(&shutdown, async move |it| it.prune(dry_run).await).await
+    }
+
+    /// Runs the loop for as long as one question takes; nothing begins by itself.
+    async fn once<T>(
+        self,
+        shutdown: &CancellationToken,
+        ask: impl AsyncFnOnce(&dyn Handler) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let Self { mut reconciler, control, _state, .. } = self;
+        reconciler.only_when_asked();
+        let end = shutdown.child_token();
+        let work = tokio::spawn(reconciler.run(end.clone()));
+        let answer = ask(&control).await;
+        end.cancel();
+        let _ = work.await;
+        answer
+    }
+}
+
+fn open_index(path: &std::path::Path) -> Result<(Index, Vec<String>, DirLock), AgentError> {
+    if let Some(folder) = path.parent() {
+        let failed = |source| AgentError::Index(IndexError::Folder { path: folder.to_owned(), source });
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let state = DirLock::acquire(&path.with_extension("lock")).map_err(AgentError::State)?;
+    let (index, notes) = Index::open(path).map_err(AgentError::Index)?;
+    Ok((index, notes, state))
+}
+
+// === impl Configuration ===
+
+impl Configuration {
+    async fn follow(
+        self,
+        changed: Arc<tokio::sync::Notify>,
+        commands: mpsc::Sender<Command>,
+        shutdown: CancellationToken,
+    ) {
+        let Self { files: _, mut hangups, read } = self;
+        let bell = Arc::new(tokio::sync::Notify::new());
+        let ring = bell.clone();
+        let listen = async move {
+            loop {
+                tokio::select! {
+                    Some(()) = hangups.recv() => {}
+                    () = changed.notified() => {}
+                }
+                ring.notify_one();
+            }
+        };
+        let reread = debounce(bell, shutdown.clone(), || {
+            let (read, commands) = (read.clone(), commands.clone());
+            async move {
+                let command = match tokio::task::spawn_blocking(move || read()).await {
+                    Ok(Ok(settings)) => Command::Reconfigure(Box::new(settings)),
+                    Ok(Err(why)) => Command::Warn(format!("the configuration stays as it was: {why}")),
+                    Err(died) => Command::Warn(format!("the configuration stays as it was: {}", chain(&died))),
+                };
+                let _ = commands.send(command).await;
+            }
+        });
+        tokio::select! {
+            () = listen => {}
+            () = reread => {}
+        }
+    }
+}
+
+impl std::fmt::Debug for Configuration {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Configuration").field("files", &self.files).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,8 @@
+//! Carries out what was planned; the only part that changes the disk.
+
+mod convert;
+pub mod fetch;
+pub mod progress;
+pub mod prune;
+mod publish;
+mod staged;

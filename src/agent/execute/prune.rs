@@ -1,0 +1,230 @@
+//! Removes what may go, each under nova's lock, after a second look.
+//!
+//! ```text
+//! decide ─→ lock (a few at a time) ─→ look again: age, evidence ─→ decide again ─→ lease ─→ unlink ─→ unlock … ─→ fsync
+//! ```
+//!
+//! A crash at any point leaves whole files only; after a power cut a removed base may be back, whole.
+
+use crate::admin::Pruned;
+use crate::agent::{
+    base_dir::{BaseDir, BaseFile, NovaLock, Removed},
+    in_use::{InUse, Lease, observe},
+    plan::prune::{Decision, Reason, Settings, Verdict, decide},
+};
+use crate::base::chain;
+use chrono::Utc;
+use std::{collections::HashMap, rc::Rc, sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+
+/// How many locks are held at the same time, so that one look at the instances serves all of them.
+const AT_A_TIME: usize = 16;
+/// Nova's lock is tried this often, with a pause in between; whoever holds it longer uses the base anyway.
+const LOCK_ROUNDS: u32 = 4;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+/// Longer lines are cut by some logs.
+const NAMES_A_LINE: usize = 100;
+
+/// One pass.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// What was decided about every file of the directory.
+    pub decisions: Vec<Decision>,
+    /// What was found in use then.
+    pub in_use: InUse,
+    /// As for [`decide`].
+    pub wanted: HashMap<String, String>,
+    /// As for [`decide`].
+    pub settings: Settings,
+    /// Says what would go; changes nothing, not even an mtime.
+    pub dry_run: bool,
+}
+
+/// Runs one pass. The log has the lines of nova's image cache manager.
+///
+/// A stop ends it between two batches; what was not reached is kept and looked at by the next pass.
+pub async fn run(dir: &Arc<BaseDir>, job: Job, shutdown: &CancellationToken) -> Pruned {
+    let mut pass = Pass { dir: Arc::clone(dir), job, shutdown: shutdown.clone(), pruned: Pruned::default() };
+    let work = tokio::task::spawn_blocking(move || {
+        pass.run();
+        pass.pruned
+    });
+    let mut pruned = work.await.unwrap_or_else(|error| {
+        tracing::error!(error = %chain(&error), "the prune pass ended early");
+        Pruned::default()
+    });
+    pruned.ended_at = Some(Utc::now());
+    pruned
+}
+
+struct Pass {
+    dir: Arc<BaseDir>,
+    job: Job,
+    shutdown: CancellationToken,
+    pruned: Pruned,
+}
+
+// === impl Pass ===
+
+impl Pass {
+    fn run(&mut self) {
+        self.pruned.dry_run = self.job.dry_run;
+        let decisions = std::mem::take(&mut self.job.decisions);
+        say_what_was_found(&self.dir, &decisions);
+        self.touch_active(&decisions);
+        let (goes, stays): (Vec<_>, Vec<_>) = decisions.into_iter().partition(Decision::removes);
+        stays.into_iter().for_each(|it| self.keep(it));
+        for batch in goes.chunks(AT_A_TIME) {
+            if self.shutdown.is_cancelled() {
+                let why = "not reached: the agent is stopping";
+                batch.iter().for_each(|it| self.keep_because(it, Reason::Doubt, why));
+            } else {
+                self.remove_batch(batch);
+            }
+        }
+        if !self.job.dry_run
+            && !self.pruned.removed.is_empty()
+            && let Err(error) = self.dir.sync_removals()
+        {
+            tracing::warn!(path = %self.dir.path().display(), error = %chain(&error), "cannot sync the base directory");
+        }
+    }
+
+    /// What instances use now was last used now; nova's manager does the same.
+    fn touch_active(&self, decisions: &[Decision]) {
+        if self.job.dry_run {
+            return;
+        }
+        for it in decisions.iter().filter(|it| it.file.kind.is_base() && self.job.in_use.is_active(it.name())) {
+            match self.dir.touch(it.name()) {
+                Ok(true) => {}
+                Ok(false) => tracing::debug!(base.file = it.name(), "may not touch it: it belongs to another user now"),
+                Err(error) => {
+                    tracing::warn!(base.file = it.name(), error = %chain(&error), "cannot touch a base in use")
+                }
+            }
+        }
+    }
+
+    /// Locks them all, looks again, and removes what may still go. A base and its leftover download share a lock.
+    fn remove_batch(&mut self, batch: &[Decision]) {
+        let mut locks: HashMap<String, Rc<NovaLock>> = HashMap::new();
+        let mut locked = Vec::with_capacity(batch.len());
+        for it in batch {
+            let held = locks.get(it.file.lock_name()).cloned();
+            if let Some(lock) = held.or_else(|| self.lock(it).map(Rc::new)) {
+                locks.insert(lock.base().to_owned(), Rc::clone(&lock));
+                locked.push((it.clone(), lock));
+            }
+        }
+        self.remove_locked(locked);
+    }
+
+    /// The lock, or `None` and the file is kept: whoever holds it uses it.
+    fn lock(&mut self, it: &Decision) -> Option<NovaLock> {
+        for round in 0..LOCK_ROUNDS {
+            if round > 0 {
+                std::thread::sleep(LOCK_PAUSE);
+            }
+            match self.dir.try_lock(it.file.lock_name()) {
+                Ok(Some(lock)) => return Some(lock),
+                Ok(None) => {}
+                Err(error) => {
+                    self.failed(it, &error);
+                    return None;
+                }
+            }
+        }
+        self.keep_because(it, Reason::InUse, "its lock is held: nova is using it");
+        None
+    }
+
+    /// The second look, under the locks: one at all instances serves the whole batch.
+    fn remove_locked(&mut self, locked: Vec<(Decision, Rc<NovaLock>)>) {
+        let mut bases = match self.dir.scan() {
+            Ok(bases) => bases,
+            Err(error) => return locked.iter().for_each(|(it, _)| self.failed(it, &error)),
+        };
+        let mut in_use = observe(&self.dir, &bases);
+        for (it, lock) in locked {
+            in_use.forget_lock(it.name());
+            let Some(at) = bases.iter().position(|file| file.name == it.name()) else {
+                tracing::debug!(base.file = it.name(), "it is gone already");
+                continue;
+            };
+            let now = bases.swap_remove(at);
+            if now.inode != it.file.inode {
+                self.keep_because(&it, Reason::Doubt, "it was replaced while it was being looked at");
+                continue;
+            }
+            let file = BaseFile { last_used: now.last_used.max(it.file.last_used), ..now };
+            let mut again = decide(&[file], &in_use, &self.job.wanted, Utc::now(), &self.job.settings);
+            match again.pop() {
+                Some(again) if again.removes() => self.remove(again, &lock),
+                Some(again) => self.keep(again),
+                None => {}
+            }
+        }
+    }
+
+    fn remove(&mut self, it: Decision, lock: &NovaLock) {
+        let path = self.dir.path().join(it.name());
+        // Held until the file is gone: who opens it meanwhile waits, and is noticed.
+        let lease = Lease::ask(&path, it.file.inode);
+        if matches!(lease, Lease::Open) {
+            return self.keep_because(&it, Reason::InUse, "in use: a process has it open");
+        }
+        if self.job.dry_run {
+            return self.gone(&it);
+        }
+        if matches!(&lease, Lease::Alone(alone) if !alone.is_still()) {
+            return self.keep_because(&it, Reason::InUse, "in use: a process opened it just now");
+        }
+        tracing::info!("Removing base, swap or ephemeral file: {}", path.display());
+        match self.dir.remove(&it.file, lock) {
+            Ok(Removed::Gone) => self.gone(&it),
+            Ok(Removed::WasNotThere) => tracing::debug!("Cannot remove {}, it does not exist", path.display()),
+            Err(error) => self.failed(&it, &error),
+        }
+    }
+
+    fn gone(&mut self, it: &Decision) {
+        // A file that has another name takes its blocks until that goes too.
+        self.pruned.freed += if it.file.links > 1 { 0 } else { it.file.allocated };
+        self.pruned.removed.push(it.to_message(None));
+    }
+
+    fn failed(&mut self, it: &Decision, error: &(dyn std::error::Error + 'static)) {
+        let path = self.dir.path().join(it.name());
+        tracing::error!("Failed to remove {}, error was {}", path.display(), chain(error));
+        self.keep_because(it, Reason::Doubt, &format!("could not be removed: {}", chain(error)));
+    }
+
+    fn keep_because(&mut self, it: &Decision, reason: Reason, why: &str) {
+        let in_use = reason == Reason::InUse;
+        let may_go_at = it.may_go_at.filter(|_| !in_use);
+        self.keep(Decision { verdict: Verdict::Keep(reason), in_use, why: why.to_owned(), may_go_at, ..it.clone() });
+    }
+
+    fn keep(&mut self, it: Decision) {
+        if it.verdict == Verdict::Keep(Reason::Young) && it.file.kind.is_base() {
+            let path = self.dir.path().join(it.name());
+            tracing::info!("Base, swap or ephemeral file too young to remove: {}", path.display());
+        }
+        self.pruned.kept.push(it.to_message(None));
+    }
+}
+
+fn say_what_was_found(dir: &BaseDir, decisions: &[Decision]) {
+    let paths = |wanted: fn(&Decision) -> bool| -> Vec<String> {
+        decisions.iter().filter(|it| wanted(it)).map(|it| dir.path().join(it.name()).display().to_string()).collect()
+    };
+    for some in paths(|it| it.in_use).chunks(NAMES_A_LINE) {
+        tracing::info!("Active base files: {}", some.join(" "));
+    }
+    // Those that are too young too (nova's words).
+    let unused = |it: &Decision| matches!(it.verdict, Verdict::Remove | Verdict::Keep(Reason::Young));
+    for some in paths(unused).chunks(NAMES_A_LINE) {
+        tracing::info!("Removable base files: {}", some.join(" "));
+    }
+}

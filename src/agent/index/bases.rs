@@ -1,0 +1,201 @@
+//! Which image each base is of.
+
+use super::{Index, IndexError, queue::moment};
+use crate::image::ImageId;
+use chrono::{DateTime, Utc};
+use rusqlite::Row;
+
+/// A base that is there, and what is known of its image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Known {
+    /// The file's name: 40 hex digits.
+    pub base: String,
+    /// The image; none until somebody says whose name hashes to this.
+    pub id: Option<ImageId>,
+    /// The image's name at the centre.
+    pub name: Option<String>,
+    /// Its `disk_format` at the centre.
+    pub disk_format: Option<String>,
+    /// Its md5.
+    pub checksum: Option<String>,
+    /// The algorithm of `hash_value`.
+    pub hash_algorithm: Option<String>,
+    /// Its `os_hash_value` (or md5); verified when `origin` is [`Origin::Fetched`].
+    pub hash_value: Option<String>,
+    /// Who brought it.
+    pub origin: Origin,
+    /// When it was published or found.
+    pub since: DateTime<Utc>,
+    /// How often it was found in use anew.
+    pub hits: u64,
+    /// When it was last found in use.
+    pub last_used: Option<DateTime<Utc>>,
+}
+
+/// Who brought a base.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// This agent, which verified it.
+    Fetched,
+    /// Nova, or an agent whose index is lost; not verified here.
+    Adopted,
+}
+
+const COLUMNS: &str =
+    "base, image_id, name, disk_format, checksum, hash_algorithm, hash_value, origin, since, hits, last_used";
+
+// === impl Known ===
+
+impl Known {
+    /// A file that was found.
+    pub fn adopted(base: String, now: DateTime<Utc>) -> Self {
+        Self {
+            base,
+            id: None,
+            name: None,
+            disk_format: None,
+            checksum: None,
+            hash_algorithm: None,
+            hash_value: None,
+            origin: Origin::Adopted,
+            since: now,
+            hits: 0,
+            last_used: None,
+        }
+    }
+}
+
+// === impl Origin ===
+
+impl Origin {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Fetched => "fetched",
+            Self::Adopted => "adopted",
+        }
+    }
+}
+
+// === impl Index ===
+
+impl Index {
+    /// All of them, by name.
+    ///
+    /// # Errors
+    /// [`IndexError`], as all calls.
+    pub async fn bases(&self) -> Result<Vec<Known>, IndexError> {
+        self.call("read the bases", |connection| {
+            let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM bases ORDER BY base"))?;
+            let rows = statement.query_map([], known)?;
+            rows.collect()
+        })
+        .await
+    }
+
+    /// Notes a base that is there now and takes its image out of the queue, in one step. Hits are kept.
+    ///
+    /// # Errors
+    /// [`IndexError`]
+    pub async fn arrived(&self, it: Known) -> Result<(), IndexError> {
+        self.call("note a base", move |connection| {
+            let transaction = connection.transaction()?;
+            put(&transaction, &it)?;
+            if let Some(id) = &it.id {
+                transaction.execute("DELETE FROM queue WHERE image_id = ?1", [id.as_str()])?;
+            }
+            transaction.commit()
+        })
+        .await
+    }
+
+    /// Notes bases that were found, or what was found out about them.
+    ///
+    /// # Errors
+    /// [`IndexError`]
+    pub async fn note(&self, these: Vec<Known>) -> Result<(), IndexError> {
+        self.call("note bases", move |connection| {
+            let transaction = connection.transaction()?;
+            these.iter().try_for_each(|it| put(&transaction, it))?;
+            transaction.commit()
+        })
+        .await
+    }
+
+    /// Forgets bases whose files are gone.
+    ///
+    /// # Errors
+    /// [`IndexError`]
+    pub async fn forget(&self, names: Vec<String>) -> Result<(), IndexError> {
+        self.call("forget bases", move |connection| {
+            let transaction = connection.transaction()?;
+            for name in &names {
+                transaction.execute("DELETE FROM bases WHERE base = ?1", [name])?;
+            }
+            transaction.commit()
+        })
+        .await
+    }
+
+    /// Notes that these are in use now, and counts those that are so anew.
+    ///
+    /// # Errors
+    /// [`IndexError`]
+    pub async fn used(&self, active: Vec<String>, anew: Vec<String>, now: DateTime<Utc>) -> Result<(), IndexError> {
+        self.call("note uses", move |connection| {
+            let transaction = connection.transaction()?;
+            for name in &active {
+                let statement = "UPDATE bases SET last_used = ?2 WHERE base = ?1";
+                transaction.prepare_cached(statement)?.execute((name, now.timestamp_millis()))?;
+            }
+            for name in &anew {
+                transaction.prepare_cached("UPDATE bases SET hits = hits + 1 WHERE base = ?1")?.execute([name])?;
+            }
+            transaction.commit()
+        })
+        .await
+    }
+}
+
+/// Inserts, or fills in what is new; a verified base stays one, hits and the first date are kept.
+fn put(connection: &rusqlite::Connection, it: &Known) -> rusqlite::Result<()> {
+    let statement = format!(
+        "INSERT INTO bases ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+         ON CONFLICT (base) DO UPDATE SET
+             image_id = coalesce(excluded.image_id, image_id), name = coalesce(excluded.name, name),
+             disk_format = coalesce(excluded.disk_format, disk_format),
+             checksum = coalesce(excluded.checksum, checksum),
+             hash_algorithm = coalesce(excluded.hash_algorithm, hash_algorithm),
+             hash_value = coalesce(excluded.hash_value, hash_value),
+             origin = CASE WHEN excluded.origin = 'fetched' THEN 'fetched' ELSE origin END"
+    );
+    let parameters = rusqlite::params![
+        it.base,
+        it.id.as_ref().map(ImageId::as_str),
+        it.name,
+        it.disk_format,
+        it.checksum,
+        it.hash_algorithm,
+        it.hash_value,
+        it.origin.as_str(),
+        it.since.timestamp_millis(),
+        i64::try_from(it.hits).unwrap_or(i64::MAX),
+        it.last_used.map(|it| it.timestamp_millis()),
+    ];
+    connection.prepare_cached(&statement)?.execute(parameters).map(drop)
+}
+
+fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
+    Ok(Known {
+        base: row.get(0)?,
+        id: row.get::<_, Option<String>>(1)?.and_then(|it| it.parse().ok()),
+        name: row.get(2)?,
+        disk_format: row.get(3)?,
+        checksum: row.get(4)?,
+        hash_algorithm: row.get(5)?,
+        hash_value: row.get(6)?,
+        origin: if row.get::<_, String>(7)? == "fetched" { Origin::Fetched } else { Origin::Adopted },
+        since: moment(row.get(8)?),
+        hits: u64::try_from(row.get::<_, i64>(9)?).unwrap_or(0),
+        last_used: row.get::<_, Option<i64>>(10)?.map(moment),
+    })
+}

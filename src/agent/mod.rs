@@ -1,0 +1,24 @@
+//! The node agent: `desired` → `plan` → `execute` over `base_dir` and `index`.
+//!
+//! ```text
+//! catalogue ──→ execute::fetch ─→ convert ─→ publish ──→ _base          admin socket, metrics, log
+//!                   ↑ steps                                 │ scan, in_use         ↑ one Status
+//! queue (index) ─→ desired ─→ plan ←────────────────────────┴──────── reconcile ───┘
+//! ```
+
+pub mod base_dir;
+mod control;
+mod daemon;
+pub mod desired;
+pub mod execute;
+pub mod in_use;
+pub mod index;
+mod once;
+pub mod plan;
+mod reconcile;
+mod settings;
+mod watch;
+
+pub use daemon::{Agent, AgentError, build};
+pub use once::{OnceError, prefetch_once, prune_once};
+pub use settings::{ImagesType, Settings, UnknownImagesType};

@@ -1,0 +1,223 @@
+//! The queue, and the fetches beside the loop.
+
+use super::{
+    reconciler::{Done, Reconciler, Reply},
+    state::PutOff,
+};
+use crate::admin::{ImageState, Pass, server::Fault};
+use crate::agent::{
+    base_dir::BaseFile,
+    desired::{Failure, Turn, Waits, retry_at},
+    execute::fetch::{FetchError, Outcome},
+    index::{IndexError, Known, LONGEST_QUEUE},
+};
+use crate::base::chain;
+use crate::image::ImageId;
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::FutureExt;
+use std::{collections::HashSet, panic::AssertUnwindSafe, time::Instant};
+use tokio::sync::oneshot;
+
+/// How long an image is put off whose base nova has locked.
+const LOCKED: TimeDelta = TimeDelta::seconds(2);
+/// Likewise when the index could not be written.
+const UNWRITTEN: TimeDelta = TimeDelta::seconds(30);
+/// An error is kept in the index and shown in the status up to this length.
+const LONGEST_ERROR: usize = 1000;
+
+impl Reconciler {
+    /// In work, or put off.
+    pub(super) fn busy(&self, now: DateTime<Utc>) -> HashSet<ImageId> {
+        let put_off = self.state.put_off.iter().filter(|(_, it)| it.until > now).map(|(id, _)| id);
+        self.jobs.keys().chain(put_off).cloned().collect()
+    }
+
+    pub(super) fn may_fetch(&self) -> bool {
+        let wanted = !self.asked_only || !self.passes.asked().is_empty();
+        wanted && self.state.idle_because.is_none() && self.jobs.len() < self.settings.max_concurrent_fetches.max(1)
+    }
+
+    pub(super) fn start_fetches(&mut self, now: DateTime<Utc>) {
+        if !self.may_fetch() {
+            return;
+        }
+        let places = self.settings.max_concurrent_fetches.max(1) - self.jobs.len();
+        let (busy, asked) = (self.busy(now), self.passes.asked());
+        let turn = Turn { now, busy: &busy, asked: &asked, at_once: self.settings.prefetch_on_queue };
+        for id in turn.due(&self.state.queue, places) {
+            self.start_fetch(id);
+        }
+    }
+
+    fn start_fetch(&mut self, id: ImageId) {
+        let cancel = self.shutdown.child_token();
+        self.jobs.insert(id.clone(), cancel.clone());
+        let (fetcher, dir) = (self.fetcher.clone(), self.dir.clone());
+        self.work.spawn(async move {
+            tracing::info!(image.id = %id, "fetching begins");
+            let started = Instant::now();
+            let fetch = AssertUnwindSafe(fetcher.fetch(&id, &cancel)).catch_unwind();
+            let result = fetch.await.unwrap_or(Err(FetchError::Died));
+            metrics::histogram!("larder_fetch_seconds").record(started.elapsed().as_secs_f64());
+            let base = id.base_name();
+            let look = tokio::task::spawn_blocking(move || dir.look(&base));
+            let file = look.await.ok().and_then(Result::ok).flatten();
+            Done::Fetched { id, result: Box::new(result), file }
+        });
+    }
+
+    /// A fetch has ended.
+    pub(super) async fn fetched(&mut self, id: &ImageId, result: Result<Outcome, FetchError>, file: Option<BaseFile>) {
+        self.jobs.remove(id);
+        match result {
+            Ok(Outcome::There { known, new, doubt }) => {
+                doubt.into_iter().for_each(|it| self.warn(it));
+                self.arrived(id, *known, new, file).await;
+            }
+            Ok(Outcome::Locked) => self.locked(id).await,
+            Err(error) if error.is_stop() => {
+                tracing::info!(image.id = %id, "fetching was stopped");
+                metrics::counter!("larder_fetches_total", "result" => error.label()).increment(1);
+            }
+            Err(error) => {
+                metrics::counter!("larder_fetches_total", "result" => error.label()).increment(1);
+                let patience = error.retry_after().and_then(|it| TimeDelta::from_std(it).ok()).unwrap_or_default();
+                let why = chain(&error).to_string();
+                self.failed(id, why, error.kind(), patience).await;
+            }
+        }
+    }
+
+    async fn arrived(&mut self, id: &ImageId, known: Known, new: bool, file: Option<BaseFile>) {
+        let base = known.base.clone();
+        if let Err(error) = self.index.arrived(known).await {
+            // The base is there and stays; the record is made at the next try.
+            self.put_off(id, UNWRITTEN, None);
+            return self.warn(format!("image {id} is there, but that could not be noted: {}", chain(&error)));
+        }
+        let result = if new { "fetched" } else { "was_there" };
+        metrics::counter!("larder_fetches_total", "result" => result).increment(1);
+        tracing::info!(image.id = %id, base.file = %base, new, "the image is cached");
+        if let (Some(look), Some(file)) = (&mut self.state.look, file) {
+            look.bases.retain(|it| it.name != base);
+            look.bases.push(file);
+            look.bases.sort_by(|a, b| a.name.cmp(&b.name));
+        }
+        self.state.put_off.remove(id);
+        self.reload().await;
+        self.passes.tried(id, &ImageState::Cached);
+        self.look_soon();
+    }
+
+    /// Nova has the lock: others first, this one again shortly, but not for ever.
+    async fn locked(&mut self, id: &ImageId) {
+        let since = self.state.put_off.get(id).and_then(|it| it.locked_since).unwrap_or_else(Instant::now);
+        let waited = since.elapsed();
+        if waited < self.settings.lock_wait {
+            return self.put_off(id, LOCKED, Some(since));
+        }
+        let why = format!(
+            "another process has held the lock of the base {} for {} s: see who, by `fuser` or `lslocks`",
+            id.base_name(),
+            waited.as_secs()
+        );
+        metrics::counter!("larder_fetches_total", "result" => "lock").increment(1);
+        self.failed(id, why, Failure::Passing, TimeDelta::zero()).await;
+    }
+
+    fn put_off(&mut self, id: &ImageId, by: TimeDelta, locked_since: Option<Instant>) {
+        self.state.put_off.insert(id.clone(), PutOff { until: Utc::now() + by, locked_since });
+    }
+
+    /// `patience`: what a server asked for.
+    async fn failed(&mut self, id: &ImageId, why: String, kind: Failure, patience: TimeDelta) {
+        self.state.put_off.remove(id);
+        let Some(queued) = self.state.queued(id) else { return };
+        let attempts = queued.attempts.saturating_add(1);
+        let waits = Waits {
+            first: self.settings.retry_interval,
+            longest: self.settings.retry_interval_max,
+            lasting: self.settings.refused_retry_interval,
+        };
+        let now = Utc::now();
+        let retry = retry_at(now, kind, attempts, &waits, rand::random()).max(now + patience);
+        tracing::warn!(image.id = %id, attempts, retry_at = %retry, "fetching failed: {why}");
+        let why: String = why.chars().take(LONGEST_ERROR).collect();
+        let noted = self.index.failed(id, why.clone(), retry).await;
+        if noted.is_err() {
+            self.put_off(id, retry - now, None);
+        }
+        self.note_trouble(noted);
+        self.reload().await;
+        self.passes.tried(id, &ImageState::Failed { why, attempts, retry_at: Some(retry) });
+    }
+
+    /// A pass that somebody asked for: over all of the queue, waits or not.
+    pub(super) fn begin_pass(&mut self, reply: Reply<Pass>) {
+        let (ended, wait) = oneshot::channel();
+        let all: HashSet<ImageId> = self.state.queue.iter().map(|it| it.id.clone()).collect();
+        if !self.passes.begin(all.clone(), Some(ended)) {
+            let _ = reply.send(Err(Fault::Unavailable("too many prefetch passes are waited for already".to_owned())));
+            return;
+        }
+        // What nova had locked is looked at now, too.
+        self.state.put_off.retain(|_, it| it.locked_since.is_some());
+        self.refuse_when_idle(&all);
+        tokio::spawn(async move {
+            let stopped = |_| Fault::Unavailable("the agent was stopped during the pass".to_owned());
+            let _ = reply.send(wait.await.map_err(stopped));
+        });
+    }
+
+    pub(super) fn begin_periodic_pass(&mut self, now: DateTime<Utc>) {
+        self.set_prefetch_clock(now);
+        let due = self.state.queue.iter().filter(|it| it.retry_at.is_none_or(|at| at <= now));
+        let due: HashSet<ImageId> = due.map(|it| it.id.clone()).collect();
+        if self.passes.begin(due.clone(), None) {
+            self.refuse_when_idle(&due);
+        }
+    }
+
+    fn refuse_when_idle(&mut self, images: &HashSet<ImageId>) {
+        let Some(why) = self.state.idle_because.clone() else { return };
+        for id in images {
+            let state = ImageState::Failed { why: why.clone(), attempts: 0, retry_at: None };
+            self.passes.tried(id, &state);
+        }
+    }
+
+    pub(super) async fn queue(&mut self, id: &ImageId) -> Result<(), Fault> {
+        if self.state.queue.len() as u64 >= LONGEST_QUEUE && self.state.queued(id).is_none() {
+            return Err(Fault::Unavailable(format!("the queue is full: it holds {LONGEST_QUEUE} images")));
+        }
+        let added = self.index.enqueue(id, Utc::now()).await.map_err(|error| internal(&error))?;
+        tracing::info!(image.id = %id, added, "queued");
+        self.reload().await;
+        Ok(())
+    }
+
+    pub(super) async fn delete_queued(&mut self, id: &ImageId) -> Result<(), Fault> {
+        if !self.index.dequeue(id).await.map_err(|error| internal(&error))? {
+            return Err(Fault::NotFound(format!("image {id} is not queued on this node")));
+        }
+        tracing::info!(image.id = %id, "taken out of the queue");
+        self.jobs.get(id).iter().for_each(|it| it.cancel());
+        self.passes.gone(id);
+        self.reload().await;
+        Ok(())
+    }
+
+    pub(super) async fn delete_all_queued(&mut self) -> Result<u64, Fault> {
+        let ids: Vec<ImageId> = self.state.queue.iter().map(|it| it.id.clone()).collect();
+        let count = self.index.clear_queue().await.map_err(|error| internal(&error))?;
+        tracing::info!(count, "emptied the queue");
+        self.jobs.values().for_each(|it| it.cancel());
+        ids.iter().for_each(|id| self.passes.gone(id));
+        self.reload().await;
+        Ok(count)
+    }
+}
+
+fn internal(error: &IndexError) -> Fault {
+    Fault::Internal(chain(error).to_string())
+}

@@ -1,0 +1,490 @@
+//! The loop.
+
+use super::{clock::Period, look::Look, passes::Passes, removals::Asked, state::State};
+use crate::admin::{CachedImage, ImageState, Pass, Pruned, Status, Why, server::Fault};
+use crate::agent::{
+    Settings,
+    base_dir::{BaseDir, BaseFile, Kind},
+    desired::Turn,
+    execute::fetch::{FetchError, Fetcher, Outcome},
+    index::{Index, IndexError, Known},
+};
+use crate::base::chain;
+use crate::image::ImageId;
+use crate::remote::Catalogue;
+use crate::runtime::systemd;
+use chrono::{DateTime, TimeDelta, Utc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinSet,
+    time::{Instant, sleep, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+
+pub(in crate::agent) type Reply<T> = oneshot::Sender<Result<T, Fault>>;
+
+/// What the loop is asked for.
+#[derive(Debug)]
+pub(in crate::agent) enum Command {
+    Prefetch(Reply<Pass>),
+    Prune {
+        dry_run: bool,
+        reply: Reply<Pruned>,
+    },
+    Why(ImageId, Reply<Why>),
+    Queue(ImageId, Reply<()>),
+    Cached(Reply<Vec<CachedImage>>),
+    Queued(Reply<Vec<ImageId>>),
+    DeleteCached(ImageId, Reply<()>),
+    DeleteAllCached(Reply<u64>),
+    DeleteQueued(ImageId, Reply<()>),
+    DeleteAllQueued(Reply<u64>),
+    Reconfigure(Box<Settings>),
+    /// Something changed on disk.
+    Hint,
+    /// Worth a place in the status.
+    Warn(String),
+}
+
+/// What the loop is made of.
+#[derive(Debug)]
+pub(in crate::agent) struct Parts {
+    pub(in crate::agent) settings: Settings,
+    pub(in crate::agent) dir: Arc<BaseDir>,
+    pub(in crate::agent) index: Index,
+    pub(in crate::agent) fetcher: Fetcher,
+    pub(in crate::agent) commands: mpsc::Receiver<Command>,
+    pub(in crate::agent) status: watch::Sender<Arc<Status>>,
+    /// For those who ask the catalogue themselves.
+    pub(in crate::agent) catalogue: watch::Sender<Catalogue>,
+    /// For the status; logged already.
+    pub(in crate::agent) notes: Vec<String>,
+}
+
+/// What ran beside the loop and has ended.
+pub(super) enum Done {
+    Fetched { id: ImageId, result: Box<Result<Outcome, FetchError>>, file: Option<BaseFile> },
+    Looked(Box<Result<Look, String>>),
+    Pruned { result: Result<Pruned, String>, reply: Option<Reply<Pruned>> },
+    Deleted { result: Result<Pruned, String>, asked: Asked },
+}
+
+#[derive(Debug)]
+pub(in crate::agent) struct Reconciler {
+    pub(super) settings: Settings,
+    pub(super) dir: Arc<BaseDir>,
+    pub(super) index: Index,
+    pub(super) fetcher: Fetcher,
+    pub(super) state: State,
+    pub(super) passes: Passes,
+    pub(super) work: JoinSet<Done>,
+    pub(super) jobs: HashMap<ImageId, CancellationToken>,
+    pub(super) looking: bool,
+    pub(super) pruning: bool,
+    pub(super) next_look: DateTime<Utc>,
+    /// Who wants to know about one image, since when: answered from a look at the disk that began later.
+    asking: Vec<(ImageId, DateTime<Utc>, Reply<Why>)>,
+    pub(super) shutdown: CancellationToken,
+    /// Nothing is tried again by itself.
+    pub(super) asked_only: bool,
+    commands: mpsc::Receiver<Command>,
+    status: watch::Sender<Arc<Status>>,
+    catalogue: watch::Sender<Catalogue>,
+    said: String,
+}
+
+/// How often the status is renewed while images are in work.
+const TICK: Duration = Duration::from_millis(500);
+/// The clock may be set at any time: no sleep is longer.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+/// The disk is looked at no more often than this because of hints.
+const BETWEEN_LOOKS: TimeDelta = TimeDelta::seconds(5);
+/// What is in work at the end gets this long to leave nothing behind.
+const DRAIN: Duration = Duration::from_secs(30);
+
+// === impl Reconciler ===
+
+impl Reconciler {
+    /// # Errors
+    /// [`IndexError`] when the index cannot be read.
+    pub(in crate::agent) async fn new(parts: Parts) -> Result<Self, IndexError> {
+        let Parts { settings, dir, index, fetcher, commands, status, catalogue, notes } = parts;
+        let queue = index.queue().await?;
+        let known = index.bases().await?.into_iter().map(|it| (it.base.clone(), it)).collect();
+        let mut state = State {
+            started_at: Utc::now(),
+            base_directory: dir.path().display().to_string(),
+            catalogue: fetcher.catalogue.describe(),
+            idle_because: settings.idle_because(),
+            queue,
+            known,
+            look: None,
+            decisions: Vec::new(),
+            active: None,
+            put_off: HashMap::new(),
+            board: fetcher.board.clone(),
+            next_prefetch: None,
+            next_prune: None,
+            last_prefetch: None,
+            last_prune: None,
+            warnings: super::warnings::Warnings::default(),
+        };
+        notes.into_iter().for_each(|it| state.warnings.add(it));
+        let mut reconciler = Self {
+            settings,
+            dir,
+            index,
+            fetcher,
+            state,
+            passes: Passes::default(),
+            work: JoinSet::new(),
+            jobs: HashMap::new(),
+            looking: false,
+            pruning: false,
+            next_look: Utc::now(),
+            asking: Vec::new(),
+            shutdown: CancellationToken::new(),
+            asked_only: false,
+            commands,
+            status,
+            catalogue,
+            said: String::new(),
+        };
+        reconciler.set_clocks();
+        reconciler.publish();
+        Ok(reconciler)
+    }
+
+    /// Works until `shutdown`, then lets everything in work clean up.
+    pub(in crate::agent) async fn run(mut self, shutdown: CancellationToken) {
+        self.shutdown = shutdown;
+        loop {
+            self.start_what_is_due();
+            self.end_passes();
+            self.publish();
+            let sleep_for = self.sleep_for();
+            tokio::select! {
+                biased;
+                () = self.shutdown.cancelled() => break,
+                Some(done) = self.work.join_next(), if !self.work.is_empty() => match done {
+                    Ok(done) => self.take_in(done).await,
+                    // Panics are caught inside; nobody aborts.
+                    Err(error) => self.warn(format!("a task of the agent died: {error}")),
+                },
+                command = self.commands.recv() => match command {
+                    Some(command) => self.obey(command).await,
+                    None => break,
+                },
+                () = sleep(sleep_for) => {}
+            }
+        }
+        self.drain().await;
+    }
+
+    /// Nothing begins by itself from now on.
+    pub(in crate::agent) fn only_when_asked(&mut self) {
+        let settings = &mut self.settings;
+        (settings.cache_prefetcher_interval, settings.prune_interval) = (0, 0);
+        (settings.prefetch_schedule, settings.prune_schedule) = (None, None);
+        settings.prefetch_on_queue = false;
+        self.asked_only = true;
+        self.set_clocks();
+    }
+
+    async fn drain(mut self) {
+        let end = Instant::now() + DRAIN;
+        self.jobs.values().for_each(CancellationToken::cancel);
+        while !self.work.is_empty() {
+            match timeout_at(end, self.work.join_next()).await {
+                Ok(Some(Ok(done))) => self.take_in(done).await,
+                Ok(_) => {}
+                Err(_) => {
+                    tracing::warn!(left = self.work.len(), "not all work has ended in time; the next start cleans up");
+                    self.work.abort_all();
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn obey(&mut self, command: Command) {
+        match command {
+            Command::Prefetch(reply) => self.begin_pass(reply),
+            Command::Prune { dry_run, reply } => self.prune_for(dry_run, reply),
+            Command::Why(id, reply) => {
+                let now = Utc::now();
+                self.asking.push((id, now, reply));
+                self.next_look = now;
+            }
+            Command::Queue(id, reply) => drop(reply.send(self.queue(&id).await)),
+            Command::Cached(reply) => drop(reply.send(Ok(self.state.cached()))),
+            Command::Queued(reply) => {
+                drop(reply.send(Ok(self.state.queue.iter().map(|it| it.id.clone()).collect())));
+            }
+            Command::DeleteCached(id, reply) => self.delete_cached(id, reply),
+            Command::DeleteAllCached(reply) => self.delete_all_cached(reply),
+            Command::DeleteQueued(id, reply) => drop(reply.send(self.delete_queued(&id).await)),
+            Command::DeleteAllQueued(reply) => drop(reply.send(self.delete_all_queued().await)),
+            Command::Reconfigure(settings) => self.reconfigure(*settings),
+            Command::Hint => self.look_soon(),
+            Command::Warn(text) => self.warn(text),
+        }
+    }
+
+    async fn take_in(&mut self, done: Done) {
+        match done {
+            Done::Fetched { id, result, file } => self.fetched(&id, *result, file).await,
+            Done::Looked(result) => {
+                self.looking = false;
+                let seen = match *result {
+                    Ok(look) => {
+                        let at = look.at;
+                        self.looked(look).await;
+                        at
+                    }
+                    Err(why) => {
+                        self.warn(why);
+                        // What is known is all there is to say.
+                        Utc::now()
+                    }
+                };
+                self.answer_why(seen);
+            }
+            Done::Pruned { result, reply } => self.pruned(result, reply).await,
+            Done::Deleted { result, asked } => self.deleted(result, asked).await,
+        }
+    }
+
+    /// Explains images to those who asked before the disk was looked at; a look that began too early is repeated.
+    fn answer_why(&mut self, seen: DateTime<Utc>) {
+        for (id, since, reply) in std::mem::take(&mut self.asking) {
+            if since <= seen {
+                drop(reply.send(Ok(self.state.why(&id))));
+            } else {
+                self.asking.push((id, since, reply));
+                self.next_look = Utc::now();
+            }
+        }
+    }
+
+    fn start_what_is_due(&mut self) {
+        let now = Utc::now();
+        if self.state.next_prefetch.is_some_and(|at| at <= now) {
+            self.begin_periodic_pass(now);
+        }
+        if self.state.next_prune.is_some_and(|at| at <= now) && !self.pruning {
+            self.set_prune_clock(now);
+            self.prune(false, None);
+        }
+        if self.next_look <= now && !self.looking {
+            self.look();
+        }
+        self.start_fetches(now);
+    }
+
+    fn look(&mut self) {
+        self.looking = true;
+        let interval = TimeDelta::from_std(self.settings.scan_interval).unwrap_or(TimeDelta::minutes(2));
+        self.next_look = Utc::now() + interval.max(BETWEEN_LOOKS);
+        let dir = self.dir.clone();
+        self.work.spawn(async move { Done::Looked(Box::new(Look::beside(dir).await)) });
+    }
+
+    /// The disk is looked at again soon, but not all the time.
+    pub(super) fn look_soon(&mut self) {
+        let last = self.state.look.as_ref().map_or(DateTime::UNIX_EPOCH, |it| it.at);
+        let soon = (last + BETWEEN_LOOKS).max(Utc::now() + TimeDelta::milliseconds(200));
+        self.next_look = self.next_look.min(soon);
+    }
+
+    /// The directory is the truth: the index follows it.
+    async fn looked(&mut self, look: Look) {
+        let originals: HashSet<&str> =
+            look.bases.iter().filter(|it| it.kind == Kind::Original).map(|it| it.name.as_str()).collect();
+        let now = Utc::now();
+        let adopted: Vec<Known> = look
+            .bases
+            .iter()
+            .filter(|it| it.kind == Kind::Original && !self.state.known.contains_key(&it.name))
+            .filter(|it| !self.jobs.keys().any(|id| id.base_name() == it.name) && look.in_use.is_settled(it, now))
+            .map(|it| Known { id: self.state.image_of(&it.name), ..Known::adopted(it.name.clone(), now) })
+            .collect();
+        let gone: Vec<String> = self
+            .state
+            .known
+            .values()
+            .filter(|it| !originals.contains(it.base.as_str()) && it.since < look.at)
+            .map(|it| it.base.clone())
+            .collect();
+        self.adopt_and_forget(adopted, gone).await;
+        let active: HashSet<String> = self.state.known.keys().filter(|it| look.in_use.is_active(it)).cloned().collect();
+        let anew = match &self.state.active {
+            Some(before) => active.difference(before).cloned().collect(),
+            // After a start nobody knows what is new.
+            None => Vec::new(),
+        };
+        if !active.is_empty() {
+            let noted = self.index.used(active.iter().cloned().collect(), anew, now).await;
+            self.note_trouble(noted);
+        }
+        self.state.active = Some(active);
+        self.state.look = Some(look);
+        self.reload().await;
+    }
+
+    async fn adopt_and_forget(&mut self, adopted: Vec<Known>, gone: Vec<String>) {
+        for it in &adopted {
+            tracing::info!(base.file = %it.base, "adopted a base that this agent did not fetch");
+            self.state.warnings.add(format!("adopted the base {}, which this agent did not fetch", it.base));
+        }
+        for base in &gone {
+            tracing::info!(base.file = %base, "dropped the record of a base that is gone");
+            self.state.warnings.add(format!("dropped the record of the base {base}, whose file is gone"));
+        }
+        if !adopted.is_empty() {
+            let noted = self.index.note(adopted).await;
+            self.note_trouble(noted);
+        }
+        if !gone.is_empty() {
+            let noted = self.index.forget(gone).await;
+            self.note_trouble(noted);
+        }
+    }
+
+    /// Takes the index into memory again, after it was written.
+    pub(super) async fn reload(&mut self) {
+        match (self.index.queue().await, self.index.bases().await) {
+            (Ok(queue), Ok(bases)) => {
+                self.state.queue = queue;
+                self.state.known = bases.into_iter().map(|it| (it.base.clone(), it)).collect();
+            }
+            (Err(error), _) | (_, Err(error)) => self.warn(chain(&error).to_string()),
+        }
+        let queued: HashSet<&ImageId> = self.state.queue.iter().map(|it| &it.id).collect();
+        self.state.put_off.retain(|id, _| queued.contains(id));
+        self.state.judge(&self.settings.prune);
+    }
+
+    pub(super) fn note_trouble(&mut self, result: Result<(), IndexError>) {
+        if let Err(error) = result {
+            self.warn(chain(&error).to_string());
+        }
+    }
+
+    pub(super) fn warn(&mut self, text: String) {
+        tracing::warn!("{text}");
+        self.state.warnings.add(text);
+    }
+
+    fn end_passes(&mut self) {
+        if let Some(pass) = self.passes.end() {
+            tracing::debug!(images = pass.images.len(), "a prefetch pass has ended");
+            self.state.last_prefetch = Some(pass);
+        }
+    }
+
+    fn set_clocks(&mut self) {
+        let now = Utc::now();
+        self.set_prefetch_clock(now);
+        self.set_prune_clock(now);
+    }
+
+    pub(super) fn set_prefetch_clock(&mut self, now: DateTime<Utc>) {
+        let settings = &self.settings;
+        let period = Period {
+            interval: settings.cache_prefetcher_interval,
+            schedule: settings.prefetch_schedule.as_ref(),
+            local_time: settings.schedule_local_time,
+            jitter: settings.prefetch_jitter,
+        };
+        self.state.next_prefetch = period.next(now, rand::random());
+    }
+
+    fn set_prune_clock(&mut self, now: DateTime<Utc>) {
+        let settings = &self.settings;
+        let period = Period {
+            interval: settings.prune_interval,
+            schedule: settings.prune_schedule.as_ref(),
+            local_time: settings.schedule_local_time,
+            jitter: Duration::ZERO,
+        };
+        self.state.next_prune = period.next(now, 0.0);
+    }
+
+    fn reconfigure(&mut self, settings: Settings) {
+        for what in self.settings.fixed(&settings) {
+            self.warn(format!("{what} has changed; that takes effect at the next start"));
+        }
+        match Catalogue::new(settings.catalogue.clone()) {
+            Ok(catalogue) if settings.catalogue != self.settings.catalogue => {
+                self.state.catalogue = catalogue.describe();
+                self.fetcher.catalogue = catalogue.clone();
+                self.catalogue.send_replace(catalogue);
+            }
+            Ok(_) => {}
+            Err(error) => self.warn(format!("the old catalogue stays: {}", chain(&error))),
+        }
+        self.fetcher.limits = Arc::new(settings.limits());
+        self.state.idle_because = settings.idle_because();
+        self.settings = settings.with_fixed_of(&self.settings);
+        self.set_clocks();
+        self.state.judge(&self.settings.prune);
+        tracing::info!("the configuration was read again");
+    }
+
+    /// Until something is due, or the status is to be renewed.
+    fn sleep_for(&self) -> Duration {
+        let now = Utc::now();
+        let busy = self.busy(now);
+        let turn = Turn { now, busy: &busy, asked: &self.passes.asked(), at_once: self.settings.prefetch_on_queue };
+        let next_fetch = if self.may_fetch() { turn.next(&self.state.queue) } else { None };
+        let put_off = self.state.put_off.values().map(|it| it.until).filter(|it| *it > now).min();
+        let prune = self.state.next_prune.filter(|_| !self.pruning);
+        let look = Some(self.next_look).filter(|_| !self.looking);
+        let due = [self.state.next_prefetch, prune, look, next_fetch, put_off].into_iter().flatten().min();
+        let until = due.map_or(LONGEST_SLEEP, |at| (at - now).to_std().unwrap_or(Duration::ZERO));
+        let longest = if self.state.board.is_empty() { LONGEST_SLEEP } else { TICK };
+        until.clamp(Duration::from_millis(10), longest)
+    }
+
+    fn publish(&mut self) {
+        let status = Arc::new(self.state.status());
+        let mut count: HashMap<&'static str, u64> = HashMap::new();
+        for it in &status.images {
+            *count.entry(label(&it.state)).or_default() += 1;
+        }
+        for state in STATES {
+            metrics::gauge!("larder_images", "state" => state).set(count.get(state).copied().unwrap_or(0) as f64);
+        }
+        metrics::gauge!("larder_base_files").set(status.bases.len() as f64);
+        metrics::gauge!("larder_base_used_bytes").set(status.room.used as f64);
+        metrics::gauge!("larder_base_free_bytes").set(status.room.free as f64);
+        let of = |state| count.get(state).copied().unwrap_or(0);
+        let busy = of("fetching") + of("verifying") + of("converting");
+        let said = format!("{} cached, {busy} in work, {} queued, {} failed", of("cached"), of("queued"), of("failed"));
+        if said != self.said {
+            systemd::status(&said);
+            self.said = said;
+        }
+        self.status.send_replace(status);
+    }
+}
+
+const STATES: [&str; 7] = ["queued", "waiting_for_lock", "fetching", "verifying", "converting", "cached", "failed"];
+
+fn label(state: &ImageState) -> &'static str {
+    match state {
+        ImageState::Queued { .. } => "queued",
+        ImageState::WaitingForLock => "waiting_for_lock",
+        ImageState::Fetching { .. } => "fetching",
+        ImageState::Verifying => "verifying",
+        ImageState::Converting { .. } => "converting",
+        ImageState::Cached => "cached",
+        ImageState::Failed { .. } => "failed",
+    }
+}

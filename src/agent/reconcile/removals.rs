@@ -1,0 +1,187 @@
+//! Prune passes, and bases that somebody wants gone.
+
+use super::{
+    look::Look,
+    reconciler::{Done, Reconciler, Reply},
+};
+use crate::admin::{Pruned, server::Fault};
+use crate::agent::{
+    base_dir::{BaseDir, Kind},
+    execute::prune::{Job, run},
+    index::Known,
+    plan::prune::{Decision, Settings, decide},
+};
+use crate::image::ImageId;
+use chrono::Utc;
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Who wants bases gone.
+pub(super) enum Asked {
+    One(ImageId, Reply<()>),
+    All(Reply<u64>),
+}
+
+/// What a removal works with.
+struct Removal {
+    dir: Arc<BaseDir>,
+    known: BTreeMap<String, Known>,
+    wanted: HashMap<String, String>,
+    settings: Settings,
+    dry_run: bool,
+}
+
+// === impl Reconciler ===
+
+impl Reconciler {
+    pub(super) fn prune_for(&mut self, dry_run: bool, reply: Reply<Pruned>) {
+        if self.pruning {
+            let _ = reply.send(Err(Fault::Conflict("a prune pass is under way: ask again when it is over".to_owned())));
+            return;
+        }
+        self.prune(dry_run, Some(reply));
+    }
+
+    pub(super) fn prune(&mut self, dry_run: bool, reply: Option<Reply<Pruned>>) {
+        self.pruning = true;
+        let removal = self.removal(self.settings.prune.clone(), dry_run);
+        let shutdown = self.shutdown.clone();
+        self.work.spawn(async move { Done::Pruned { result: removal.run(|_| true, &shutdown).await, reply } });
+    }
+
+    fn removal(&self, settings: Settings, dry_run: bool) -> Removal {
+        let (dir, known, wanted) = (self.dir.clone(), self.state.known.clone(), self.state.wanted());
+        Removal { dir, known, wanted, settings, dry_run }
+    }
+
+    pub(super) async fn pruned(&mut self, result: Result<Pruned, String>, reply: Option<Reply<Pruned>>) {
+        self.pruning = false;
+        let answer = match result {
+            Ok(mut pruned) => {
+                self.note_pruned(&mut pruned).await;
+                Ok(pruned)
+            }
+            Err(why) => {
+                self.warn(why.clone());
+                Err(Fault::Internal(why))
+            }
+        };
+        if let Some(reply) = reply {
+            let _ = reply.send(answer);
+        }
+    }
+
+    async fn note_pruned(&mut self, pruned: &mut Pruned) {
+        self.name_images(pruned);
+        tracing::info!(
+            removed = pruned.removed.len(),
+            kept = pruned.kept.len(),
+            freed_bytes = pruned.freed,
+            dry_run = pruned.dry_run,
+            "a prune pass has ended"
+        );
+        if !pruned.dry_run {
+            self.forget_removed(pruned).await;
+            metrics::counter!("larder_pruned_files_total").increment(pruned.removed.len() as u64);
+            metrics::counter!("larder_pruned_bytes_total").increment(pruned.freed);
+            self.state.last_prune = Some(pruned.clone());
+        }
+    }
+
+    fn name_images(&self, pruned: &mut Pruned) {
+        for it in pruned.removed.iter_mut().chain(&mut pruned.kept) {
+            it.id = self.state.image_of(&it.base);
+        }
+    }
+
+    async fn forget_removed(&mut self, pruned: &Pruned) {
+        let names: HashSet<&str> = pruned.removed.iter().map(|it| it.base.as_str()).collect();
+        if names.is_empty() {
+            return;
+        }
+        if let Some(look) = &mut self.state.look {
+            look.bases.retain(|it| !names.contains(it.name.as_str()));
+        }
+        let forgotten = self.index.forget(names.iter().map(ToString::to_string).collect()).await;
+        self.note_trouble(forgotten);
+        self.reload().await;
+        self.look_soon();
+    }
+
+    /// Removes one base that nothing uses, whatever its age.
+    pub(super) fn delete_cached(&mut self, id: ImageId, reply: Reply<()>) {
+        if self.jobs.contains_key(&id) {
+            let why = format!("image {id} is being fetched: take it out of the queue first");
+            let _ = reply.send(Err(Fault::Conflict(why)));
+            return;
+        }
+        let base = id.base_name();
+        self.delete(move |it| it.name() == base, Asked::One(id, reply));
+    }
+
+    /// Removes the bases of all images that nothing uses, whatever their age.
+    pub(super) fn delete_all_cached(&mut self, reply: Reply<u64>) {
+        self.delete(|it| it.file.kind == Kind::Original, Asked::All(reply));
+    }
+
+    fn delete(&mut self, which: impl Fn(&Decision) -> bool + Send + 'static, asked: Asked) {
+        let settings = Settings {
+            remove_unused_base_images: true,
+            remove_unused_original_minimum_age_seconds: 0,
+            remove_unused_resized_minimum_age_seconds: 0,
+        };
+        let mut removal = self.removal(settings, false);
+        if let Asked::One(id, _) = &asked {
+            // Asked for both ways: what was said last counts, and the queue brings it back.
+            removal.wanted.remove(&id.base_name());
+        }
+        let shutdown = self.shutdown.clone();
+        self.work.spawn(async move { Done::Deleted { result: removal.run(which, &shutdown).await, asked } });
+    }
+
+    pub(super) async fn deleted(&mut self, result: Result<Pruned, String>, asked: Asked) {
+        let result = match result {
+            Ok(pruned) => {
+                self.forget_removed(&pruned).await;
+                Ok(pruned)
+            }
+            Err(why) => {
+                self.warn(why.clone());
+                Err(Fault::Internal(why))
+            }
+        };
+        match asked {
+            Asked::All(reply) => drop(reply.send(result.map(|it| it.removed.len() as u64))),
+            Asked::One(id, reply) => drop(reply.send(result.and_then(|it| gone(&id, &it)))),
+        }
+    }
+}
+
+fn gone(id: &ImageId, pruned: &Pruned) -> Result<(), Fault> {
+    match (pruned.removed.first(), pruned.kept.first()) {
+        (Some(_), _) => Ok(()),
+        (None, Some(kept)) => Err(Fault::Conflict(format!("the base {} of image {id} stays: {}", kept.base, kept.why))),
+        (None, None) => Err(Fault::NotFound(format!("image {id} is not cached on this node"))),
+    }
+}
+
+// === impl Removal ===
+
+impl Removal {
+    /// Looks, decides, removes those that are meant.
+    async fn run(
+        self,
+        which: impl Fn(&Decision) -> bool + Send + 'static,
+        shutdown: &CancellationToken,
+    ) -> Result<Pruned, String> {
+        let Self { dir, known, wanted, settings, dry_run } = self;
+        let mut look = Look::beside(dir.clone()).await?;
+        look.raise(&known);
+        let mut decisions = decide(&look.bases, &look.in_use, &wanted, Utc::now(), &settings);
+        decisions.retain(which);
+        Ok(run(&dir, Job { decisions, in_use: look.in_use, wanted, settings, dry_run }, shutdown).await)
+    }
+}

@@ -1,0 +1,184 @@
+//! What the loop knows, in the words of the admin socket.
+
+use super::state::State;
+use crate::admin::{CachedImage, ImageState, ImageStatus, Room, Status, Verdict, Why};
+use crate::agent::{
+    index::{Known, Origin, Queued},
+    plan::prune::Decision,
+};
+use crate::image::ImageId;
+use chrono::{DateTime, Utc};
+use std::collections::HashMap;
+
+/// Doubts and notes of the last look that the status shows; more are counted.
+const DOUBTS: usize = 20;
+
+// === impl State ===
+
+impl State {
+    pub(super) fn status(&self) -> Status {
+        let queued = self.queue.iter().map(|it| self.queued_status(it));
+        let waiting: HashMap<String, ()> = self.queue.iter().map(|it| (it.id.base_name(), ())).collect();
+        let there = self.known.values().filter(|it| !waiting.contains_key(&it.base)).map(cached_status);
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            base_directory: self.base_directory.clone(),
+            catalogue: self.catalogue.clone(),
+            idle_because: self.idle_because.clone(),
+            started_at: Some(self.started_at),
+            images: queued.chain(there).collect(),
+            bases: self.decisions.iter().map(|it| self.verdict(it)).collect(),
+            room: self.room(),
+            next_prefetch: self.next_prefetch,
+            next_prune: self.next_prune,
+            last_prefetch: self.last_prefetch.clone(),
+            last_prune: self.last_prune.clone(),
+            warnings: self.all_warnings(),
+        }
+    }
+
+    fn queued_status(&self, it: &Queued) -> ImageStatus {
+        let working = self.board.images().remove(&it.id);
+        let locked = self.put_off.get(&it.id).is_some_and(|it| it.locked_since.is_some());
+        let base = it.id.base_name();
+        let known = self.known.get(&base).and_then(|it| it.name.clone());
+        let (name, state) = match (working, &it.last_error) {
+            (Some(working), _) => (working.name.or(known), working.state),
+            (None, _) if locked => (known, ImageState::WaitingForLock),
+            (None, Some(why)) => {
+                let retry_at = it.retry_at.filter(|_| self.idle_because.is_none());
+                (known, ImageState::Failed { why: why.clone(), attempts: it.attempts, retry_at })
+            }
+            (None, None) => (known, ImageState::Queued { since: it.since }),
+        };
+        ImageStatus { id: Some(it.id.clone()), base, name, state }
+    }
+
+    fn verdict(&self, it: &Decision) -> Verdict {
+        it.to_message(self.image_of(it.name()))
+    }
+
+    fn room(&self) -> Room {
+        let Some(look) = &self.look else { return Room::default() };
+        let used = look.bases.iter().map(|it| it.allocated).sum();
+        Room { used, free: look.space.free, total: look.space.total }
+    }
+
+    fn all_warnings(&self) -> Vec<String> {
+        let mut all = self.warnings.all();
+        if let Some(look) = &self.look {
+            let doubts = look.in_use.doubts.iter().map(|it| &it.why);
+            all.extend(doubts.chain(&look.in_use.notes).take(DOUBTS).cloned());
+            let more = (look.in_use.doubts.len() + look.in_use.notes.len()).saturating_sub(DOUBTS);
+            if more > 0 {
+                all.push(format!("and {more} more doubts and notes about the instances, see the log"));
+            }
+        }
+        all
+    }
+
+    /// The images that are there, by base.
+    pub(super) fn cached(&self) -> Vec<CachedImage> {
+        let files: HashMap<&str, _> =
+            self.look.iter().flat_map(|it| &it.bases).map(|it| (it.name.as_str(), it)).collect();
+        let cached = self.known.values().map(|it| {
+            let file = files.get(it.base.as_str());
+            CachedImage {
+                image_id: it.id.as_ref().map_or_else(|| it.base.clone(), ImageId::to_string),
+                last_accessed: it.last_used.map_or(0.0, seconds),
+                last_modified: file.map_or_else(|| seconds(it.since), |it| seconds(it.mtime)),
+                size: file.map_or(0, |it| it.size),
+                hits: it.hits,
+                checksum: it.checksum.clone(),
+            }
+        });
+        cached.collect()
+    }
+
+    /// All that is known about one image, as sentences too.
+    pub(super) fn why(&self, id: &ImageId) -> Why {
+        let base = id.base_name();
+        let (queued, known) = (self.queued(id), self.known.get(&base));
+        let status = queued.map(|it| self.queued_status(it)).or_else(|| known.map(cached_status));
+        let verdict = self.decisions.iter().find(|it| it.name() == base).map(|it| self.verdict(it));
+        let evidence: Vec<String> =
+            self.look.iter().flat_map(|it| it.in_use.evidence(&base)).map(ToString::to_string).collect();
+        let mut story = Vec::new();
+        if let Some(known) = known {
+            story.push(history(known));
+        }
+        if let Some(queued) = queued {
+            story.extend(waiting(queued, self.idle_because.as_deref()));
+        }
+        if let Some(status) = &status {
+            story.push(format!("Now: {}.", words(&status.state)));
+        }
+        match &verdict {
+            Some(verdict) => {
+                story.push(format!("Its base {base} takes {} bytes on disk; {}.", verdict.allocated, verdict.why))
+            }
+            None if known.is_none() => story.push(format!("There is no base {base} in {}.", self.base_directory)),
+            None => {}
+        }
+        story.extend(evidence.iter().map(|it| format!("In use: {it}.")));
+        if queued.is_none() && known.is_none() {
+            story.push("It is not queued; `larder cache queue-image` asks for it.".to_owned());
+        }
+        Why { id: id.clone(), base, status, verdict, evidence, story }
+    }
+}
+
+fn cached_status(it: &Known) -> ImageStatus {
+    ImageStatus { id: it.id.clone(), base: it.base.clone(), name: it.name.clone(), state: ImageState::Cached }
+}
+
+fn history(it: &Known) -> String {
+    let since = moment(it.since);
+    match (it.origin, &it.hash_algorithm) {
+        (Origin::Fetched, Some(algorithm)) => {
+            format!(
+                "This agent fetched it at {since} and verified its {algorithm}; found in use {} times since.",
+                it.hits
+            )
+        }
+        (Origin::Fetched, None) => format!("This agent fetched it at {since}, unverified: it has no hash."),
+        (Origin::Adopted, _) => {
+            format!("The base was there at {since}, fetched by nova or before the index; it was not verified here.")
+        }
+    }
+}
+
+fn waiting(it: &Queued, idle_because: Option<&str>) -> Vec<String> {
+    let mut story = vec![format!("It is queued since {}.", moment(it.since))];
+    if let Some(why) = &it.last_error {
+        let times = if it.attempts == 1 { "once".to_owned() } else { format!("{} times", it.attempts) };
+        story.push(format!("Fetching it has failed {times}, the last time because: {why}."));
+    }
+    if let Some(why) = idle_because {
+        story.push(format!("Nothing is fetched on this node: {why}."));
+    } else if let Some(at) = it.retry_at {
+        story.push(format!("It is tried again at {}.", moment(at)));
+    }
+    story
+}
+
+fn words(state: &ImageState) -> String {
+    match state {
+        ImageState::Queued { .. } => "waits for its turn".to_owned(),
+        ImageState::WaitingForLock => "waits for nova, which holds the lock of its base".to_owned(),
+        ImageState::Fetching { done, total: Some(total), .. } => format!("being fetched, {done} of {total} bytes"),
+        ImageState::Fetching { done, total: None, .. } => format!("being fetched, {done} bytes"),
+        ImageState::Verifying => "being verified".to_owned(),
+        ImageState::Converting { done, total } => format!("being made raw, {done} of {total} bytes"),
+        ImageState::Cached => "cached".to_owned(),
+        ImageState::Failed { .. } => "failed".to_owned(),
+    }
+}
+
+fn moment(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+fn seconds(at: DateTime<Utc>) -> f64 {
+    at.timestamp_millis() as f64 / 1000.0
+}

@@ -1,0 +1,113 @@
+//! What handlers take out of a request.
+
+use super::{refusal::Refusal, state::no_image};
+use crate::http::body;
+use crate::image::ImageId;
+use axum::{
+    body::Body,
+    extract::{FromRequest, FromRequestParts, RawPathParams, Request},
+};
+use bytes::Bytes;
+use http::{header, request::Parts};
+use std::time::Duration;
+
+/// The largest JSON document that is taken, in bytes.
+const MAX_DOCUMENT: usize = 1 << 20;
+
+/// The server's own limit per piece of a body comes first; this one is for a document as a whole.
+const DOCUMENT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// `{image_id}` of the path.
+pub(super) struct Id(pub(super) ImageId);
+
+/// `{tag}` of the path, decoded.
+pub(super) struct Tag(pub(super) String);
+
+/// `{member_id}` of the path, decoded.
+pub(super) struct MemberId(pub(super) String);
+
+/// `{task_id}` of the path, decoded.
+pub(super) struct TaskId(pub(super) String);
+
+/// A bounded body; empty when there is none.
+pub(super) struct Document(pub(super) Bytes);
+
+/// Refuses requests with a body.
+pub(super) struct NoBody;
+
+// === impl Id ===
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let text = path_param(parts, state, "image_id").await?;
+        text.parse().map(Self).map_err(|_| no_image(&text).into())
+    }
+}
+
+// === impl Tag ===
+
+impl<S: Send + Sync> FromRequestParts<S> for Tag {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        path_param(parts, state, "tag").await.map(Self)
+    }
+}
+
+// === impl MemberId ===
+
+impl<S: Send + Sync> FromRequestParts<S> for MemberId {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        path_param(parts, state, "member_id").await.map(Self)
+    }
+}
+
+// === impl TaskId ===
+
+impl<S: Send + Sync> FromRequestParts<S> for TaskId {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        path_param(parts, state, "task_id").await.map(Self)
+    }
+}
+
+// === impl Document ===
+
+impl<S: Send + Sync> FromRequest<S> for Document {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request<Body>, _: &S) -> Result<Self, Refusal> {
+        let whole = body::collect(request.into_body(), MAX_DOCUMENT, DOCUMENT_TIMEOUT);
+        match tokio::time::timeout(DOCUMENT_TIMEOUT, whole).await {
+            Ok(bytes) => Ok(Self(bytes?)),
+            Err(_) => Err(body::BodyError::Idle(DOCUMENT_TIMEOUT).into()),
+        }
+    }
+}
+
+// === impl NoBody ===
+
+impl<S: Send + Sync> FromRequestParts<S> for NoBody {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let length = parts.headers.get(header::CONTENT_LENGTH);
+        let is_long = length.is_some_and(|it| it.as_bytes().iter().any(|digit| *digit != b'0'));
+        if is_long || parts.headers.contains_key(header::TRANSFER_ENCODING) {
+            return Err(Refusal::body_not_expected());
+        }
+        Ok(Self)
+    }
+}
+
+async fn path_param<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Result<String, Refusal> {
+    // What is no UTF-8 names nothing.
+    let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| Refusal::no_resource())?;
+    let value = params.iter().find(|it| it.0 == name).map(|it| it.1.to_owned());
+    value.ok_or_else(Refusal::no_resource)
+}

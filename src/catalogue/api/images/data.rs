@@ -1,0 +1,101 @@
+//! `PUT` and `GET /v2/images/{id}/file`: the data.
+
+use crate::catalogue::{
+    api::{
+        extract::{Id, NoBody},
+        refusal::Refusal,
+        reply,
+        state::{Answer, Api},
+    },
+    service::{BoxError, Upload},
+};
+use crate::http::{body, range};
+use crate::identity::Caller;
+use axum::{
+    Extension,
+    body::Body,
+    extract::{Request, State},
+    response::Response,
+};
+use futures_util::TryStreamExt;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use std::{sync::Arc, time::Duration};
+
+const SIZE: HeaderName = HeaderName::from_static("x-openstack-image-size");
+const MD5: HeaderName = HeaderName::from_static("content-md5");
+const MEDIA_TYPE: &str = "application/octet-stream";
+
+/// The longest silence in an upload; the server's own limit usually comes first.
+const SILENCE: Duration = Duration::from_secs(900);
+
+pub(in crate::catalogue::api) async fn upload(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Id(id): Id,
+    request: Request,
+) -> Answer {
+    let (parts, body) = request.into_parts();
+    check_media_type(&parts.headers)?;
+    let expected = announced_size(&parts.headers)?;
+    let body = body::idle_limited(body, SILENCE).map_err(BoxError::from);
+    // With a single store the choice of `X-Image-Meta-Store` has no meaning, and Glance does not look at it.
+    let upload = Upload { body: Box::pin(body), expected, store: None };
+    api.service.upload(&caller, &id, upload).await?;
+    Ok(reply::empty(StatusCode::NO_CONTENT))
+}
+
+pub(in crate::catalogue::api) async fn download(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    _: NoBody,
+    Id(id): Id,
+    headers: HeaderMap,
+) -> Answer {
+    let Some(data) = api.service.download(&caller, &id).await? else {
+        return Ok(reply::empty(StatusCode::NO_CONTENT));
+    };
+    let part = range::parse(&headers, data.size)?;
+    let span = part.clone().unwrap_or(0..data.size);
+    let length = span.end - span.start;
+    let body = match length {
+        0 => Body::empty(),
+        _ => body::measured(data.read(span.clone()).await?, length),
+    };
+    let mut response = Response::new(body);
+    let mut put = |name, value: String| {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            response.headers_mut().insert(name, value);
+        }
+    };
+    put(header::CONTENT_TYPE, MEDIA_TYPE.to_owned());
+    put(header::CONTENT_LENGTH, length.to_string());
+    // In hex, and of the whole image even for a part of it (Glance's behaviour, which clients rely on).
+    if let Some(checksum) = &data.image.checksum {
+        put(MD5, checksum.clone());
+    }
+    if part.is_some() {
+        put(header::CONTENT_RANGE, format!("bytes {}-{}/{}", span.start, span.end - 1, data.size));
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    }
+    Ok(response)
+}
+
+fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
+    let sent = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or("None");
+    let sent = sent.split(';').next().unwrap_or_default().trim();
+    if sent.eq_ignore_ascii_case(MEDIA_TYPE) {
+        return Ok(());
+    }
+    let sent: String = sent.chars().take(80).collect();
+    let words = format!("The request media type {sent} is not supported by this server. Invalid content type {sent}");
+    Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, words))
+}
+
+/// The bytes that the client says it sends; none when it says nothing (chunked).
+fn announced_size(headers: &HeaderMap) -> Result<Option<u64>, Refusal> {
+    let wrong = || Refusal::new(StatusCode::BAD_REQUEST, "Invalid or missing image size in request headers.");
+    let number = |value: &HeaderValue| value.to_str().ok()?.trim().parse::<u64>().ok();
+    let announced = headers.get(SIZE).map(|it| number(it).ok_or_else(wrong)).transpose()?;
+    let length = headers.get(header::CONTENT_LENGTH).map(|it| number(it).ok_or_else(wrong)).transpose()?;
+    Ok(announced.or(length))
+}

@@ -1,0 +1,21 @@
+//! `DELETE /v2/images/{id}`
+
+use crate::catalogue::api::{
+    extract::{Id, NoBody},
+    reply,
+    state::{Answer, Api},
+};
+use crate::identity::Caller;
+use axum::{Extension, extract::State};
+use http::StatusCode;
+use std::sync::Arc;
+
+pub(in crate::catalogue::api) async fn handle(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    _: NoBody,
+    Id(id): Id,
+) -> Answer {
+    api.service.delete(&caller, &id).await?;
+    Ok(reply::empty(StatusCode::NO_CONTENT))
+}

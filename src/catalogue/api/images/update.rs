@@ -1,0 +1,25 @@
+//! `PATCH /v2/images/{id}`
+
+use crate::catalogue::api::{
+    extract::{Document, Id},
+    reply,
+    state::{Answer, Api},
+};
+use crate::identity::Caller;
+use crate::wire::{image::to_json, patch};
+use axum::{Extension, extract::State};
+use http::{HeaderMap, StatusCode, header};
+use std::sync::Arc;
+
+pub(in crate::catalogue::api) async fn handle(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Id(id): Id,
+    headers: HeaderMap,
+    Document(body): Document,
+) -> Answer {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    let changes = patch::parse(kind, &body, &api.formats)?;
+    let image = api.service.change(&caller, &id, changes).await?;
+    Ok(reply::json(StatusCode::OK, &to_json(&image, api.shown(&caller, &image))))
+}

@@ -1,0 +1,227 @@
+//! What happens to every request, around its handler.
+//!
+//! ```text
+//! /healthcheck, /metrics ─ answered here
+//! version ─ request id ─ caller ─ router ─ handler ─ error body ─ request id ─ metrics, access log
+//! ```
+
+use super::{
+    healthcheck,
+    refusal::Refusal,
+    render,
+    state::Api,
+    versions::{self, Target},
+};
+use crate::identity::Caller;
+use axum::{
+    Router,
+    body::Body,
+    extract::{MatchedPath, Request},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
+use std::{sync::Arc, time::Instant};
+use tower::ServiceExt;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-request-id");
+
+/// The verbs that a path may know (others on unknown paths: 501).
+const METHODS: [Method; 6] = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE, Method::PATCH];
+
+/// The template of the path that was answered, for the metrics.
+#[derive(Clone)]
+struct Route(MatchedPath);
+
+/// What links in answers begin with, such as `http://images.example:9292`.
+#[derive(Clone)]
+pub(super) struct BaseUrl(pub(super) String);
+
+/// Answers one request.
+pub(super) async fn answer(api: Arc<Api>, router: Router, request: Request) -> Response {
+    let began = Instant::now();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    match path.as_str() {
+        "/healthcheck" => return healthcheck::answer(&api, request.headers()).await,
+        "/metrics" => {
+            if let Some(metrics) = &api.metrics {
+                return metrics.render().into_response();
+            }
+        }
+        _ => {}
+    }
+    let (id, response) = through(&api, router, request).await;
+    let route = response.extensions().get::<Route>().map_or("none", |it| it.0.as_str());
+    let status = response.status().as_u16();
+    let took = began.elapsed();
+    metrics::counter!("larder_http_requests_total", "method" => known(&method), "route" => route.to_owned(),
+        "status" => class(status))
+    .increment(1);
+    metrics::histogram!("larder_http_request_seconds", "method" => known(&method), "route" => route.to_owned())
+        .record(took.as_secs_f64());
+    #[expect(clippy::cast_possible_truncation, reason = "milliseconds of a request")]
+    let took_ms = took.as_millis() as u64;
+    tracing::info!(request.id = id, method = %method, path = %shortened(&path), status, took_ms, "answered");
+    response
+}
+
+/// Keeps the matched path for [`answer`], which stands outside the router.
+pub(super) async fn note_route(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    if let Some(route) = route {
+        response.extensions_mut().insert(Route(route));
+    }
+    response
+}
+
+/// The request's id, and the answer.
+async fn through(api: &Api, router: Router, request: Request) -> (String, Response) {
+    if request.method() == Method::OPTIONS {
+        // No origin is allowed anything that a browser would have to ask for first.
+        return (String::new(), Response::new(Body::empty()));
+    }
+    let accept = text(request.headers(), header::ACCEPT);
+    let base = versions::base_url(request.headers(), request.uri(), api.settings().public_endpoint.as_deref());
+    let uri = match versions::negotiate(request.uri(), accept.as_deref(), api.abilities) {
+        Target::Versions(status) => return (String::new(), versions::document(status, &base, api.abilities)),
+        Target::Moved => {
+            let id = new_request_id();
+            let response = moved(&base);
+            return (id.clone(), with_id(response, &id));
+        }
+        Target::Api(uri) => uri,
+    };
+    let id = match request_id(request.headers(), api.settings().max_request_id_length) {
+        Ok(id) => id,
+        Err(refusal) => return (String::new(), render::render(refusal.into_response(), accept.as_deref())),
+    };
+    let (mut parts, body) = request.into_parts();
+    let caller = match caller(api, &parts).await {
+        Ok(caller) => caller,
+        Err(refusal) => return (String::new(), render::render(refusal.into_response(), accept.as_deref())),
+    };
+    parts.uri = uri;
+    parts.extensions.insert(caller);
+    parts.extensions.insert(BaseUrl(base));
+    let response = call(router, Request::from_parts(parts, body)).await;
+    (id.clone(), with_id(render::render(response, accept.as_deref()), &id))
+}
+
+/// Who asks. Whoever is not known is refused here, before there is a request id (Glance's behaviour); who is let in
+/// without a login may look only.
+async fn caller(api: &Api, parts: &Parts) -> Result<Caller, Refusal> {
+    let caller = api.service.authenticator().authenticate(&parts.into()).await?;
+    if caller.read_only && !matches!(parts.method, Method::GET | Method::HEAD) {
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "Read-only access"));
+    }
+    Ok(caller)
+}
+
+async fn call(router: Router, mut request: Request) -> Response {
+    let method = request.method().clone();
+    if method == Method::HEAD {
+        // axum answers HEAD wherever there is a GET; Glance nowhere. No route knows this one.
+        *request.method_mut() = Method::OPTIONS;
+    }
+    let response = match router.oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    };
+    if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        return method_not_allowed(response, &method);
+    }
+    if response.status() == StatusCode::NOT_FOUND && !METHODS.contains(&method) && !is_routed(&response) {
+        return Refusal::new(
+            StatusCode::NOT_IMPLEMENTED,
+            format!("The request method {method} is not implemented for this server."),
+        )
+        .into_response();
+    }
+    response
+}
+
+fn is_routed(response: &Response) -> bool {
+    response.extensions().get::<Route>().is_some()
+}
+
+fn method_not_allowed(response: Response, method: &Method) -> Response {
+    let allowed = response.headers().get(header::ALLOW).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    let allowed: Vec<&str> = allowed.split(',').map(str::trim).filter(|it| *it != "HEAD").collect();
+    let words = format!("The method {method} is not allowed for this resource.");
+    let mut refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, words);
+    if let Ok(allowed) = HeaderValue::try_from(allowed.join(", ")) {
+        refusal = refusal.with(header::ALLOW, allowed);
+    }
+    let mut refused = refusal.into_response();
+    if let Some(route) = response.extensions().get::<Route>() {
+        refused.extensions_mut().insert(route.clone());
+    }
+    refused
+}
+
+/// The client's id when it sent one that is fit to be logged, or a new one; always with the prefix `req-`.
+fn request_id(headers: &HeaderMap, max_length: usize) -> Result<String, Refusal> {
+    let Some(sent) = headers.get(&REQUEST_ID) else { return Ok(new_request_id()) };
+    let Ok(sent) = sent.to_str() else { return Ok(new_request_id()) };
+    if sent.len() > max_length {
+        let words = format!("The request id is longer than {max_length} characters.");
+        return Err(Refusal::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, words));
+    }
+    if sent.is_empty() || sent.bytes().any(|it| !it.is_ascii_graphic()) {
+        return Ok(new_request_id());
+    }
+    Ok(if sent.starts_with("req-") { sent.to_owned() } else { format!("req-{sent}") })
+}
+
+fn new_request_id() -> String {
+    format!("req-{}", uuid::Uuid::new_v4())
+}
+
+fn with_id(mut response: Response, id: &str) -> Response {
+    if let Ok(value) = HeaderValue::try_from(id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+fn moved(base: &str) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::FOUND;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf8"));
+    if let Ok(value) = HeaderValue::try_from(format!("{base}/v2/")) {
+        response.headers_mut().insert(header::LOCATION, value);
+    }
+    response
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+/// A bounded set of label values.
+fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::PATCH => "PATCH",
+        _ => "other",
+    }
+}
+
+fn class(status: u16) -> &'static str {
+    match status / 100 {
+        1 => "1xx",
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        _ => "5xx",
+    }
+}
+
+fn shortened(path: &str) -> String {
+    path.chars().take(200).collect()
+}

@@ -1,0 +1,56 @@
+//! What all handlers share.
+
+use crate::catalogue::{
+    Settings,
+    service::{Fault, Service},
+};
+use crate::identity::Caller;
+use crate::image::{Image, Status};
+use crate::runtime::metrics;
+use crate::wire::{Formats, image::Shown, versions::Abilities};
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::sync::Arc;
+
+/// The verbs, and what their translation to HTTP depends on.
+pub(super) struct Api {
+    pub(super) service: Arc<Service>,
+    pub(super) formats: Formats,
+    pub(super) abilities: Abilities,
+    pub(super) metrics: Option<PrometheusHandle>,
+}
+
+/// A handler's way out.
+pub(super) type Answer = Result<axum::response::Response, super::refusal::Refusal>;
+
+// === impl Api ===
+
+impl Api {
+    pub(super) fn new(service: Arc<Service>) -> Self {
+        let settings = service.settings();
+        Self {
+            formats: Formats { disk: settings.disk_formats.clone(), container: settings.container_formats.clone() },
+            abilities: Abilities::default(),
+            metrics: settings.metrics.then(metrics::install),
+            service,
+        }
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        self.service.settings()
+    }
+
+    /// Which fields of `image` the caller sees: where the data of a deactivated image is, admins only.
+    pub(super) fn shown(&self, caller: &Caller, image: &Image) -> Shown {
+        let open = caller.is_admin || image.status != Status::Deactivated;
+        Shown {
+            locations: open && self.settings().show_multiple_locations && self.service.shows_locations(caller, image),
+            direct_url: open && self.settings().show_image_direct_url,
+            stores: open && self.abilities.stores,
+        }
+    }
+}
+
+/// For a path that names no image.
+pub(super) fn no_image(id: &str) -> Fault {
+    Fault::NotFound(format!("No image found with ID {}", id.chars().take(80).collect::<String>()))
+}

@@ -1,0 +1,60 @@
+//! `/` and `/versions`, and which version a path or an `Accept` asks for.
+
+use super::reply;
+use crate::wire::versions::{self, Abilities};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode, Uri, header, uri::PathAndQuery};
+
+/// Media types that name a version, for paths that do not.
+const MEDIA_TYPE: &str = "application/vnd.openstack.images-";
+
+/// What a path leads to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// The API; the path begins with `/v2`.
+    Api(Uri),
+    /// The versions document: asked for (200), or in place of what is not there (300).
+    Versions(StatusCode),
+    /// `/v2`, which is a folder.
+    Moved,
+}
+
+/// Finds the version that is asked for, by `Accept` or by the path's first part (Glance's rules).
+pub(super) fn negotiate(uri: &Uri, accept: Option<&str>, abilities: Abilities) -> Target {
+    let path = uri.path().trim_start_matches('/');
+    let (first, rest) = path.find('/').map_or((path, ""), |at| path.split_at(at));
+    if first == "versions" {
+        return Target::Versions(StatusCode::OK);
+    }
+    let (version, rest) = match accept.and_then(|it| it.strip_prefix(MEDIA_TYPE)) {
+        Some(version) => (version, uri.path()),
+        None => (first, rest),
+    };
+    if !versions::is_served(version, abilities) {
+        return Target::Versions(StatusCode::MULTIPLE_CHOICES);
+    }
+    if rest.is_empty() {
+        return Target::Moved;
+    }
+    let query = uri.query().map_or_else(String::new, |it| format!("?{it}"));
+    match PathAndQuery::try_from(format!("/v2{rest}{query}")) {
+        Ok(path) => Target::Api(Uri::from(path)),
+        Err(_) => Target::Versions(StatusCode::MULTIPLE_CHOICES),
+    }
+}
+
+/// The versions document.
+pub(super) fn document(status: StatusCode, base: &str, abilities: Abilities) -> Response {
+    reply::json(status, &versions::document(base, abilities))
+}
+
+/// What links begin with: the configured endpoint, or the host that the client asked.
+pub(super) fn base_url(headers: &HeaderMap, uri: &Uri, public_endpoint: Option<&str>) -> String {
+    if let Some(endpoint) = public_endpoint {
+        return endpoint.trim_end_matches('/').to_owned();
+    }
+    let asked = headers.get(header::HOST).and_then(|it| it.to_str().ok()).or(uri.authority().map(|it| it.as_str()));
+    let is_host =
+        |text: &&str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_alphanumeric() || b".:[]_-".contains(&it));
+    format!("http://{}", asked.filter(is_host).unwrap_or("localhost"))
+}

@@ -1,0 +1,40 @@
+//! What `glance-manage` does, on the database alone: nothing is served meanwhile, and nothing else is opened.
+
+mod database;
+mod metadefs;
+#[cfg(test)]
+mod tests;
+
+pub use database::{State, check, sync, versions};
+pub use metadefs::{How, Loaded, export_metadefs, load_metadefs, unload_metadefs};
+
+use crate::catalogue::tables::SchemaError;
+use crate::db::DbError;
+use std::{io, path::PathBuf};
+
+/// A command on the database cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ManageError {
+    /// The database.
+    #[error("cannot use the catalogue's database")]
+    Db(#[from] DbError),
+    /// What is in the database.
+    #[error("cannot work on the catalogue's database")]
+    Schema(#[from] SchemaError),
+    /// A file or a folder of definitions.
+    #[error("cannot {step} {path}")]
+    File {
+        /// `read`, `write`…
+        step: &'static str,
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A folder without definitions.
+    #[error("there are no *.json files in {0}")]
+    Empty(PathBuf),
+    /// The thread that did it.
+    #[error("the work broke off")]
+    BrokeOff,
+}

@@ -1,0 +1,14 @@
+//! The central image service: `api → service → tables`, `workers → service`.
+
+pub mod api;
+pub mod manage;
+mod run;
+pub mod service;
+mod settings;
+pub mod tables;
+#[cfg(test)]
+mod tests;
+mod workers;
+
+pub use run::{BuildError, Catalogue, build};
+pub use settings::Settings;

@@ -1,0 +1,104 @@
+//! The program: settings → build → run → drain.
+
+use crate::base::chain;
+use crate::catalogue::{
+    Settings, api,
+    service::{Fault, OpenError, Service},
+    workers,
+};
+use crate::http::server::{self, BindError, Listener};
+use std::{
+    io,
+    net::{SocketAddr, ToSocketAddrs},
+    sync::Arc,
+    time::Duration,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Work that requests left behind gets so long at the end; what is not done then is undone at the next start.
+const SETTLE: Duration = Duration::from_secs(10);
+
+/// A catalogue, listening but not answering yet.
+pub struct Catalogue {
+    service: Service,
+    listener: Listener,
+    address: SocketAddr,
+}
+
+/// The catalogue cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// What it stands on.
+    #[error("the catalogue cannot start")]
+    Open(#[from] OpenError),
+    /// Undoing what an earlier process left.
+    #[error("the catalogue cannot clean up after an earlier run")]
+    Recover(#[source] Fault),
+    /// The address makes no sense.
+    #[error("bind_host = {host} is no address of this machine")]
+    Address {
+        /// `bind_host`
+        host: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The address cannot be had.
+    #[error("the catalogue cannot listen")]
+    Bind(#[from] BindError),
+}
+
+/// Opens the database and the store, undoes what an earlier process left, and binds the address.
+///
+/// # Errors
+/// [`BuildError`]; nothing runs then.
+pub async fn build(settings: Settings) -> Result<Catalogue, BuildError> {
+    let (host, port) = (settings.bind_host.clone(), settings.bind_port);
+    let service = Service::open(settings).await?;
+    workers::recover(&service).await.map_err(BuildError::Recover)?;
+    let wanted = resolve(host, port).await?;
+    let listener = Listener::bind_tcp(wanted)?;
+    let address = listener.address().unwrap_or(wanted);
+    Ok(Catalogue { service, listener, address })
+}
+
+async fn resolve(host: String, port: u16) -> Result<SocketAddr, BuildError> {
+    let name = host.clone();
+    let found = tokio::task::spawn_blocking(move || (name.trim_matches(['[', ']']), port).to_socket_addrs()).await;
+    let first = match found {
+        Ok(Ok(mut addresses)) => addresses.next().ok_or_else(|| io::ErrorKind::NotFound.into()),
+        Ok(Err(source)) => Err(source),
+        Err(broken) => Err(io::Error::other(broken)),
+    };
+    first.map_err(|source| BuildError::Address { host, source })
+}
+
+// === impl Catalogue ===
+
+impl Catalogue {
+    /// Where it listens; the port is a real one even if the settings said 0.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers until `shutdown`, then lets requests under way end.
+    ///
+    /// # Errors
+    /// None by now; the signature leaves room.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), BuildError> {
+        let Self { service, listener, address } = self;
+        let limits = service.settings().server.clone();
+        let background = tokio::spawn(workers::run(service.clone(), shutdown.clone()));
+        let service = Arc::new(service);
+        let router = api::router(Arc::clone(&service));
+        tracing::info!(%address, "the catalogue listens");
+        server::serve(vec![listener], router, limits, shutdown.clone()).await;
+        shutdown.cancel();
+        if let Err(error) = background.await {
+            tracing::error!(error = %chain(&error), "the work in the background broke off");
+        }
+        if tokio::time::timeout(SETTLE, service.settle()).await.is_err() {
+            tracing::warn!("some uploads were still being undone; the next start goes on with them");
+        }
+        Ok(())
+    }
+}

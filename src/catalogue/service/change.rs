@@ -1,0 +1,141 @@
+//! Changing what is known of an image.
+
+use crate::catalogue::{
+    service::{Fault, Service, access::Access, check, records::seen, relocate},
+    tables::images,
+};
+use crate::identity::Caller;
+use crate::image::{Change, ChangeError, Image, ImageId, Status};
+
+impl Service {
+    /// Applies changes, all or none. No change writes nothing.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`, `Conflict`, `Invalid`, `TooLarge`.
+    pub async fn change(&self, caller: &Caller, id: &ImageId, changes: Vec<Change>) -> Result<Image, Fault> {
+        if changes.is_empty() {
+            return self.show(caller, id).await;
+        }
+        let (is_admin, shown) = (caller.is_admin, self.settings().show_multiple_locations);
+        self.edit(caller, id, move |access, before, image| {
+            for change in &changes {
+                access.may_apply(change, before, image)?;
+                if !shown || !relocate::apply(change, image)? {
+                    change.apply(image, is_admin)?;
+                }
+            }
+            Ok(true)
+        })
+        .await
+    }
+
+    /// Puts a word on an image; no error when it is there.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`, `Invalid`, `TooLarge`.
+    pub async fn add_tag(&self, caller: &Caller, id: &ImageId, tag: &str) -> Result<(), Fault> {
+        let tag = tag.to_owned();
+        self.edit(caller, id, move |access, before, image| {
+            access.may_change("modify_image", before)?;
+            Ok(image.tags.insert(tag.clone()))
+        })
+        .await
+        .map(drop)
+    }
+
+    /// Takes a word off.
+    ///
+    /// # Errors
+    /// `NotFound` (no such tag, too), `Forbidden`.
+    pub async fn remove_tag(&self, caller: &Caller, id: &ImageId, tag: &str) -> Result<(), Fault> {
+        let tag = tag.to_owned();
+        self.edit(caller, id, move |access, before, image| {
+            access.may_change("modify_image", before)?;
+            if image.tags.remove(&tag) {
+                Ok(true)
+            } else {
+                let shown: String = tag.chars().take(80).collect();
+                Err(Fault::NotFound(format!("Image {} has no tag {shown}.", image.id)))
+            }
+        })
+        .await
+        .map(drop)
+    }
+
+    /// Closes an active image to all but admins; a deactivated one stays.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden` (another status, too).
+    pub async fn deactivate(&self, caller: &Caller, id: &ImageId) -> Result<(), Fault> {
+        self.switch(caller, id, "deactivate", (Status::Active, Status::Deactivated)).await
+    }
+
+    /// Opens a deactivated image; an active one stays.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden` (another status, too).
+    pub async fn reactivate(&self, caller: &Caller, id: &ImageId) -> Result<(), Fault> {
+        self.switch(caller, id, "reactivate", (Status::Deactivated, Status::Active)).await
+    }
+
+    /// Reads the image, lets `edit` change it if the caller may, and writes what differs, all in one transaction: changes of one image
+    /// follow each other. When `edit` says false, nothing is written.
+    async fn edit(
+        &self,
+        caller: &Caller,
+        id: &ImageId,
+        edit: impl Fn(&Access, &Image, &mut Image) -> Result<bool, Fault> + Send + 'static,
+    ) -> Result<Image, Fault> {
+        let (access, id, now, settings) = (self.access(caller), id.clone(), self.now(), self.shared_settings());
+        self.db()
+            .write(move |tx| {
+                let before = seen(tx, &access.caller, &id)?;
+                let mut after = before.clone();
+                if !edit(&access, &before, &mut after)? {
+                    return Ok(access.readable(before));
+                }
+                check::record(&settings, Some(&before), &after)?;
+                after.updated_at = now;
+                if images::update(tx, &before, &after)? {
+                    Ok(access.readable(after))
+                } else {
+                    Err(Fault::Conflict(format!("Image {id} was changed by another request; try again.")))
+                }
+            })
+            .await
+    }
+
+    async fn switch(
+        &self,
+        caller: &Caller,
+        id: &ImageId,
+        action: &'static str,
+        (from, to): (Status, Status),
+    ) -> Result<(), Fault> {
+        let (access, id, now) = (self.access(caller), id.clone(), self.now());
+        self.db()
+            .write(move |tx| {
+                let image = seen(tx, &access.caller, &id)?;
+                access.may_change(action, &image)?;
+                if image.status == to || images::change_status(tx, &id, (&[from], to), None, now)? {
+                    Ok(())
+                } else {
+                    Err(Fault::Forbidden(format!("Not allowed to {action} image in status '{}'", image.status)))
+                }
+            })
+            .await
+    }
+}
+
+impl From<ChangeError> for Fault {
+    fn from(error: ChangeError) -> Self {
+        let text = error.to_string();
+        match error {
+            ChangeError::AlreadyPresent(_) | ChangeError::Missing(_) => Self::Conflict(text),
+            ChangeError::NotRemovable(_)
+            | ChangeError::NotQueued(_)
+            | ChangeError::OwnerByNonAdmin
+            | ChangeError::LocationsInvisible(_) => Self::Forbidden(text),
+        }
+    }
+}

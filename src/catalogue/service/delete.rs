@@ -1,0 +1,92 @@
+//! Deleting.
+
+use crate::base::chain;
+use crate::catalogue::{
+    service::{Fault, Service, check, records::seen},
+    tables::{images, locations},
+};
+use crate::db::DbError;
+use crate::identity::Caller;
+use crate::image::{ImageId, Status};
+use crate::store::StoreError;
+
+/// Leftovers looked at in one transaction.
+const PAGE: u64 = 100;
+
+/// Every status that may become `deleted`.
+const DELETABLE: [Status; 8] = [
+    Status::Queued,
+    Status::Saving,
+    Status::Uploading,
+    Status::Importing,
+    Status::Active,
+    Status::Killed,
+    Status::PendingDelete,
+    Status::Deactivated,
+];
+
+impl Service {
+    /// Deletes an image and its data. The row goes first: from then on nobody finds the image; data that cannot be
+    /// removed now is removed later.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden` (protected, too).
+    pub async fn delete(&self, caller: &Caller, id: &ImageId) -> Result<(), Fault> {
+        let (service, caller, id) = (self.clone(), caller.clone(), id.clone());
+        self.see_through(async move {
+            service.delete_rows(&caller, &id).await?;
+            tracing::info!(image.id = %id, "image deleted");
+            if let Err(error) = service.remove_leftovers(Some(&id)).await {
+                tracing::error!(image.id = %id, error = %chain(&error), "a deleted image's data is not removed yet");
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn delete_rows(&self, caller: &Caller, id: &ImageId) -> Result<(), Fault> {
+        let (access, id, now) = (self.access(caller), id.clone(), self.now());
+        self.db()
+            .write(move |tx| {
+                let image = seen(tx, &access.caller, &id)?;
+                access.may_change("delete_image", &image)?;
+                if image.protected {
+                    return Err(Fault::Forbidden(format!("Image {id} is protected and cannot be deleted.")));
+                }
+                if images::delete(tx, &id, &DELETABLE, now)? { Ok(()) } else { Err(check::not_found(&id)) }
+            })
+            .await
+    }
+
+    /// Removes the data of one deleted image, or of all of them, that is still there. What cannot be removed stays
+    /// noted.
+    ///
+    /// # Errors
+    /// That of the database. Those of the store are logged.
+    pub(crate) async fn remove_leftovers(&self, id: Option<&ImageId>) -> Result<(), Fault> {
+        let mut after = 0;
+        loop {
+            let id = id.cloned();
+            let found = self.db().read::<_, DbError, _>(move |tx| locations::leftovers(tx, id.as_ref(), after, PAGE));
+            let found = found.await?;
+            let Some(last) = found.last() else { return Ok(()) };
+            after = last.row;
+            let mut removed = Vec::new();
+            for leftover in found {
+                match self.store().remove(&leftover.url).await {
+                    Ok(()) | Err(StoreError::NotFound { .. }) => removed.push(leftover.row),
+                    // Of a store that Glance has and this program does not: it stays noted for one that can.
+                    Err(error @ StoreError::Foreign { .. }) => {
+                        tracing::debug!(image.id = leftover.image, %error, "a deleted image's data is elsewhere");
+                    }
+                    Err(error) => {
+                        let error = chain(&error);
+                        tracing::warn!(image.id = leftover.image, %error, "a deleted image's data cannot be removed");
+                    }
+                }
+            }
+            let now = self.now();
+            self.db().write::<_, DbError, _>(move |tx| locations::removed(tx, &removed, now)).await?;
+        }
+    }
+}

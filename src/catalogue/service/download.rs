@@ -1,0 +1,80 @@
+//! Giving data out.
+
+use crate::base::chain;
+use crate::catalogue::service::{BoxError, Fault, Service};
+use crate::identity::Caller;
+use crate::image::{Image, ImageId, Status};
+use crate::store::{Store, StoreError};
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
+use std::{ops::Range, sync::Arc};
+
+/// Data on its way out.
+pub struct Download {
+    /// Whose data it is.
+    pub image: Image,
+    /// Bytes of it all.
+    pub size: u64,
+    url: String,
+    store: Arc<dyn Store>,
+}
+
+impl Service {
+    /// The data of an image; none when it has no data.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden` (deactivated, and the caller is no admin), `Unavailable`.
+    pub async fn download(&self, caller: &Caller, id: &ImageId) -> Result<Option<Download>, Fault> {
+        let access = self.access(caller);
+        let image = self.find(caller, id).await?;
+        access.may("download_image", &image)?;
+        match image.status {
+            Status::Active => {}
+            Status::Deactivated if caller.is_admin => {}
+            Status::Deactivated => {
+                let text = "The requested image has been deactivated. Image data download is forbidden.";
+                return Err(Fault::Forbidden(text.to_owned()));
+            }
+            _ => return Ok(None),
+        }
+        self.locate(image).await
+    }
+
+    /// The first location that has the data.
+    async fn locate(&self, image: Image) -> Result<Option<Download>, Fault> {
+        let mut failed = None;
+        for location in &image.locations {
+            match self.store().size(&location.url).await {
+                Ok(size) if image.size.is_none_or(|it| it == size) => {
+                    let (url, store) = (location.url.clone(), Arc::clone(self.store()));
+                    return Ok(Some(Download { image, size, url, store }));
+                }
+                Ok(size) => {
+                    tracing::error!(image.id = %image.id, size, wanted = image.size, "data has not the image's size");
+                    failed = Some(Fault::Unavailable("The image's data is damaged.".to_owned()));
+                }
+                Err(error @ StoreError::NotFound { .. }) => {
+                    tracing::error!(image.id = %image.id, error = %chain(&error), "an image's data is missing");
+                }
+                Err(error) => failed = Some(error.into()),
+            }
+        }
+        failed.map_or(Ok(None), Err)
+    }
+}
+
+// === impl Download ===
+
+impl Download {
+    /// The bytes of `range`, which lies within `0..size`.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn read(&self, range: Range<u64>) -> Result<BoxStream<'static, Result<Bytes, BoxError>>, Fault> {
+        let blocks = self.store.read(&self.url, range).await?;
+        let counted = blocks.inspect_ok(|block| {
+            metrics::counter!("larder_catalogue_download_bytes_total").increment(block.len() as u64);
+        });
+        Ok(counted.map_err(Into::into).boxed())
+    }
+}

@@ -1,0 +1,78 @@
+//! Why the catalogue does not do what it was asked.
+
+use crate::base::chain;
+use crate::db::DbError;
+use crate::store::StoreError;
+use std::error::Error;
+
+/// A refusal or a failure, without HTTP words. Every text but that of [`Fault::Internal`] is for the client.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// There is no such thing, or the caller may not know of it.
+    #[error("{0}")]
+    NotFound(String),
+    /// The caller sees it and may not do this.
+    #[error("{0}")]
+    Forbidden(String),
+    /// It is not in the state for this.
+    #[error("{0}")]
+    Conflict(String),
+    /// The request makes no sense.
+    #[error("{0}")]
+    Invalid(String),
+    /// More than a quota, a cap or the store's room allows.
+    #[error("{0}")]
+    TooLarge(String),
+    /// The data is not what it was declared to be, or not safe.
+    #[error("{0}")]
+    UnsupportedMedia(String),
+    /// It was deleted meanwhile.
+    #[error("{0}")]
+    Gone(String),
+    /// The server cannot do it now.
+    #[error("{0}")]
+    Unavailable(String),
+    /// Nothing that a client can mend; the cause is for the log only.
+    #[error("internal error")]
+    Internal(#[source] Box<dyn Error + Send + Sync>),
+}
+
+// === impl Fault ===
+
+impl Fault {
+    /// Wraps a cause that clients are not told.
+    pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Internal(cause.into())
+    }
+}
+
+impl From<DbError> for Fault {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::Busy | DbError::Full => {
+                tracing::error!(%error, "the catalogue's database");
+                Self::Unavailable(format!("The catalogue's database cannot be written now: {error}."))
+            }
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            // What the operator must mend; clients are not told about folders.
+            StoreError::Full { .. } => {
+                tracing::error!(error = %chain(&error), "the image store is full");
+                Self::TooLarge("There is no room left in the image store.".to_owned())
+            }
+            StoreError::Duplicate { .. } => {
+                Self::Conflict("There is data of this image in the store already.".to_owned())
+            }
+            _ => {
+                tracing::error!(error = %chain(&error), "the image store failed");
+                Self::Unavailable("The image store cannot be used now.".to_owned())
+            }
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Namespaces, and emptying them.
+
+use crate::catalogue::{
+    service::{
+        Fault,
+        metadefs::{Metadefs, Missing, seen, taken, unprotected},
+    },
+    tables::metadefs::{Content, associations, clear, namespaces, objects, properties, tags},
+};
+use crate::db::Tx;
+use crate::image::metadef::{Association, Details, Listing, Namespace, NewNamespace, Object, Times};
+use chrono::{DateTime, Utc};
+use std::collections::HashSet;
+
+/// A page of namespaces, each with its associations.
+pub(super) type NamespacePage = (Vec<(Namespace, Vec<Association>)>, bool);
+
+impl Metadefs<'_> {
+    /// A page of namespaces with their associations, and whether there may be another one.
+    ///
+    /// # Errors
+    /// `NotFound`: the marker.
+    pub async fn namespaces(&self, listing: &Listing) -> Result<NamespacePage, Fault> {
+        let (rights, listing) = (self.rights.clone(), listing.clone());
+        rights.demand("get_metadef_namespaces", None)?;
+        rights.demand("list_metadef_resource_types", None)?;
+        let db = self.service.db();
+        db.read(move |tx| {
+            let missing = Missing::Definition;
+            let marker = listing.marker.as_deref();
+            let marker = marker.map(|it| seen(tx, &rights, "get_metadef_namespace", it, missing)).transpose()?;
+            let rows = namespaces::page(tx, &rights.sight(), &listing, marker.as_ref())?;
+            let more = !rows.is_empty() && listing.limit == Some(rows.len());
+            let ids: Vec<i64> = rows.iter().map(|it| it.id).collect();
+            let mut of = associations::of(tx, &ids)?;
+            let shown = rows.into_iter().filter(|it| rights.sees(&it.namespace));
+            let page = shown.map(|it| (it.namespace, of.remove(&it.id).unwrap_or_default()));
+            Ok((page.collect(), more))
+        })
+        .await
+    }
+
+    /// Makes a namespace with all that is in it.
+    ///
+    /// # Errors
+    /// `Conflict`: a name is taken, or twice in the description; `Forbidden`.
+    pub async fn create_namespace(&self, new: NewNamespace) -> Result<(Namespace, Details), Fault> {
+        let rights = self.rights.clone();
+        rights.demand("add_metadef_namespace", None)?;
+        let details = &new.details;
+        for (is_asked, rule) in [
+            (details.associations.is_some(), "add_metadef_resource_type_association"),
+            (details.objects.is_some(), "add_metadef_object"),
+            (details.properties.is_some(), "add_metadef_property"),
+            (details.tags.is_some(), "add_metadef_tag"),
+        ] {
+            if is_asked {
+                rights.demand(rule, None)?;
+            }
+        }
+        let now = self.service.now();
+        let owner = new.owner.clone().unwrap_or_else(|| rights.owner());
+        let namespace = described(&new, owner, Times { created: now, updated: Some(now) });
+        let (row, details) = (namespace.clone(), new.details.clone());
+        self.service.db().write(move |tx| insert(tx, &row, &details, now)).await?;
+        Ok((namespace, new.details))
+    }
+
+    /// A namespace with all that is in it; with a resource type, under the names that its properties have there.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn namespace(&self, name: &str, resource_type: Option<&str>) -> Result<(Namespace, Details), Fault> {
+        let (rights, name, resource_type) = (self.rights.clone(), name.to_owned(), resource_type.map(str::to_owned));
+        let db = self.service.db();
+        db.read(move |tx| {
+            let found = seen(tx, &rights, "get_metadef_namespace", &name, Missing::Definition)?;
+            for rule in
+                ["list_metadef_resource_types", "get_metadef_objects", "get_metadef_properties", "get_metadef_tags"]
+            {
+                rights.demand(rule, Some(&found.namespace))?;
+            }
+            let properties = properties::all(tx, found.id)?;
+            let tags: Vec<String> = tags::all(tx, found.id)?.into_iter().map(|(_, it)| it.name).collect();
+            let mut details = Details {
+                associations: associations::of(tx, &[found.id])?.remove(&found.id),
+                properties: (!properties.is_empty()).then_some(properties),
+                objects: Some(objects::all(tx, found.id)?).filter(|it| !it.is_empty()),
+                tags: (!tags.is_empty()).then_some(tags),
+            };
+            if let Some(resource_type) = &resource_type {
+                details.prefix_for(resource_type);
+            }
+            Ok((found.namespace, details))
+        })
+        .await
+    }
+
+    /// Writes the fields of a namespace anew; what is in it stays.
+    ///
+    /// # Errors
+    /// `NotFound`; `Forbidden`; `Conflict`: the new name is taken.
+    pub async fn update_namespace(&self, name: &str, new: NewNamespace) -> Result<Namespace, Fault> {
+        let (rights, name, now) = (self.rights.clone(), name.to_owned(), self.service.now());
+        let db = self.service.db();
+        db.write(move |tx| {
+            let found = seen(tx, &rights, "modify_metadef_namespace", &name, Missing::Namespace)?;
+            let owner = new.owner.clone().unwrap_or_else(|| rights.owner());
+            let times = Times { created: found.namespace.times.created, updated: Some(now) };
+            let changed = described(&new, owner, times);
+            let words = || {
+                let name = &new.name;
+                format!(
+                    "Invalid update. It would result in a duplicate metadata definition namespace with the same name of \
+                     {name}"
+                )
+            };
+            namespaces::update(tx, found.id, &changed).map_err(taken(words))?;
+            Ok(changed)
+        })
+        .await
+    }
+
+    /// Deletes a namespace with all that is in it.
+    ///
+    /// # Errors
+    /// `NotFound`; `Forbidden`: it is protected.
+    pub async fn delete_namespace(&self, name: &str) -> Result<(), Fault> {
+        let (rights, name) = (self.rights.clone(), name.to_owned());
+        let db = self.service.db();
+        db.write(move |tx| {
+            let found = seen(tx, &rights, "delete_metadef_namespace", &name, Missing::Namespace)?;
+            unprotected(&found, || protected_words(&name))?;
+            Ok(namespaces::remove(tx, found.id)?)
+        })
+        .await
+    }
+
+    /// Deletes all properties, all objects or all tags of a namespace.
+    ///
+    /// # Errors
+    /// `NotFound`; `Forbidden`: the namespace is protected.
+    pub(crate) async fn clear(&self, name: &str, content: Content) -> Result<(), Fault> {
+        let (rights, name) = (self.rights.clone(), name.to_owned());
+        let db = self.service.db();
+        db.write(move |tx| {
+            let found = seen(tx, &rights, "delete_metadef_namespace", &name, Missing::Namespace)?;
+            if content == Content::Tags {
+                rights.demand("delete_metadef_tags", Some(&found.namespace))?;
+            }
+            unprotected(&found, || protected_words(&name))?;
+            Ok(clear(tx, content, found.id)?)
+        })
+        .await
+    }
+}
+
+fn protected_words(name: &str) -> String {
+    format!("Metadata definition namespace {name} is protected and cannot be deleted.")
+}
+
+fn described(new: &NewNamespace, owner: String, times: Times) -> Namespace {
+    Namespace {
+        name: new.name.clone(),
+        display_name: new.display_name.clone(),
+        description: new.description.clone(),
+        is_public: new.is_public,
+        protected: new.protected,
+        owner,
+        times,
+    }
+}
+
+fn insert(tx: &Tx<'_>, it: &Namespace, details: &Details, now: DateTime<Utc>) -> Result<(), Fault> {
+    let name = &it.name;
+    let words = || format!("The metadata definition namespace={name} already exists.");
+    let id = namespaces::insert(tx, it).map_err(taken(words))?;
+    if let Some(all) = &details.associations {
+        if let Some(twice) = twice(all.iter().map(|it| it.name.clone())) {
+            return Err(super::resource_types::duplicate(name, &twice));
+        }
+        let names: Vec<&str> = all.iter().map(|it| it.name.as_str()).collect();
+        let ids = associations::ensure_types(tx, &names, false, now)?;
+        let rows: Vec<(i64, &Association)> = all.iter().filter_map(|it| Some((*ids.get(&it.name)?, it))).collect();
+        associations::insert(tx, id, &rows, now)?;
+    }
+    if let Some(all) = &details.objects {
+        if let Some(twice) = twice(all.iter().map(|it: &Object| it.name.clone())) {
+            return Err(super::objects::duplicate(name, &twice));
+        }
+        objects::insert(tx, id, all, now)?;
+    }
+    if let Some(all) = &details.tags {
+        super::tags::insert(tx, id, name, all, now)?;
+    }
+    if let Some(all) = &details.properties {
+        properties::insert(tx, id, all, now)?;
+    }
+    Ok(())
+}
+
+/// The first that is there twice.
+fn twice(names: impl Iterator<Item = String>) -> Option<String> {
+    let mut known = HashSet::new();
+    names.into_iter().find(|it| !known.insert(it.clone()))
+}

@@ -1,0 +1,34 @@
+//! The verbs of the catalogue. It knows no HTTP; every method is whole by itself: it is done, or nothing is.
+//!
+//! A change reads, checks and writes an image within one transaction, so two changes of one image follow each other
+//! and none is lost. Steps that leave the database (bytes) are announced in it first, so that [`super::workers`] can
+//! finish or undo whatever a killed process began.
+
+mod access;
+mod change;
+mod check;
+mod delete;
+mod download;
+mod fault;
+mod limits;
+mod members;
+pub mod metadefs;
+mod open;
+mod records;
+mod relocate;
+mod tasks;
+#[cfg(test)]
+pub(crate) mod tests;
+mod undo;
+mod upload;
+
+pub use download::Download;
+pub use fault::Fault;
+pub use limits::Limited;
+pub use open::{OpenError, Service};
+pub use records::Page;
+pub use tasks::TaskPage;
+pub use upload::Upload;
+
+/// Any error, as streams carry it.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -1,0 +1,186 @@
+//! The service and what it stands on.
+
+use crate::catalogue::{
+    Settings,
+    service::{Fault, access::Access},
+    tables::{self, SchemaError, processes::Process},
+};
+use crate::db::{Db, DbError};
+use crate::identity::{
+    self, Authenticator, Caller,
+    keystone::KeystoneError,
+    protection::{ProtectionError, Protections},
+    quota::Limits,
+};
+use crate::image::ImageId;
+use crate::store::{self, Store};
+use chrono::{DateTime, SubsecRound, Utc};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio_util::task::TaskTracker;
+
+/// The catalogue's verbs; clones share everything.
+#[derive(Clone)]
+pub struct Service {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    settings: Arc<Settings>,
+    db: Db,
+    store: Arc<dyn Store>,
+    authenticator: Authenticator,
+    protections: Arc<Protections>,
+    limits: Option<Limits>,
+    process: Process,
+    /// Images that this process is writing.
+    uploading: Mutex<HashSet<ImageId>>,
+    /// Work that outlives the request that began it.
+    tasks: TaskTracker,
+}
+
+/// The catalogue cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The database.
+    #[error("cannot open the catalogue's database")]
+    Db(#[from] DbError),
+    /// What is in the database.
+    #[error("cannot work on the catalogue's database")]
+    Schema(#[from] SchemaError),
+    /// The store.
+    #[error("cannot open the image store")]
+    Store(#[from] store::OpenError),
+    /// Who asks, and what they may.
+    #[error("cannot judge who asks")]
+    Identity(#[from] identity::OpenError),
+    /// The file of protected properties.
+    #[error("cannot protect properties")]
+    Protections(#[from] ProtectionError),
+    /// `[oslo_limit]`
+    #[error("cannot ask for limits with the options of [oslo_limit]")]
+    Limits(#[source] KeystoneError),
+    /// The thread that opened them.
+    #[error("opening the catalogue broke off")]
+    BrokeOff,
+}
+
+/// What is opened on a thread that may block.
+struct Parts {
+    db: Db,
+    store: Arc<dyn Store>,
+    authenticator: Authenticator,
+    protections: Arc<Protections>,
+    limits: Option<Limits>,
+}
+
+// === impl Parts ===
+
+impl Parts {
+    fn open(settings: &Settings) -> Result<Self, OpenError> {
+        Ok(Self {
+            authenticator: Authenticator::open(settings.identity.clone())?,
+            protections: Arc::new(Protections::open(&settings.protection)?),
+            limits: settings.limits.clone().map(Limits::new).transpose().map_err(OpenError::Limits)?,
+            db: Db::open(&settings.database)?,
+            store: store::open(&settings.store)?,
+        })
+    }
+}
+
+// === impl Service ===
+
+impl Service {
+    /// Opens the database and the store, and reads policy, protections and certificates.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn open(settings: Settings) -> Result<Self, OpenError> {
+        let settings = Arc::new(settings);
+        let opening = Arc::clone(&settings);
+        let opened = tokio::task::spawn_blocking(move || Parts::open(&opening));
+        let Parts { db, store, authenticator, protections, limits } =
+            opened.await.unwrap_or(Err(OpenError::BrokeOff))?;
+        tables::ensure(&db).await?;
+        let shared = Shared {
+            settings,
+            db,
+            store,
+            authenticator,
+            protections,
+            limits,
+            process: Process::this(),
+            uploading: Mutex::default(),
+            tasks: TaskTracker::new(),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// What it was opened with.
+    pub fn settings(&self) -> &Settings {
+        &self.shared.settings
+    }
+
+    /// Who finds the callers of requests.
+    pub fn authenticator(&self) -> &Authenticator {
+        &self.shared.authenticator
+    }
+
+    /// What this caller may do, by the rules of the moment.
+    pub(super) fn access(&self, caller: &Caller) -> Access {
+        Access {
+            caller: caller.clone(),
+            enforcer: self.shared.authenticator.enforcer().clone(),
+            protections: Arc::clone(&self.shared.protections),
+        }
+    }
+
+    /// Keystone's limits, where they are used (`use_keystone_limits`).
+    pub(super) fn limits(&self) -> Option<&Limits> {
+        self.shared.limits.as_ref()
+    }
+
+    pub(super) fn shared_settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.shared.settings)
+    }
+
+    pub(crate) fn db(&self) -> &Db {
+        &self.shared.db
+    }
+
+    pub(crate) fn store(&self) -> &Arc<dyn Store> {
+        &self.shared.store
+    }
+
+    /// This process, as the table of processes names it.
+    pub(crate) fn process(&self) -> &Process {
+        &self.shared.process
+    }
+
+    /// The images that this process is writing.
+    pub(crate) fn uploading(&self) -> MutexGuard<'_, HashSet<ImageId>> {
+        self.shared.uploading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs work to its end, whether or not the caller goes on waiting for it.
+    pub(super) async fn see_through<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Fault>> + Send + 'static,
+    ) -> Result<T, Fault> {
+        self.shared.tasks.spawn(work).await.unwrap_or_else(|error| Err(Fault::internal(error)))
+    }
+
+    /// Waits for work that requests began and left behind. For the end of the program.
+    pub async fn settle(&self) {
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+    }
+
+    /// The time, as fine as the database keeps it.
+    #[expect(clippy::unused_self, reason = "a clock of the service's own may come")]
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        Utc::now().trunc_subsecs(6)
+    }
+}

@@ -1,0 +1,63 @@
+//! Undoing an upload, and clearing the place of one.
+
+use crate::catalogue::{
+    service::{Fault, Service},
+    tables::{
+        images::{self, Data},
+        locations, uploads,
+    },
+};
+use crate::db::{DbError, Tx};
+use crate::image::{ImageId, InvalidImageId, Status};
+use crate::store::StoreError;
+use chrono::{DateTime, Utc};
+
+impl Service {
+    /// An object without an image would block the upload: what a crash of Glance left, or a database that was set back.
+    pub(super) async fn remove_orphan(&self, id: &ImageId) -> Result<(), Fault> {
+        let url = self.store().url(id);
+        if self.store().size(&url).await.is_err() {
+            return Ok(());
+        }
+        let (row, place) = (id.clone(), url.clone());
+        if !self.db().read::<_, DbError, _>(move |tx| locations::is_location(tx, &row, &place)).await? {
+            tracing::warn!(image.id = %id, url, "removing data that belongs to no image, to make room for an upload");
+            self.store().remove(&url).await?;
+        }
+        Ok(())
+    }
+
+    /// Undoes an upload of this process: first the object, then `saving` → `queued`, so that nobody writes the object
+    /// anew while it is being removed. An upload that is over, or somebody else's, is left alone.
+    pub(crate) async fn undo(&self, image: &str) -> Result<(), Fault> {
+        let (id, process) = (image.to_owned(), self.process().id.clone());
+        let mine = self.db().read::<_, DbError, _>(move |tx| uploads::of(tx, &process)).await?;
+        let Some(upload) = mine.into_iter().find(|it| it.image == id) else { return Ok(()) };
+        let id: ImageId = id.parse().map_err(|error: InvalidImageId| Fault::internal(error))?;
+        if let Some(url) = upload.url.as_deref() {
+            let (row, place) = (id.clone(), url.to_owned());
+            if !self.db().read::<_, DbError, _>(move |tx| locations::is_location(tx, &row, &place)).await? {
+                self.discard(url).await?;
+            }
+        }
+        let (process, now) = (self.process().id.clone(), self.now());
+        let undone = self.db().write::<_, DbError, _>(move |tx| undo_rows(tx, &id, &process, now));
+        Ok(undone.await?)
+    }
+
+    /// Removes an object that may be gone already.
+    pub(crate) async fn discard(&self, url: &str) -> Result<(), Fault> {
+        match self.store().remove(url).await {
+            Ok(()) | Err(StoreError::NotFound { .. }) => Ok(()),
+            Err(other) => Err(other.into()),
+        }
+    }
+}
+
+fn undo_rows(tx: &Tx<'_>, id: &ImageId, process: &str, now: DateTime<Utc>) -> Result<(), DbError> {
+    if uploads::end(tx, id.as_str(), process)? {
+        let to_queued = (&[Status::Saving][..], Status::Queued);
+        images::change_status(tx, id, to_queued, Some(&Data::default()), now)?;
+    }
+    Ok(())
+}

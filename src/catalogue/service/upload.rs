@@ -1,0 +1,245 @@
+//! Taking data in.
+//!
+//! ```text
+//!   one transaction        queued → saving, and the upload is entered in `larder_uploads`
+//!   aside                  md5 ∥ os_hash ∥ write; what it is
+//!   judged                 content against disk_format
+//!   one transaction        where the object will stand is announced
+//!   rename                 the object stands
+//!   one transaction        saving → active, location, hashes; the entry goes
+//! ```
+//!
+//! Whatever fails is undone in the reverse order. After a crash the entry in `larder_uploads` says what to undo.
+
+use crate::base::chain;
+use crate::catalogue::{
+    service::{BoxError, Fault, Service, records::seen},
+    tables::{
+        images::{self, Data},
+        locations, processes, uploads,
+    },
+};
+use crate::db::DbError;
+use crate::diskformat::Rules;
+use crate::identity::{Caller, quota::Resource};
+use crate::image::{Image, ImageId, Location, Status};
+use crate::store::{self, IngestError, Ingested, Staged};
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use std::time::Instant;
+
+/// Data on its way in.
+pub struct Upload {
+    /// The data.
+    pub body: BoxStream<'static, Result<Bytes, BoxError>>,
+    /// Its bytes, when the client said.
+    pub expected: Option<u64>,
+    /// The store that the client chose; a server with one store takes no notice (Glance's behaviour).
+    pub store: Option<String>,
+}
+
+/// An image that this process is writing, for as long as this lives.
+struct Entered {
+    service: Service,
+    id: ImageId,
+}
+
+impl Service {
+    /// Takes the data of a queued image in and makes it active. After an error it is queued and no byte is left.
+    /// Once begun it goes on even if the caller stops waiting; a body that breaks off ends it.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`, `Conflict` (not queued), `Invalid` (no formats, wrong size), `TooLarge`,
+    /// `UnsupportedMedia` (the data is not its format, or not safe), `Gone` (deleted meanwhile), `Unavailable`.
+    pub async fn upload(&self, caller: &Caller, id: &ImageId, upload: Upload) -> Result<(), Fault> {
+        let (service, caller, id) = (self.clone(), caller.clone(), id.clone());
+        self.see_through(async move {
+            let start = Instant::now();
+            let outcome = service.take_in(&caller, &id, upload).await;
+            metrics::counter!("larder_catalogue_uploads_total", "outcome" => word(&outcome)).increment(1);
+            let took_ms = start.elapsed().as_millis();
+            match outcome {
+                Ok(size) => {
+                    metrics::counter!("larder_catalogue_upload_bytes_total").increment(size);
+                    tracing::info!(image.id = %id, size, took_ms, "image uploaded");
+                    Ok(())
+                }
+                Err(fault) => {
+                    tracing::warn!(image.id = %id, took_ms, error = %chain(&fault), "upload refused or failed");
+                    Err(fault)
+                }
+            }
+        })
+        .await
+    }
+
+    async fn take_in(&self, caller: &Caller, id: &ImageId, upload: Upload) -> Result<u64, Fault> {
+        let Some(entered) = self.enter(id) else {
+            self.show(caller, id).await?;
+            return Err(Fault::Conflict(format!("Image {id} is being uploaded already.")));
+        };
+        self.enforce(caller, &[(Resource::ImageSizeTotal, 0), (Resource::ImageCountUploading, 1)]).await?;
+        let (image, cap) = self.begin(caller, id, upload.expected).await?;
+        let taken = self.write(&image, cap, upload).await;
+        if taken.is_err()
+            && let Err(error) = self.undo(id.as_str()).await
+        {
+            // The entry stays, and the worker that looks for such entries tries again.
+            tracing::error!(image.id = %id, error = %chain(&error), "a failed upload is not undone yet");
+        }
+        drop(entered);
+        taken
+    }
+
+    /// `queued` → `saving`; the image as it was, and the most bytes that it may have.
+    async fn begin(&self, caller: &Caller, id: &ImageId, expected: Option<u64>) -> Result<(Image, u64), Fault> {
+        let (access, id, now) = (self.access(caller), id.clone(), self.now());
+        let (settings, process) = (self.shared_settings(), self.process().clone());
+        self.db()
+            .write(move |tx| {
+                let image = seen(tx, &access.caller, &id)?;
+                access.may_change("upload_image", &image)?;
+                let mut cap = settings.image_size_cap;
+                if settings.user_storage_quota > 0 {
+                    let stored = images::stored_bytes(tx, image.owner.as_deref(), Some(&id))?;
+                    cap = cap.min(settings.user_storage_quota.saturating_sub(stored));
+                }
+                if let Some(expected) = expected.filter(|&it| it > cap) {
+                    return Err(Fault::TooLarge(format!(
+                        "The size of the data {expected} will exceed the limit. {cap} bytes remaining."
+                    )));
+                }
+                has_formats(&image)?;
+                let to_saving = (&[Status::Queued][..], Status::Saving);
+                if image.status.become_(Status::Saving).is_err()
+                    || !images::change_status(tx, &id, to_saving, None, now)?
+                {
+                    let from = image.status;
+                    return Err(Fault::Conflict(format!(
+                        "Image status transition from {from} to saving is not allowed"
+                    )));
+                }
+                processes::beat(tx, &process, now)?;
+                match uploads::begin(tx, &id, &process.id, now) {
+                    Err(DbError::Duplicate) => Err(Fault::Conflict(format!(
+                        "A broken upload of image {id} is being cleaned up; try again in a minute."
+                    ))),
+                    other => Ok(other.map(|()| (image, cap))?),
+                }
+            })
+            .await
+    }
+
+    async fn write(&self, image: &Image, cap: u64, upload: Upload) -> Result<u64, Fault> {
+        self.remove_orphan(&image.id).await?;
+        let limits =
+            store::Limits { size_cap: cap, expected: upload.expected, hash: self.settings().hashing_algorithm };
+        let staged = store::ingest(upload.body, &**self.store(), &image.id, limits).await?;
+        let virtual_size = self.judge(image, &staged)?;
+
+        let (id, process, url) = (image.id.clone(), self.process().id.clone(), staged.facts().url.clone());
+        let announced = self.db().write::<_, DbError, _>(move |tx| uploads::announce(tx, &id, &process, &url)).await?;
+        if !announced {
+            return Err(self.gone(image).await);
+        }
+        let facts = staged.commit().await?;
+        let size = facts.size;
+        if self.activate(&image.id, facts, virtual_size).await? { Ok(size) } else { Err(self.gone(image).await) }
+    }
+
+    /// The content against the declaration; the size that a guest sees.
+    fn judge(&self, image: &Image, staged: &Staged) -> Result<Option<u64>, Fault> {
+        let settings = self.settings();
+        let (Some("bare"), Some(format)) = (image.container_format.as_deref(), image.disk_format.as_deref()) else {
+            return Ok(None);
+        };
+        let rules = Rules {
+            vmdk_allowed_types: settings.vmdk_allowed_types.clone(),
+            gpt_safety_checks_nonfatal: settings.gpt_safety_checks_nonfatal.clone(),
+            require_match: settings.require_image_format_match,
+        };
+        let inspection = &staged.facts().inspection;
+        inspection.accept_as(format, &rules).map_err(|refusal| {
+            Fault::UnsupportedMedia(format!("Image content is not accepted as disk_format {format}: {refusal}"))
+        })?;
+        Ok(inspection.virtual_size_as(format))
+    }
+
+    /// `saving` → `active`. False when the image was deleted, or the upload was taken for broken off.
+    async fn activate(&self, id: &ImageId, facts: Ingested, virtual_size: Option<u64>) -> Result<bool, Fault> {
+        let (id, process, now) = (id.clone(), self.process().id.clone(), self.now());
+        let location = Location { url: facts.url, metadata: serde_json::Map::new() };
+        let data = Data {
+            size: Some(facts.size),
+            virtual_size,
+            checksum: Some(facts.checksum),
+            os_hash_algo: Some(facts.hash_algo.to_string()),
+            os_hash_value: Some(facts.hash_value),
+        };
+        let activated = self.db().write(move |tx| {
+            let to_active = (&[Status::Saving][..], Status::Active);
+            if !uploads::is_of(tx, &id, &process)? || !images::change_status(tx, &id, to_active, Some(&data), now)? {
+                return Ok(false);
+            }
+            locations::add(tx, &id, &location, now)?;
+            uploads::end(tx, id.as_str(), &process)
+        });
+        Ok(activated.await.map_err(|error: DbError| error)?)
+    }
+
+    /// Why an upload that is no longer wanted ends.
+    async fn gone(&self, image: &Image) -> Fault {
+        let id = image.id.clone();
+        match self.db().read(move |tx| images::find(tx, &id)).await {
+            Ok(Some(_)) => {
+                Fault::Conflict(format!("The upload of image {} was taken for broken off; upload it again.", image.id))
+            }
+            Ok(None) => Fault::Gone(format!(
+                "Image {} could not be found after upload. The image may have been deleted during the upload.",
+                image.id
+            )),
+            Err(error) => error.into(),
+        }
+    }
+
+    fn enter(&self, id: &ImageId) -> Option<Entered> {
+        let entered = self.uploading().insert(id.clone());
+        entered.then(|| Entered { service: self.clone(), id: id.clone() })
+    }
+}
+
+fn has_formats(image: &Image) -> Result<(), Fault> {
+    let formats = [("disk_format", &image.disk_format), ("container_format", &image.container_format)];
+    let missing: Vec<_> =
+        formats.iter().filter(|it| it.1.as_deref().unwrap_or_default().is_empty()).map(|it| it.0).collect();
+    match missing[..] {
+        [] => Ok(()),
+        [one] => Err(Fault::Invalid(format!("Property {one} must be set prior to saving data."))),
+        _ => Err(Fault::Invalid(format!("Properties {} must be set prior to saving data.", missing.join(", ")))),
+    }
+}
+
+fn word<T>(outcome: &Result<T, Fault>) -> &'static str {
+    match outcome {
+        Ok(_) => "done",
+        Err(Fault::Unavailable(_) | Fault::Internal(_)) => "failed",
+        Err(_) => "refused",
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.service.uploading().remove(&self.id);
+    }
+}
+
+impl From<IngestError> for Fault {
+    fn from(error: IngestError) -> Self {
+        match error {
+            IngestError::Body { .. } | IngestError::Size { .. } => Self::Invalid(error.to_string()),
+            IngestError::TooLarge { .. } => Self::TooLarge(error.to_string()),
+            IngestError::Store(error) => error.into(),
+            IngestError::Digest(error) => Self::internal(error),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! All that hangs on images: properties, tags, locations, members.
+
+use crate::catalogue::tables::names::{ImageLocations, ImageMembers, ImageProperties, ImageTags, alive, time};
+use crate::db::{DbError, Tx};
+use crate::image::{Image, ImageId, Location};
+use chrono::{DateTime, Utc};
+use sea_query::{Expr, ExprTrait, Query};
+use std::collections::HashMap;
+
+/// Images that one statement asks for.
+pub(super) const AT_ONCE: usize = 500;
+
+/// Reads properties, tags and locations of all the images: three statements, however many images.
+///
+/// # Errors
+/// [`DbError`] of the statements.
+pub(crate) fn fill(tx: &Tx<'_>, images: &mut [Image]) -> Result<(), DbError> {
+    for part in images.chunks_mut(AT_ONCE) {
+        fill_part(tx, part)?;
+    }
+    Ok(())
+}
+
+fn fill_part(tx: &Tx<'_>, images: &mut [Image]) -> Result<(), DbError> {
+    let ids = || images.iter().map(|it| it.id.as_str().to_owned()).collect::<Vec<_>>();
+    let mut query = Query::select();
+    query.columns([ImageProperties::ImageId, ImageProperties::Name, ImageProperties::Value]);
+    query.from(ImageProperties::Table).and_where(Expr::col(ImageProperties::ImageId).is_in(ids()));
+    query.and_where(alive(ImageProperties::Deleted));
+    let properties = tx.select(&query)?;
+
+    let mut query = Query::select();
+    query.columns([ImageTags::ImageId, ImageTags::Value]).from(ImageTags::Table);
+    query.and_where(Expr::col(ImageTags::ImageId).is_in(ids())).and_where(alive(ImageTags::Deleted));
+    let tags = tx.select(&query)?;
+
+    let mut query = Query::select();
+    query.columns([ImageLocations::ImageId, ImageLocations::Value, ImageLocations::MetaData]);
+    query.from(ImageLocations::Table).and_where(Expr::col(ImageLocations::ImageId).is_in(ids()));
+    query.and_where(alive(ImageLocations::Deleted));
+    query.and_where(Expr::col(ImageLocations::Status).eq("active"));
+    query.order_by(ImageLocations::Id, sea_query::Order::Asc);
+    let locations = tx.select(&query)?;
+
+    let mut by_id: HashMap<String, &mut Image> = images.iter_mut().map(|it| (it.id.as_str().to_owned(), it)).collect();
+    for row in properties {
+        if let Some(image) = by_id.get_mut(&row.get::<String>(0)?) {
+            image.properties.insert(row.get(1)?, row.get(2)?);
+        }
+    }
+    for row in tags {
+        if let Some(image) = by_id.get_mut(&row.get::<String>(0)?) {
+            image.tags.insert(row.get(1)?);
+        }
+    }
+    for row in locations {
+        if let Some(image) = by_id.get_mut(&row.get::<String>(0)?) {
+            let metadata = row.get::<Option<String>>(2)?.and_then(|it| serde_json::from_str(&it).ok());
+            image.locations.push(Location { url: row.get(1)?, metadata: metadata.unwrap_or_default() });
+        }
+    }
+    Ok(())
+}
+
+/// Deletes, softly, all that hangs on an image.
+pub(super) fn delete_all(tx: &Tx<'_>, id: &ImageId, now: DateTime<Utc>) -> Result<(), DbError> {
+    macro_rules! delete_from {
+        ($table:ident $(, $column:ident = $value:expr)*) => {{
+            let mut statement = Query::update();
+            statement.table($table::Table).value($table::Deleted, true).value($table::DeletedAt, time(now));
+            $(statement.value($table::$column, $value);)*
+            statement.and_where(Expr::col($table::ImageId).eq(id.as_str()));
+            statement.and_where(Expr::col($table::Deleted).eq(false));
+            tx.execute(&statement)?;
+        }};
+    }
+    delete_from!(ImageLocations, Status = "pending_delete", UpdatedAt = time(now));
+    delete_from!(ImageProperties);
+    delete_from!(ImageTags);
+    delete_from!(ImageMembers);
+    Ok(())
+}

@@ -1,0 +1,245 @@
+//! A page of images: four statements, however many images.
+
+use crate::catalogue::tables::{
+    children, images,
+    names::{ImageMembers, ImageProperties, ImageTags, Images, alive, time},
+};
+use crate::db::{DbError, Tx};
+use crate::identity::Caller;
+use crate::image::{
+    Image, ListQuery, Visibility,
+    query::{Comparison, Filter, NumberField, Sort, SortKey, TextField, TimeField, VisibilityFilter},
+};
+use sea_query::{Condition, Expr, ExprTrait, Func, NullOrdering, Order, Query, SelectStatement, Value};
+
+/// Images after `marker`, with all that hangs on them, and how many rows the page had: rows that make no sense are
+/// left out and logged.
+///
+/// # Errors
+/// [`DbError`] of the statements.
+pub(crate) fn page(
+    tx: &Tx<'_>,
+    caller: &Caller,
+    query: &ListQuery,
+    marker: Option<&Image>,
+) -> Result<(Vec<Image>, usize), DbError> {
+    let rows = tx.select(&statement(caller, query, marker))?;
+    let mut found = Vec::with_capacity(rows.len());
+    for row in &rows {
+        match images::read(row) {
+            Ok(image) => found.push(image),
+            Err(error) => tracing::warn!(%error, "a row of the table images makes no sense"),
+        }
+    }
+    children::fill(tx, &mut found)?;
+    Ok((found, rows.len()))
+}
+
+pub(super) fn statement(caller: &Caller, query: &ListQuery, marker: Option<&Image>) -> SelectStatement {
+    let mut select = images::select();
+    // Columns in which most rows have one value are not looked up by their index: the index of the sort key gives the
+    // order for free, and the first page is found at its end.
+    select.and_where(alive((Images::Table, Images::Deleted)));
+    select.and_where(unindexed(Images::OsHidden).eq(query.hidden));
+    select.and_where(col(Images::Status).ne("killed"));
+    select.cond_where(visible(caller, query));
+    for filter in &query.filters {
+        select.and_where(condition(filter));
+    }
+    if let Some(marker) = marker {
+        select.cond_where(after(marker, &query.sort));
+    }
+    for sort in &query.sort {
+        let order = if sort.descending { Order::Desc } else { Order::Asc };
+        if is_nullable(sort.key) {
+            // Nothing is less than anything, on every database.
+            let nulls = if sort.descending { NullOrdering::Last } else { NullOrdering::First };
+            select.order_by_with_nulls((Images::Table, column(sort.key)), order, nulls);
+        } else {
+            select.order_by((Images::Table, column(sort.key)), order);
+        }
+    }
+    select.limit(query.limit as u64);
+    select
+}
+
+/// What the caller may see, cut to the visibility that was asked for.
+fn visible(caller: &Caller, query: &ListQuery) -> Condition {
+    let mine = |project: &str| col(Images::Owner).eq(project);
+    let is = |visibility: Visibility| unindexed(Images::Visibility).eq(visibility.as_str());
+    let mut all = Condition::all();
+    if !caller.is_admin {
+        let mut any = Condition::any().add(is(Visibility::Public)).add(is(Visibility::Community));
+        if let Some(project) = &caller.project {
+            any = any.add(mine(project)).add(is(Visibility::Shared).and(shared_to(project, query)));
+        }
+        all = all.add(any);
+    }
+    match (query.visibility, &caller.project) {
+        (VisibilityFilter::All, _) => all,
+        (VisibilityFilter::Only(visibility), _) => all.add(is(visibility)),
+        // Community images of others are listed only when asked for, to admins, too (Glance's behaviour).
+        (VisibilityFilter::Default, None) => all.add(unindexed(Images::Visibility).ne(Visibility::Community.as_str())),
+        (VisibilityFilter::Default, Some(project)) => {
+            all.add(mine(project).or(unindexed(Images::Visibility).ne(Visibility::Community.as_str())))
+        }
+    }
+}
+
+fn shared_to(project: &str, query: &ListQuery) -> Expr {
+    let mut members = Query::select();
+    members.expr(Expr::val(1)).from(ImageMembers::Table);
+    members.and_where(Expr::col((ImageMembers::Table, ImageMembers::ImageId)).equals((Images::Table, Images::Id)));
+    members.and_where(Expr::col((ImageMembers::Table, ImageMembers::Member)).eq(project));
+    members.and_where(alive((ImageMembers::Table, ImageMembers::Deleted)));
+    if let Some(word) = query.member_status.word() {
+        members.and_where(Expr::col((ImageMembers::Table, ImageMembers::Status)).eq(word));
+    }
+    Expr::exists(members)
+}
+
+fn condition(filter: &Filter) -> Expr {
+    match filter {
+        Filter::Text { field, any_of } => {
+            let column = col(match field {
+                TextField::Name => Images::Name,
+                TextField::Id => Images::Id,
+                TextField::Status => Images::Status,
+                TextField::ContainerFormat => Images::ContainerFormat,
+                TextField::DiskFormat => Images::DiskFormat,
+                TextField::Checksum => Images::Checksum,
+                TextField::Owner => Images::Owner,
+                TextField::HashAlgo => Images::OsHashAlgo,
+                TextField::HashValue => Images::OsHashValue,
+            });
+            column.is_in(any_of.iter().map(String::as_str))
+        }
+        Filter::Time { field, is, than } => {
+            let column = match field {
+                TimeField::CreatedAt => Images::CreatedAt,
+                TimeField::UpdatedAt => Images::UpdatedAt,
+            };
+            compare(col(column), *is, time(*than))
+        }
+        Filter::Number { field, is, than } => {
+            let column = match field {
+                NumberField::Size => Images::Size,
+                NumberField::VirtualSize => Images::VirtualSize,
+                NumberField::MinDisk => Images::MinDisk,
+                NumberField::MinRam => Images::MinRam,
+            };
+            compare(col(column), *is, (*than).into())
+        }
+        Filter::Protected(it) => col(Images::Protected).eq(*it),
+        Filter::Tag(tag) => {
+            let mut tags = Query::select();
+            tags.expr(Expr::val(1)).from(ImageTags::Table);
+            tags.and_where(Expr::col((ImageTags::Table, ImageTags::ImageId)).equals((Images::Table, Images::Id)));
+            tags.and_where(Expr::col((ImageTags::Table, ImageTags::Value)).eq(tag.as_str()));
+            tags.and_where(alive((ImageTags::Table, ImageTags::Deleted)));
+            Expr::exists(tags)
+        }
+        Filter::Property { name, value } => {
+            use ImageProperties::{Deleted, ImageId, Name, Table, Value};
+            let mut properties = Query::select();
+            properties.expr(Expr::val(1)).from(Table);
+            properties.and_where(Expr::col((Table, ImageId)).equals((Images::Table, Images::Id)));
+            properties.and_where(Expr::col((Table, Name)).eq(name.as_str()));
+            properties.and_where(Expr::col((Table, Value)).eq(value.as_str()));
+            properties.and_where(alive((Table, Deleted)));
+            Expr::exists(properties)
+        }
+    }
+}
+
+fn compare(left: Expr, is: Comparison, right: Value) -> Expr {
+    let right = Expr::val(right);
+    match is {
+        Comparison::Equal => left.eq(right),
+        Comparison::NotEqual => left.ne(right),
+        Comparison::Greater => left.gt(right),
+        Comparison::GreaterOrEqual => left.gte(right),
+        Comparison::Less => left.lt(right),
+        Comparison::LessOrEqual => left.lte(right),
+    }
+}
+
+/// Everything that stands after the marker:
+/// `(k1 beyond m1) or (k1 = m1 and k2 beyond m2) or …`, and, so that an index can be entered at the right place,
+/// `k1 at or beyond m1`.
+fn after(marker: &Image, sort: &[Sort]) -> Condition {
+    let mut any = Condition::any();
+    for (index, last) in sort.iter().enumerate() {
+        let mut all = Condition::all();
+        for key in &sort[..index] {
+            all = all.add(equal(marker, *key));
+        }
+        any = any.add(all.add(beyond(marker, *last)));
+    }
+    let mut all = Condition::all();
+    if let Some(first) = sort.first().filter(|it| !is_nullable(it.key)) {
+        let value = marker_value(marker, first.key);
+        let is = if first.descending { Comparison::LessOrEqual } else { Comparison::GreaterOrEqual };
+        all = all.add(compare(col(column(first.key)), is, value.unwrap_or(Value::String(None))));
+    }
+    all.add(any)
+}
+
+fn equal(marker: &Image, sort: Sort) -> Expr {
+    match marker_value(marker, sort.key) {
+        Some(value) => col(column(sort.key)).eq(Expr::val(value)),
+        None => col(column(sort.key)).is_null(),
+    }
+}
+
+/// Nothing counts as less than anything.
+fn beyond(marker: &Image, sort: Sort) -> Expr {
+    let column = || col(column(sort.key));
+    match (marker_value(marker, sort.key), sort.descending) {
+        (Some(value), false) => column().gt(Expr::val(value)),
+        (Some(value), true) if is_nullable(sort.key) => column().lt(Expr::val(value)).or(column().is_null()),
+        (Some(value), true) => column().lt(Expr::val(value)),
+        (None, false) => column().is_not_null(),
+        (None, true) => Expr::val(1).eq(0),
+    }
+}
+
+fn marker_value(marker: &Image, key: SortKey) -> Option<Value> {
+    match key {
+        SortKey::Name => marker.name.as_deref().map(Into::into),
+        SortKey::Status => Some(marker.status.as_str().into()),
+        SortKey::ContainerFormat => marker.container_format.as_deref().map(Into::into),
+        SortKey::DiskFormat => marker.disk_format.as_deref().map(Into::into),
+        SortKey::Size => marker.size.map(Into::into),
+        SortKey::Id => Some(marker.id.as_str().into()),
+        SortKey::CreatedAt => Some(time(marker.created_at)),
+        SortKey::UpdatedAt => Some(time(marker.updated_at)),
+    }
+}
+
+fn is_nullable(key: SortKey) -> bool {
+    matches!(key, SortKey::Name | SortKey::ContainerFormat | SortKey::DiskFormat | SortKey::Size)
+}
+
+fn column(key: SortKey) -> Images {
+    match key {
+        SortKey::Name => Images::Name,
+        SortKey::Status => Images::Status,
+        SortKey::ContainerFormat => Images::ContainerFormat,
+        SortKey::DiskFormat => Images::DiskFormat,
+        SortKey::Size => Images::Size,
+        SortKey::Id => Images::Id,
+        SortKey::CreatedAt => Images::CreatedAt,
+        SortKey::UpdatedAt => Images::UpdatedAt,
+    }
+}
+
+fn col(column: Images) -> Expr {
+    Expr::col((Images::Table, column))
+}
+
+/// A column, so written that no index is looked up for it.
+fn unindexed(column: Images) -> Expr {
+    let default = if matches!(column, Images::Visibility) { Expr::val("shared") } else { Expr::val(false) };
+    Func::coalesce([col(column), default]).into()
+}

@@ -1,0 +1,112 @@
+//! The table `image_locations`: where data is, and which data is still to be removed.
+
+use crate::catalogue::tables::{
+    children::AT_ONCE,
+    names::{ImageLocations, Images, alive, time},
+};
+use crate::db::{DbError, Tx};
+use crate::image::{ImageId, Location, Status};
+use chrono::{DateTime, Utc};
+use sea_query::{Expr, ExprTrait, Query};
+use std::collections::HashMap;
+
+/// Notes where an image's data is.
+///
+/// # Errors
+/// [`DbError`] of the statement.
+pub(crate) fn add(tx: &Tx<'_>, id: &ImageId, location: &Location, now: DateTime<Utc>) -> Result<(), DbError> {
+    let mut statement = Query::insert();
+    statement.into_table(ImageLocations::Table).columns([
+        ImageLocations::ImageId,
+        ImageLocations::Value,
+        ImageLocations::MetaData,
+        ImageLocations::Status,
+        ImageLocations::CreatedAt,
+        ImageLocations::UpdatedAt,
+        ImageLocations::Deleted,
+    ]);
+    let metadata = serde_json::Value::Object(location.metadata.clone()).to_string();
+    statement.values_panic([
+        Expr::val(id.as_str()),
+        Expr::val(location.url.as_str()),
+        Expr::val(metadata),
+        Expr::val("active"),
+        Expr::val(time(now)),
+        Expr::val(time(now)),
+        false.into(),
+    ]);
+    tx.execute(&statement).map(drop)
+}
+
+/// Whether any image, deleted ones aside, has its data at this place.
+///
+/// # Errors
+/// [`DbError`] of the statement.
+pub(crate) fn is_location(tx: &Tx<'_>, id: &ImageId, url: &str) -> Result<bool, DbError> {
+    let mut query = Query::select();
+    query.column(ImageLocations::Id).from(ImageLocations::Table);
+    query.and_where(Expr::col(ImageLocations::ImageId).eq(id.as_str()));
+    query.and_where(Expr::col(ImageLocations::Value).eq(url));
+    query.and_where(alive(ImageLocations::Deleted));
+    Ok(tx.select_one(&query)?.is_some())
+}
+
+/// A location whose data is still to be removed, of an image that is deleted.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Leftover {
+    /// The key of its row.
+    pub(crate) row: i64,
+    /// Where the data is.
+    pub(crate) url: String,
+    /// The image that it was.
+    pub(crate) image: String,
+}
+
+/// The first `limit` locations whose data is still to be removed, of one image or (none) of all, after the row `after`.
+///
+/// # Errors
+/// [`DbError`] of the statement.
+pub(crate) fn leftovers(tx: &Tx<'_>, id: Option<&ImageId>, after: i64, limit: u64) -> Result<Vec<Leftover>, DbError> {
+    let mut query = Query::select();
+    query.column((ImageLocations::Table, ImageLocations::Id));
+    query.columns([ImageLocations::Value, ImageLocations::ImageId]).from(ImageLocations::Table);
+    let on = Expr::col((Images::Table, Images::Id)).equals((ImageLocations::Table, ImageLocations::ImageId));
+    query.inner_join(Images::Table, on);
+    query.and_where(Expr::col((ImageLocations::Table, ImageLocations::Status)).eq("pending_delete"));
+    // An image in pending_delete waits for the scrubber of a delayed deletion.
+    query.and_where(Expr::col((Images::Table, Images::Status)).eq(Status::Deleted.as_str()));
+    query.and_where(Expr::col((ImageLocations::Table, ImageLocations::Id)).gt(after));
+    if let Some(id) = id {
+        query.and_where(Expr::col((ImageLocations::Table, ImageLocations::ImageId)).eq(id.as_str()));
+    }
+    query.order_by((ImageLocations::Table, ImageLocations::Id), sea_query::Order::Asc).limit(limit);
+    let rows = tx.select(&query)?;
+    rows.iter().map(|row| Ok(Leftover { row: row.get(0)?, url: row.get(1)?, image: row.get(2)? })).collect()
+}
+
+/// Notes that the data of these locations is gone.
+///
+/// # Errors
+/// [`DbError`] of the statement.
+pub(crate) fn removed(tx: &Tx<'_>, rows: &[i64], now: DateTime<Utc>) -> Result<(), DbError> {
+    let mut statement = Query::update();
+    statement.table(ImageLocations::Table).value(ImageLocations::Status, "deleted");
+    statement.value(ImageLocations::UpdatedAt, time(now));
+    statement.and_where(Expr::col(ImageLocations::Id).is_in(rows.iter().copied()));
+    tx.execute(&statement).map(drop)
+}
+
+/// How many locations each of these images has.
+pub(super) fn count(tx: &Tx<'_>, ids: &[String]) -> Result<HashMap<String, u64>, DbError> {
+    let mut counts = HashMap::new();
+    for part in ids.chunks(AT_ONCE) {
+        let mut query = Query::select();
+        query.column(ImageLocations::ImageId).expr(Expr::col(ImageLocations::Id).count());
+        query.from(ImageLocations::Table).and_where(Expr::col(ImageLocations::ImageId).is_in(part.iter().cloned()));
+        query.and_where(Expr::col(ImageLocations::Status).ne("deleted")).group_by_col(ImageLocations::ImageId);
+        for row in tx.select(&query)? {
+            counts.insert(row.get(0)?, row.get(1)?);
+        }
+    }
+    Ok(counts)
+}

@@ -1,0 +1,109 @@
+//! The table `image_members`.
+
+use crate::catalogue::tables::names::{ImageMembers, alive, time};
+use crate::db::{DbError, Row, Tx};
+use crate::image::{Answer, ImageId, Member};
+use chrono::{DateTime, Utc};
+use sea_query::{Expr, ExprTrait, Order, Query, SelectStatement, UpdateStatement};
+
+/// Whether the image was shared to this project, whatever it answered.
+pub(super) fn is_member(tx: &Tx<'_>, id: &ImageId, project: &str) -> Result<bool, DbError> {
+    Ok(find(tx, id, project)?.is_some())
+}
+
+/// One member.
+///
+/// # Errors
+/// [`DbError`] of the statement.
+pub(crate) fn find(tx: &Tx<'_>, id: &ImageId, project: &str) -> Result<Option<Member>, DbError> {
+    let mut query = select(id);
+    query.and_where(Expr::col(ImageMembers::Member).eq(project));
+    tx.select_one(&query)?.map(|row| read(&row, id)).transpose()
+}
+
+/// All members of an image, as they were added.
+///
+/// # Errors
+/// [`DbError`] of the statement.
+pub(crate) fn of(tx: &Tx<'_>, id: &ImageId) -> Result<Vec<Member>, DbError> {
+    let mut query = select(id);
+    query.order_by(ImageMembers::Id, Order::Asc);
+    tx.select(&query)?.iter().map(|row| read(row, id)).collect()
+}
+
+/// Adds a member that is none yet. The row of an earlier membership is used again (Glance's behaviour).
+///
+/// # Errors
+/// [`DbError`] of the statements.
+pub(crate) fn add(tx: &Tx<'_>, member: &Member) -> Result<(), DbError> {
+    use ImageMembers::{CanShare, CreatedAt, Deleted, DeletedAt, Id, ImageId, Status, Table, UpdatedAt};
+    let mut query = Query::select();
+    query.column(Id).from(Table).and_where(Expr::col(ImageId).eq(member.image.as_str()));
+    query.and_where(Expr::col(ImageMembers::Member).eq(member.project.as_str()));
+    query.order_by(Id, Order::Desc).limit(1);
+    if let Some(row) = tx.select_one(&query)? {
+        let mut statement = Query::update();
+        statement.table(Table).value(Status, member.status.as_str()).value(Deleted, false);
+        statement.value(DeletedAt, None::<String>).value(CreatedAt, time(member.created_at));
+        statement.value(UpdatedAt, time(member.updated_at)).and_where(Expr::col(Id).eq(row.get::<i64>(0)?));
+        return tx.execute(&statement).map(drop);
+    }
+    let mut statement = Query::insert();
+    statement.into_table(Table);
+    statement.columns([ImageId, ImageMembers::Member, CanShare, Status, CreatedAt, UpdatedAt, Deleted]);
+    statement.values_panic([
+        Expr::val(member.image.as_str()),
+        Expr::val(member.project.as_str()),
+        false.into(),
+        Expr::val(member.status.as_str()),
+        Expr::val(time(member.created_at)),
+        Expr::val(time(member.updated_at)),
+        false.into(),
+    ]);
+    tx.execute(&statement).map(drop)
+}
+
+/// Writes what a member answers. False when it is none any more.
+///
+/// # Errors
+/// [`DbError`] of the statement.
+pub(crate) fn answer(tx: &Tx<'_>, member: &Member) -> Result<bool, DbError> {
+    let mut statement = Query::update();
+    statement.table(ImageMembers::Table).value(ImageMembers::Status, member.status.as_str());
+    statement.value(ImageMembers::UpdatedAt, time(member.updated_at));
+    Ok(tx.execute(live(&mut statement, &member.image, &member.project))? > 0)
+}
+
+/// Deletes, softly, a member. False when it is none.
+///
+/// # Errors
+/// [`DbError`] of the statement.
+pub(crate) fn remove(tx: &Tx<'_>, id: &ImageId, project: &str, now: DateTime<Utc>) -> Result<bool, DbError> {
+    let mut statement = Query::update();
+    statement.table(ImageMembers::Table).value(ImageMembers::Deleted, true);
+    statement.value(ImageMembers::DeletedAt, time(now)).value(ImageMembers::UpdatedAt, time(now));
+    Ok(tx.execute(live(&mut statement, id, project))? > 0)
+}
+
+fn select(id: &ImageId) -> SelectStatement {
+    use ImageMembers::{CreatedAt, Deleted, ImageId, Member, Status, Table, UpdatedAt};
+    let mut query = Query::select();
+    query.columns([Member, Status, CreatedAt, UpdatedAt]).from(Table);
+    query.and_where(Expr::col(ImageId).eq(id.as_str())).and_where(alive(Deleted));
+    query
+}
+
+fn live<'a>(statement: &'a mut UpdateStatement, id: &ImageId, project: &str) -> &'a UpdateStatement {
+    statement.and_where(Expr::col(ImageMembers::ImageId).eq(id.as_str()));
+    statement.and_where(Expr::col(ImageMembers::Member).eq(project));
+    statement.and_where(Expr::col(ImageMembers::Deleted).eq(false))
+}
+
+fn read(row: &Row, id: &ImageId) -> Result<Member, DbError> {
+    let status: String = row.get(1)?;
+    let status: Answer =
+        status.parse().map_err(|_| DbError::Column { column: 1, found: status, expected: "a member's status" })?;
+    let created_at = row.get(2)?;
+    let updated_at = row.get::<Option<_>>(3)?.unwrap_or(created_at);
+    Ok(Member { image: id.clone(), project: row.get(0)?, status, created_at, updated_at })
+}

@@ -1,0 +1,177 @@
+//! The tables `metadef_resource_types` and `metadef_namespace_resource_types`.
+
+use crate::catalogue::tables::{
+    metadefs::{
+        AT_ONCE,
+        names::{MetadefNamespaceResourceTypes as Links, MetadefResourceTypes as Types},
+        times,
+    },
+    names::time,
+};
+use crate::db::{DbError, Tx};
+use crate::image::metadef::{Association, ResourceType};
+use chrono::{DateTime, Utc};
+use sea_query::{Expr, ExprTrait, Order, Query, Value};
+use std::collections::HashMap;
+
+/// All resource types.
+///
+/// # Errors
+/// [`DbError`] of the statement.
+pub(crate) fn types(tx: &Tx<'_>) -> Result<Vec<ResourceType>, DbError> {
+    let mut query = Query::select();
+    query.from(Types::Table).columns([Types::Name, Types::CreatedAt, Types::UpdatedAt]);
+    query.order_by(Types::Id, Order::Asc);
+    tx.select(&query)?.iter().map(|row| Ok(ResourceType { name: row.get(0)?, times: times(row, 1)? })).collect()
+}
+
+/// Whether there is a resource type of this name.
+///
+/// # Errors
+/// [`DbError`] of the statement.
+pub(crate) fn is_type(tx: &Tx<'_>, name: &str) -> Result<bool, DbError> {
+    Ok(!ids(tx, &[name])?.is_empty())
+}
+
+/// The ids of resource types, after the missing ones were made.
+///
+/// # Errors
+/// [`DbError`] of the statements.
+pub(crate) fn ensure_types(
+    tx: &Tx<'_>,
+    names: &[&str],
+    protected: bool,
+    now: DateTime<Utc>,
+) -> Result<HashMap<String, i64>, DbError> {
+    let known = ids(tx, names)?;
+    let mut missing: Vec<&str> = names.iter().copied().filter(|it| !known.contains_key(*it)).collect();
+    missing.sort_unstable();
+    missing.dedup();
+    if missing.is_empty() {
+        return Ok(known);
+    }
+    for part in missing.chunks(AT_ONCE) {
+        let mut statement = Query::insert();
+        statement.into_table(Types::Table);
+        statement.columns([Types::Name, Types::Protected, Types::CreatedAt, Types::UpdatedAt]);
+        for name in part {
+            statement.values_panic([(*name).into(), protected.into(), time(now).into(), time(now).into()]);
+        }
+        tx.execute(&statement)?;
+    }
+    ids(tx, names)
+}
+
+/// The associations of namespaces, by the namespace's id.
+///
+/// # Errors
+/// [`DbError`] of the statement.
+pub(crate) fn of(tx: &Tx<'_>, namespaces: &[i64]) -> Result<HashMap<i64, Vec<Association>>, DbError> {
+    let mut found: HashMap<i64, Vec<Association>> = HashMap::new();
+    for part in namespaces.chunks(AT_ONCE) {
+        let mut query = Query::select();
+        query.from(Links::Table).columns([
+            (Links::Table, Links::NamespaceId),
+            (Links::Table, Links::Prefix),
+            (Links::Table, Links::PropertiesTarget),
+            (Links::Table, Links::CreatedAt),
+            (Links::Table, Links::UpdatedAt),
+        ]);
+        query.column((Types::Table, Types::Name));
+        let on = Expr::col((Types::Table, Types::Id)).equals((Links::Table, Links::ResourceTypeId));
+        query.inner_join(Types::Table, on);
+        query.and_where(Expr::col((Links::Table, Links::NamespaceId)).is_in(part.iter().copied()));
+        query.order_by((Types::Table, Types::Id), Order::Asc);
+        for row in tx.select(&query)? {
+            let association = Association {
+                name: row.get(5)?,
+                prefix: row.get(1)?,
+                properties_target: row.get(2)?,
+                times: Some(times(&row, 3)?),
+            };
+            found.entry(row.get(0)?).or_default().push(association);
+        }
+    }
+    Ok(found)
+}
+
+/// Associates a namespace with the types of these ids.
+///
+/// # Errors
+/// [`DbError::Duplicate`] when it is associated with one already.
+pub(crate) fn insert(
+    tx: &Tx<'_>,
+    namespace: i64,
+    new: &[(i64, &Association)],
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
+    for part in new.chunks(AT_ONCE) {
+        let mut statement = Query::insert();
+        statement.into_table(Links::Table).columns([
+            Links::ResourceTypeId,
+            Links::NamespaceId,
+            Links::PropertiesTarget,
+            Links::Prefix,
+            Links::CreatedAt,
+            Links::UpdatedAt,
+        ]);
+        for (resource_type, it) in part {
+            let (target, prefix) = (it.properties_target.clone(), it.prefix.clone());
+            statement.values_panic([
+                (*resource_type).into(),
+                namespace.into(),
+                target.into(),
+                prefix.into(),
+                time(now).into(),
+                time(now).into(),
+            ]);
+        }
+        tx.execute(&statement)?;
+    }
+    Ok(())
+}
+
+/// Writes the fields of an association anew.
+///
+/// # Errors
+/// [`DbError`] of the statement.
+pub(crate) fn update(
+    tx: &Tx<'_>,
+    namespace: i64,
+    resource_type: i64,
+    it: &Association,
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
+    let mut statement = Query::update();
+    statement.table(Links::Table).and_where(Expr::col(Links::NamespaceId).eq(namespace));
+    statement.and_where(Expr::col(Links::ResourceTypeId).eq(resource_type));
+    statement.value(Links::PropertiesTarget, it.properties_target.clone());
+    statement.value(Links::Prefix, it.prefix.clone()).value(Links::UpdatedAt, time(now));
+    tx.execute(&statement).map(drop)
+}
+
+/// Ends the association with a type; whether there was one.
+///
+/// # Errors
+/// [`DbError`] of the statement.
+pub(crate) fn remove(tx: &Tx<'_>, namespace: i64, name: &str) -> Result<bool, DbError> {
+    let mut of_name = Query::select();
+    of_name.column(Types::Id).from(Types::Table).and_where(Expr::col(Types::Name).eq(name));
+    let mut statement = Query::delete();
+    statement.from_table(Links::Table).and_where(Expr::col(Links::NamespaceId).eq(namespace));
+    statement.and_where(Expr::col(Links::ResourceTypeId).in_subquery(of_name));
+    Ok(tx.execute(&statement)? > 0)
+}
+
+fn ids(tx: &Tx<'_>, names: &[&str]) -> Result<HashMap<String, i64>, DbError> {
+    let mut found = HashMap::new();
+    for part in names.chunks(AT_ONCE) {
+        let mut query = Query::select();
+        query.from(Types::Table).columns([Types::Name, Types::Id]);
+        query.and_where(Expr::col(Types::Name).is_in(part.iter().map(|it| Value::from(*it))));
+        for row in tx.select(&query)? {
+            found.insert(row.get(0)?, row.get(1)?);
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,114 @@
+//! The table `metadef_objects`.
+
+use crate::catalogue::tables::{
+    metadefs::{AT_ONCE, names::MetadefObjects, object, times},
+    names::time,
+};
+use crate::db::{DbError, Row, Tx};
+use crate::image::metadef::Object;
+use chrono::{DateTime, Utc};
+use sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
+use serde_json::Value;
+
+/// All objects of a namespace, by name.
+///
+/// # Errors
+/// [`DbError`] of the statement.
+pub(crate) fn all(tx: &Tx<'_>, namespace: i64) -> Result<Vec<Object>, DbError> {
+    let mut query = select(namespace);
+    query.order_by(MetadefObjects::Name, Order::Asc);
+    tx.select(&query)?.iter().map(|row| Ok(read(row)?.1)).collect()
+}
+
+/// The row and the content of one.
+///
+/// # Errors
+/// [`DbError`] of the statement.
+pub(crate) fn find(tx: &Tx<'_>, namespace: i64, name: &str) -> Result<Option<(i64, Object)>, DbError> {
+    let mut query = select(namespace);
+    query.and_where(Expr::col(MetadefObjects::Name).eq(name));
+    tx.select_one(&query)?.as_ref().map(read).transpose()
+}
+
+/// Adds objects.
+///
+/// # Errors
+/// [`DbError::Duplicate`] when a name is taken.
+pub(crate) fn insert(tx: &Tx<'_>, namespace: i64, new: &[Object], now: DateTime<Utc>) -> Result<(), DbError> {
+    for part in new.chunks(AT_ONCE) {
+        let mut statement = Query::insert();
+        statement.into_table(MetadefObjects::Table).columns([
+            MetadefObjects::NamespaceId,
+            MetadefObjects::Name,
+            MetadefObjects::Description,
+            MetadefObjects::Required,
+            MetadefObjects::JsonSchema,
+            MetadefObjects::CreatedAt,
+            MetadefObjects::UpdatedAt,
+        ]);
+        for it in part {
+            statement.values_panic([
+                namespace.into(),
+                it.name.as_str().into(),
+                it.description.clone().into(),
+                required(it).into(),
+                schema(it).into(),
+                time(now).into(),
+                time(now).into(),
+            ]);
+        }
+        tx.execute(&statement)?;
+    }
+    Ok(())
+}
+
+/// Writes all fields of an object anew.
+///
+/// # Errors
+/// [`DbError::Duplicate`] when the new name is taken.
+pub(crate) fn update(tx: &Tx<'_>, id: i64, it: &Object, now: DateTime<Utc>) -> Result<(), DbError> {
+    let mut statement = Query::update();
+    statement.table(MetadefObjects::Table).and_where(Expr::col(MetadefObjects::Id).eq(id));
+    statement.value(MetadefObjects::Name, it.name.as_str());
+    statement.value(MetadefObjects::Description, it.description.clone());
+    statement.value(MetadefObjects::Required, required(it)).value(MetadefObjects::JsonSchema, schema(it));
+    statement.value(MetadefObjects::UpdatedAt, time(now));
+    tx.execute(&statement).map(drop)
+}
+
+fn select(namespace: i64) -> SelectStatement {
+    let mut query = Query::select();
+    query.from(MetadefObjects::Table).columns([
+        MetadefObjects::Id,
+        MetadefObjects::Name,
+        MetadefObjects::Description,
+        MetadefObjects::Required,
+        MetadefObjects::JsonSchema,
+        MetadefObjects::CreatedAt,
+        MetadefObjects::UpdatedAt,
+    ]);
+    query.and_where(Expr::col(MetadefObjects::NamespaceId).eq(namespace));
+    query
+}
+
+fn read(row: &Row) -> Result<(i64, Object), DbError> {
+    let required: Option<String> = row.get(3)?;
+    let names = required.as_deref().unwrap_or_default().split(',').filter(|it| !it.is_empty());
+    let found = Object {
+        name: row.get(1)?,
+        required: Some(names.map(str::to_owned).collect()),
+        description: row.get(2)?,
+        properties: Some(object(row.get::<Option<String>>(4)?.as_deref())),
+        times: Some(times(row, 5)?),
+    };
+    Ok((row.get(0)?, found))
+}
+
+/// Glance's way to write a list into a column.
+fn required(it: &Object) -> Option<String> {
+    it.required.as_ref().filter(|it| !it.is_empty()).map(|it| it.join(","))
+}
+
+fn schema(it: &Object) -> String {
+    Value::Object(it.properties.clone().unwrap_or_default()).to_string()
+}

@@ -1,0 +1,22 @@
+//! The catalogue's tables. SQL stands here and nowhere else; every function runs within its caller's transaction.
+//!
+//! Rows are deleted softly, as Glance does it: `deleted` and `deleted_at` are set and the row stays, so that an id is
+//! never used again.
+
+mod children;
+pub(crate) mod images;
+pub(crate) mod list;
+pub(crate) mod locations;
+pub(crate) mod members;
+pub(crate) mod metadefs;
+mod names;
+pub(crate) mod processes;
+mod properties;
+mod schema;
+mod tags;
+pub(crate) mod tasks;
+#[cfg(test)]
+mod tests;
+pub(crate) mod uploads;
+
+pub use schema::{HEAD, SchemaError, ensure, versions};

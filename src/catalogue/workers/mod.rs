@@ -1,0 +1,44 @@
+//! What goes on behind the requests.
+//!
+//! ```text
+//! beat     while this process writes data, it says so in `larder_processes`
+//! recover  undoes uploads of processes that are dead, and own ones that could not be undone at once
+//! sweep    removes data of deleted images that could not be removed at once
+//! ```
+
+mod recover;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use recover::recover;
+
+use crate::base::chain;
+use crate::catalogue::service::Service;
+use std::time::Duration;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+/// How often leftovers are looked for.
+const SWEEP: Duration = Duration::from_secs(300);
+
+/// Runs until `shutdown`. A step that fails is logged and comes again.
+pub(crate) async fn run(service: Service, shutdown: CancellationToken) {
+    // Six beats to a lease: one that is late does no harm.
+    let mut beat = interval((service.settings().lease / 6).max(Duration::from_millis(10)));
+    let mut recover_tick = interval((service.settings().lease / 2).max(Duration::from_millis(30)));
+    let mut sweep = interval(SWEEP);
+    for timer in [&mut beat, &mut recover_tick, &mut sweep] {
+        timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    }
+    loop {
+        let (step, outcome) = tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = beat.tick() => ("beat", recover::beat(&service).await),
+            _ = recover_tick.tick() => ("recover", recover(&service).await),
+            _ = sweep.tick() => ("sweep", service.remove_leftovers(None).await),
+        };
+        if let Err(error) = outcome {
+            tracing::error!(step, error = %chain(&error), "a step in the background failed; it comes again");
+        }
+    }
+}

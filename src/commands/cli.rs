@@ -1,0 +1,209 @@
+//! The tree of commands.
+
+use super::{cache::CacheArgs, image::ImageArgs};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Exit codes, for the end of each long help.
+pub(super) const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed (standard error says what), 2 wrong usage.";
+
+/// What `larder` takes.
+#[derive(Debug, Parser)]
+#[command(
+    name = "larder",
+    version,
+    about = "Brings virtual machine images to where they boot",
+    long_about = "Brings virtual machine images to where they boot: a catalogue that speaks the OpenStack Image API v2, \
+        and a node agent that keeps nova-compute's _base filled, verified and pruned.",
+    after_help = "Start here:\n  larder dev                                  everything on this machine, nothing to set up\n  \
+        larder image push disk.qcow2 --name debian-12\n  larder cache queue-image ID\n  larder cache status\n\n\
+        Exit codes: 0 done, 1 failed (standard error says what), 2 wrong usage.",
+    disable_help_subcommand = false,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the OpenStack Image API: the central daemon
+    Catalogue(ServeArgs),
+    /// Keep this node's _base: the daemon of a compute node
+    Agent(AgentArgs),
+    /// A catalogue and a node agent on this machine, for trying things out
+    Dev(DevArgs),
+    /// Push, list, show, save and delete images of a catalogue
+    Image(ImageArgs),
+    /// Look at a node's image cache and drive it
+    Cache(CacheArgs),
+    /// The child process of a conversion
+    #[cfg(feature = "agent")]
+    #[command(hide = true)]
+    ConvertWorker(crate::diskformat::convert::ConvertWorkerArgs),
+}
+
+/// Where a daemon's configuration comes from.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ConfigArgs {
+    /// A configuration file (oslo.config's INI); may be repeated, a later file wins
+    #[arg(long, value_name = "FILE")]
+    pub config_file: Vec<PathBuf>,
+    /// A folder of *.conf files, read in the order of their names after the files; may be repeated
+    #[arg(long, value_name = "DIR")]
+    pub config_dir: Vec<PathBuf>,
+    /// Write every option with its help and default to standard output, and stop
+    #[arg(long)]
+    pub print_config: bool,
+    /// Log one JSON object a line to standard error
+    #[arg(long)]
+    pub log_json: bool,
+    /// Log what happens in detail
+    #[arg(short, long)]
+    pub debug: bool,
+}
+
+/// What `larder catalogue` takes.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Without --config-file, /etc/larder/catalogue.conf is read when it is there. Each option can also be set in the \
+        environment as OS_<GROUP>__<OPTION>, such as OS_DEFAULT__BIND_PORT.\n\nExamples:\n  \
+        larder catalogue\n  larder catalogue --config-file /etc/glance/glance-api.conf\n  \
+        larder catalogue --print-config > /etc/larder/catalogue.conf\n  \
+        larder catalogue --config-file /etc/glance/glance-api.conf db check\n\n\
+        Exit codes: 0 stopped by SIGTERM or SIGINT after the drain, 1 could not start or go on, 2 wrong usage."
+)]
+pub struct ServeArgs {
+    /// The configuration.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Serve everybody as administrator, although [paste_deploy] flavor asks for Keystone
+    #[arg(long)]
+    pub no_auth: bool,
+    /// Work on the database instead of serving
+    #[command(subcommand)]
+    pub verb: Option<CatalogueVerb>,
+}
+
+/// What is done with the catalogue's database alone.
+#[derive(Clone, Debug, Subcommand)]
+pub enum CatalogueVerb {
+    /// The database's schema, as `glance-manage db` has it
+    #[command(subcommand)]
+    Db(DbVerb),
+    /// Metadata definitions, as `glance-manage db load_metadefs` and so on have them
+    #[command(subcommand)]
+    Metadefs(MetadefsVerb),
+}
+
+/// What is done with the schema.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum DbVerb {
+    /// Make the schema in an empty database; one that is as it should be stays as it is
+    #[command(after_help = "Examples:\n  larder catalogue --config-file /etc/glance/glance-api.conf db sync\n\n\
+        Exit codes: 0 done or nothing to do, 1 failed (an older or newer schema is left alone), 2 wrong usage.")]
+    Sync,
+    /// Print the revisions of the schema
+    #[command(after_help = "Examples:\n  larder catalogue db version\n\n\
+        Exit codes: 0 done, 1 failed, 2 wrong usage.")]
+    Version,
+    /// Say whether the schema is as it should be
+    #[command(after_help = "Examples:\n  larder catalogue db check\n\n\
+        Exit codes: 0 it is, 3 db expand is needed (or the database is empty), 5 db contract is needed, 1 failed, 2 wrong usage.")]
+    Check,
+}
+
+/// What is done with metadata definitions.
+#[derive(Clone, Debug, Subcommand)]
+pub enum MetadefsVerb {
+    /// Load *.json files, one namespace each; a namespace that is there already stays as it is
+    #[command(after_help = "Examples:\n  larder catalogue metadefs load\n  \
+        larder catalogue metadefs load --path new.json --merge --prefer-new\n\n\
+        Exit codes: 0 done, 1 failed or a file was wrong (the others are loaded), 2 wrong usage.")]
+    Load {
+        /// A file, or a folder of *.json files [default: metadata_source_path]
+        #[arg(long, value_name = "PATH")]
+        path: Option<PathBuf>,
+        /// Add what a namespace that is there already lacks
+        #[arg(long)]
+        merge: bool,
+        /// With --merge: where file and database differ, take the file's
+        #[arg(long, alias = "prefer_new", requires = "merge", conflicts_with = "overwrite")]
+        prefer_new: bool,
+        /// With --merge: delete a namespace that is there already first
+        #[arg(long, requires = "merge")]
+        overwrite: bool,
+    },
+    /// Delete all metadata definitions
+    #[command(after_help = "Examples:\n  larder catalogue metadefs unload\n\n\
+        Exit codes: 0 done, 1 failed, 2 wrong usage.")]
+    Unload,
+    /// Write each namespace to a file
+    #[command(after_help = "Examples:\n  larder catalogue metadefs export --path /tmp/metadefs\n\n\
+        Exit codes: 0 done, 1 failed, 2 wrong usage.")]
+    Export {
+        /// The folder; made if it is not there [default: metadata_source_path]
+        #[arg(long, value_name = "DIR")]
+        path: Option<PathBuf>,
+    },
+}
+
+/// What `larder agent` takes.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Without --config-file, /etc/larder/agent.conf is read when it is there. What agent and nova-compute must agree on \
+        (instances_path, [image_cache], force_raw_images, images_type) is read from nova's file first; the agent's own file wins. \
+        Each option can also be set in the environment as OS_<GROUP>__<OPTION>.\n\nExamples:\n  \
+        larder agent                        run the daemon\n  larder agent prefetch               one pass, for a timer\n  \
+        larder agent prune --dry-run        what would go, and why the rest stays\n  \
+        larder agent --print-config > /etc/larder/agent.conf\n\n\
+        Exit codes: 0 stopped by a signal, or the pass is done; 1 could not start, or an image of the pass failed; 2 wrong usage."
+)]
+pub struct AgentArgs {
+    /// The configuration.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Nova's configuration; may be repeated; a file that is not there is no error
+    #[arg(long, value_name = "FILE", default_value = "/etc/nova/nova.conf")]
+    pub nova_config_file: Vec<PathBuf>,
+    /// One pass instead of the daemon
+    #[command(subcommand)]
+    pub verb: Option<AgentVerb>,
+}
+
+/// One-pass forms of the agent.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum AgentVerb {
+    /// Fetch what is queued: through the running agent if there is one, else by itself
+    Prefetch,
+    /// Remove old bases that nothing uses: through the running agent if there is one, else by itself
+    Prune {
+        /// Remove nothing; say what would go
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+/// What `larder dev` takes.
+#[derive(Clone, Debug, Args)]
+#[command(
+    after_help = "No authentication, loopback only. Ctrl-C finishes what is under way and stops; the next start finds everything \
+        as it was. The other commands find ./larder-dev by themselves.\n\nExamples:\n  larder dev\n  \
+        larder dev --dir /srv/try-larder --port 9393\n\n\
+        Exit codes: 0 stopped by a signal, 1 could not start or go on, 2 wrong usage."
+)]
+pub struct DevArgs {
+    /// Where everything is kept; made when it is not there
+    #[arg(long, value_name = "DIR", default_value = "larder-dev")]
+    pub dir: PathBuf,
+    /// Port of the catalogue [default: the one of the last start, else 9292, else any free one]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+    /// Log what happens in detail
+    #[arg(short, long)]
+    pub debug: bool,
+}

@@ -1,0 +1,160 @@
+//! What `larder image` takes.
+
+use crate::commands::{cli::EXIT_CODES, login::LoginArgs};
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// `larder image …`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The catalogue is the first of: --endpoint, LARDER_ENDPOINT, OS_IMAGE_ENDPOINT_OVERRIDE, OS_IMAGE_ENDPOINT, the one in \
+        Keystone's service catalogue when OS_AUTH_URL is set, the one that ./larder-dev/address names, http://127.0.0.1:9292.\n\n\
+        Exit codes: 0 done, 1 failed (standard error says what), 2 wrong usage."
+)]
+pub struct ImageArgs {
+    /// Address of the catalogue, such as http://127.0.0.1:9292
+    #[arg(long, global = true, value_name = "URL", alias = "os-image-url", help_heading = "Catalogue and login")]
+    pub endpoint: Option<String>,
+    /// Who asks.
+    #[command(flatten)]
+    pub login: LoginArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: ImageVerb,
+}
+
+/// What can be done with images.
+#[derive(Debug, Subcommand)]
+pub enum ImageVerb {
+    /// Upload an image file; prints the new image's id
+    Push(Box<PushArgs>),
+    /// List images
+    List(ListArgs),
+    /// Show everything about images
+    Show(ShowArgs),
+    /// Download an image's data and verify its hash
+    Save(SaveArgs),
+    /// Delete images
+    Delete(DeleteArgs),
+}
+
+/// `larder image push`.
+#[derive(Debug, Args)]
+#[command(after_help = format!("The file is read once, from start to end. If the upload fails, the record that was made for it is removed again \
+        (--keep leaves it, in status queued).\n\nExamples:\n  larder image push disk.qcow2 --name debian-12\n  \
+        larder image push disk.raw --name web --tag lts --property os_distro=debian --visibility public\n  \
+        ID=$(larder image push disk.qcow2 --name ci --quiet)\n\n{EXIT_CODES}"))]
+pub struct PushArgs {
+    /// The image file
+    pub file: PathBuf,
+    /// The image's name
+    #[arg(long)]
+    pub name: Option<String>,
+    /// The id that it shall have (a UUID) [default: the catalogue chooses]
+    #[arg(long, value_name = "UUID")]
+    pub id: Option<String>,
+    /// raw, qcow2, vmdk, vdi, vhd, vhdx, iso, ploop… [default: recognised from the content]
+    #[arg(long, value_name = "FORMAT")]
+    pub disk_format: Option<String>,
+    /// bare, ovf, ova, docker…
+    #[arg(long, value_name = "FORMAT", default_value = "bare")]
+    pub container_format: String,
+    /// private, shared, community or public [default: the catalogue's, shared]
+    #[arg(long)]
+    pub visibility: Option<String>,
+    /// A property, such as os_distro=debian; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub property: Vec<String>,
+    /// A tag; may be repeated
+    #[arg(long)]
+    pub tag: Vec<String>,
+    /// Disk that an instance of it needs at least, GiB
+    #[arg(long, value_name = "GIB")]
+    pub min_disk: Option<u32>,
+    /// Memory that an instance of it needs at least, MiB
+    #[arg(long, value_name = "MIB")]
+    pub min_ram: Option<u32>,
+    /// Refuse to delete it until this is taken back
+    #[arg(long)]
+    pub protected: bool,
+    /// Keep the image's record (status queued) when the upload fails
+    #[arg(long)]
+    pub keep: bool,
+    /// Show no progress
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Print the whole image as JSON instead of its id
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `larder image list`.
+#[derive(Debug, Args)]
+#[command(after_help = format!("Examples:\n  larder image list\n  larder image list --tag lts --status active\n  \
+        larder image list --filter os_distro=debian --sort size:asc --limit 10\n  larder image list --columns id,name,checksum\n\n{EXIT_CODES}"))]
+pub struct ListArgs {
+    /// Only images of this name
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Only images of this status: queued, active, deactivated…
+    #[arg(long)]
+    pub status: Option<String>,
+    /// Only images of this visibility: public, private, shared, community, all
+    #[arg(long)]
+    pub visibility: Option<String>,
+    /// Only images with this tag; may be repeated
+    #[arg(long)]
+    pub tag: Vec<String>,
+    /// Only images whose attribute or property has this value, such as os_distro=debian or size_min=1000; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub filter: Vec<String>,
+    /// Order, such as name:asc,size [default: newest first]
+    #[arg(long)]
+    pub sort: Option<String>,
+    /// At most so many images
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// Which columns, separated by commas: any attribute or property of an image
+    #[arg(long, value_delimiter = ',', default_value = "id,name,status,disk_format,size,visibility")]
+    pub columns: Vec<String>,
+    /// Print a JSON array of whole images
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `larder image show`.
+#[derive(Debug, Args)]
+#[command(after_help = format!("Examples:\n  larder image show 5e3c1f0a-…\n  larder image show --json ID | jq .checksum\n\n{EXIT_CODES}"))]
+pub struct ShowArgs {
+    /// The images' ids
+    #[arg(required = true, value_name = "ID")]
+    pub ids: Vec<String>,
+    /// Print JSON: one object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `larder image save`.
+#[derive(Debug, Args)]
+#[command(after_help = format!("The data is written beside FILE first and gets that name only when its hash is right.\n\n\
+        Examples:\n  larder image save ID disk.qcow2\n\n{EXIT_CODES}"))]
+pub struct SaveArgs {
+    /// The image's id
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// Where to; it must not be there yet
+    pub file: PathBuf,
+    /// Show no progress
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// `larder image delete`.
+#[derive(Debug, Args)]
+#[command(after_help = format!("Each image is tried, also when one before it could not be deleted.\n\n\
+        Examples:\n  larder image delete ID\n  larder image delete ID1 ID2\n\n{EXIT_CODES}"))]
+pub struct DeleteArgs {
+    /// The images' ids
+    #[arg(required = true, value_name = "ID")]
+    pub ids: Vec<String>,
+}

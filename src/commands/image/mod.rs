@@ -1,0 +1,40 @@
+//! `larder image …`: the images of a catalogue.
+
+mod args;
+mod delete;
+mod list;
+mod progress;
+mod push;
+mod save;
+mod show;
+
+pub use args::{DeleteArgs, ImageArgs, ImageVerb, ListArgs, PushArgs, SaveArgs, ShowArgs};
+
+use crate::image::ImageId;
+use crate::remote;
+use anyhow::Context;
+
+/// Does what was asked for; false when a part of it failed and was reported.
+///
+/// # Errors
+/// What failed, on what.
+pub async fn run(args: ImageArgs, settings: remote::Settings) -> anyhow::Result<bool> {
+    let catalogue = remote::Catalogue::new(settings)?;
+    match args.verb {
+        ImageVerb::Push(args) => push::run(&catalogue, &args).await.map(|()| true),
+        ImageVerb::List(args) => list::run(&catalogue, &args).await.map(|()| true),
+        ImageVerb::Show(args) => show::run(&catalogue, &args).await,
+        ImageVerb::Save(args) => save::run(&catalogue, &args).await.map(|()| true),
+        ImageVerb::Delete(args) => delete::run(&catalogue, &args).await,
+    }
+}
+
+fn parse_id(text: &str) -> anyhow::Result<ImageId> {
+    text.parse::<ImageId>().context("no such image")
+}
+
+/// `key=value` as given on the command line.
+fn key_value(text: &str) -> anyhow::Result<(&str, &str)> {
+    let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());
+    pair.with_context(|| format!("'{text}' is no KEY=VALUE, such as os_distro=debian"))
+}

@@ -1,0 +1,21 @@
+//! The command line: what an operator types.
+//!
+//! ```text
+//! cli          the tree of commands, and the arguments of the daemons
+//! image/       larder image push | list | show | save | delete      talks to a catalogue
+//! cache/       larder cache …, also as glance-cache-manage          talks to a node's agent
+//! ```
+//!
+//! Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 failed, 2 wrong usage.
+
+pub mod cache;
+mod cli;
+pub mod image;
+mod login;
+mod output;
+
+pub use cli::{
+    AgentArgs, AgentVerb, CatalogueVerb, Cli, Command, ConfigArgs, DbVerb, DevArgs, MetadefsVerb, ServeArgs,
+};
+pub use login::LoginArgs;
+pub use output::print;

@@ -1,0 +1,327 @@
+//! The agent's options. Names and meanings are Nova's and Glance's where the meaning is the same.
+
+use super::{
+    login::{self, First, Login, LoginError},
+    logs,
+    options::Options,
+    value::{BYTES, FOLDERS, parsed, parsed_or_unset},
+};
+use crate::agent;
+use crate::runtime::logging;
+
+/// Everything that `larder agent` is told.
+#[derive(Clone, Debug, Default)]
+pub struct Agent {
+    /// The agent itself.
+    pub settings: agent::Settings,
+    /// Its log.
+    pub logging: logging::Settings,
+    pub(super) logins: Logins,
+}
+
+/// Where the catalogue is, and who the agent is there; `[glance]` counts before `[keystone_authtoken]`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Logins {
+    endpoint: Option<url::Url>,
+    api_server: Option<String>,
+    interface: Option<String>,
+    glance: Login,
+    authtoken: Login,
+}
+
+pub(super) const INTRO: &str = "Larder's node agent. Every option stands here, commented out, at its default.\n\
+    What the agent and nova-compute must agree on is read from /etc/nova/nova.conf first (instances_path, force_raw_images, \
+    [image_cache], [libvirt] images_type); what is set here wins.";
+
+/// Nova's words for `images_type`, for messages.
+const IMAGES_TYPES: &str = "default, raw, flat, qcow2, lvm, rbd or ploop";
+/// What a schedule looks like, for messages.
+const SCHEDULE: &str = "five fields as in crontab, such as 30 2 * * 1-5, or @hourly and its like; empty for none";
+
+pub(super) fn visit(options: &mut Options<'_>, it: &mut Agent) {
+    let settings = &mut it.settings;
+    options.section("DEFAULT");
+    logs::visit(options, &mut it.logging);
+    options.bind(
+        "state_path",
+        &mut settings.state_path,
+        "Folder of the agent's index (index.db). It must be on a local file system.",
+    );
+    options.bind("admin_socket", &mut settings.admin.socket, "Where the agent answers larder cache and Prometheus.");
+    options.bind(
+        "admin_group",
+        &mut settings.admin.group,
+        "A group whose members may use the admin socket too; root and the agent's own user always may.",
+    );
+    options.bind(
+        "instances_path",
+        &mut settings.base_dir.instances_path,
+        "Where nova-compute keeps instances, locks and the base directory.",
+    );
+    options.bind_as(
+        "libvirt_directories",
+        &mut settings.base_dir.libvirt_directories,
+        FOLDERS,
+        "Folders with libvirt's domain definitions; the disks that they name are in use too. Absent ones do not matter.",
+    );
+    shared_with_nova(options, settings);
+    prefetcher(options, settings);
+    fetching(options, settings);
+    pruner(options, settings);
+    conversion(options, settings);
+    options.section("image_cache");
+    image_cache(options, settings);
+    options.section("libvirt");
+    images_type(options, settings);
+    options.section("compute");
+    compute(options, settings);
+    transfers(options, it);
+    logins(options, &mut it.logins);
+}
+
+/// `[DEFAULT]` of nova.conf.
+pub(super) fn shared_with_nova(options: &mut Options<'_>, settings: &mut agent::Settings) {
+    options.bind(
+        "force_raw_images",
+        &mut settings.force_raw_images,
+        "Convert images that are not raw to raw, as nova-compute does.",
+    );
+}
+
+/// `[libvirt]` of nova.conf.
+pub(super) fn images_type(options: &mut Options<'_>, settings: &mut agent::Settings) {
+    options.bind_as(
+        "images_type",
+        &mut settings.images_type,
+        parsed(IMAGES_TYPES),
+        "How nova-compute makes disks of instances. With rbd nothing is cached: a base would make nova copy the whole image into Ceph.",
+    );
+}
+
+fn prefetcher(options: &mut Options<'_>, settings: &mut agent::Settings) {
+    options.bind(
+        "cache_prefetcher_interval",
+        &mut settings.cache_prefetcher_interval,
+        "Seconds between prefetch passes; 0 or -1 for no periodic passes.",
+    );
+    options.bind_as(
+        "prefetch_schedule",
+        &mut settings.prefetch_schedule,
+        parsed_or_unset(SCHEDULE),
+        "When prefetch passes begin, in place of the interval.",
+    );
+    options.bind(
+        "prefetch_on_queue",
+        &mut settings.prefetch_on_queue,
+        "Fetch an image as soon as it is queued, instead of at the next pass.",
+    );
+    options.bind(
+        "prefetch_jitter",
+        &mut settings.prefetch_jitter,
+        "Begin a periodic pass up to this much later, so that nodes do not all ask at once.",
+    );
+    options.bind(
+        "max_concurrent_fetches",
+        &mut settings.max_concurrent_fetches,
+        "Images that are fetched at the same time, 1 to 64.",
+    );
+    options.bind(
+        "allow_unverified",
+        &mut settings.allow_unverified,
+        "Take images that have neither os_hash_value nor checksum.",
+    );
+    options.bind_as(
+        "cache_min_free",
+        &mut settings.cache_min_free,
+        BYTES,
+        "What must stay free on the file system of the base directory.",
+    );
+}
+
+fn fetching(options: &mut Options<'_>, settings: &mut agent::Settings) {
+    options.bind(
+        "fetch_idle_timeout",
+        &mut settings.fetch_idle_timeout,
+        "Give up a server that sends nothing for this long.",
+    );
+    options.bind(
+        "fetch_cuts",
+        &mut settings.fetch_cuts,
+        "How often a cut transfer is picked up again without a byte of progress in between.",
+    );
+    options.bind(
+        "retry_interval",
+        &mut settings.retry_interval,
+        "The wait after a first failure; it doubles with each one.",
+    );
+    options.bind("retry_interval_max", &mut settings.retry_interval_max, "The longest such wait.");
+    options.bind(
+        "refused_retry_interval",
+        &mut settings.refused_retry_interval,
+        "The wait after a failure that time alone does not mend, such as an image that is not found or whose content is refused.",
+    );
+    options.bind(
+        "lock_wait",
+        &mut settings.lock_wait,
+        "How long nova-compute may hold the lock of a base before that counts as a failure.",
+    );
+    options.bind(
+        "lock_hold",
+        &mut settings.lock_hold,
+        "How long the agent itself holds such a lock; starts of that image wait meanwhile.",
+    );
+}
+
+fn pruner(options: &mut Options<'_>, settings: &mut agent::Settings) {
+    options.bind(
+        "prune_interval",
+        &mut settings.prune_interval,
+        "Seconds between prune passes; 0 or -1 for no periodic passes.",
+    );
+    options.bind_as(
+        "prune_schedule",
+        &mut settings.prune_schedule,
+        parsed_or_unset(SCHEDULE),
+        "When prune passes begin, in place of the interval.",
+    );
+    options.bind(
+        "schedule_local_time",
+        &mut settings.schedule_local_time,
+        "Schedules are in the machine's time zone, not in UTC.",
+    );
+    options.bind(
+        "scan_interval",
+        &mut settings.scan_interval,
+        "The base directory and the instances are looked at at least this often.",
+    );
+}
+
+/// `[image_cache]` of nova.conf, as far as the agent does what nova-compute would.
+pub(super) fn image_cache(options: &mut Options<'_>, settings: &mut agent::Settings) {
+    options.bind_renamed(
+        "subdirectory_name",
+        &["DEFAULT/image_cache_subdirectory_name", "DEFAULT/base_dir_name"],
+        &mut settings.base_dir.subdirectory_name,
+        "Name of the base directory in instances_path.",
+    );
+    let prune = &mut settings.prune;
+    options.bind_renamed(
+        "remove_unused_base_images",
+        &["DEFAULT/remove_unused_base_images"],
+        &mut prune.remove_unused_base_images,
+        "Remove bases that nothing uses.",
+    );
+    options.bind_renamed(
+        "remove_unused_original_minimum_age_seconds",
+        &["DEFAULT/remove_unused_original_minimum_age_seconds"],
+        &mut prune.remove_unused_original_minimum_age_seconds,
+        "Unused bases stay for this many seconds after their last use.",
+    );
+    options.bind_renamed(
+        "remove_unused_resized_minimum_age_seconds",
+        &["libvirt/remove_unused_resized_minimum_age_seconds", "DEFAULT/remove_unused_resized_minimum_age_seconds"],
+        &mut prune.remove_unused_resized_minimum_age_seconds,
+        "Unused resized copies of bases stay for this many seconds after their last use.",
+    );
+}
+
+/// `[compute]` of nova.conf.
+pub(super) fn compute(options: &mut Options<'_>, settings: &mut agent::Settings) {
+    options.bind_renamed(
+        "vmdk_allowed_types",
+        &["image_format/vmdk_allowed_types"],
+        &mut settings.rules.vmdk_allowed_types,
+        "createType of VMDK images that are taken; an empty list takes none.",
+    );
+}
+
+fn conversion(options: &mut Options<'_>, settings: &mut agent::Settings) {
+    let convert = &mut settings.convert;
+    options.bind(
+        "qemu_img",
+        &mut convert.qemu_img,
+        "The qemu-img for formats that are not converted natively. Not set: the one on the path.",
+    );
+    options.bind("convert_threads", &mut convert.threads, "Threads of a conversion; 0 for one per core, 8 at most.");
+    options.bind_as(
+        "convert_memory_limit",
+        &mut convert.memory_limit,
+        BYTES,
+        "Address space that a conversion may use; qemu-img needs 512MiB.",
+    );
+    options.bind("convert_cpu_limit", &mut convert.cpu_limit, "CPU time that a conversion may use.");
+    options.bind(
+        "convert_stall_timeout",
+        &mut convert.stall_timeout,
+        "Give up a conversion that makes no progress for this long.",
+    );
+    options.bind_as(
+        "convert_size_limit",
+        &mut convert.virtual_size_limit,
+        BYTES,
+        "The largest disk that is converted.",
+    );
+    options.bind(
+        "convert_idle",
+        &mut convert.idle,
+        "Let conversions give way to everything else on the node (nice 19, idle I/O class).",
+    );
+}
+
+/// How bytes come from the catalogue.
+fn transfers(options: &mut Options<'_>, it: &mut Agent) {
+    options.section("glance");
+    let remote = &mut it.settings.catalogue;
+    options.bind("connect_timeout", &mut remote.connect_timeout, "Longest wait for a connection to the catalogue.");
+    options.bind("read_timeout", &mut remote.read_timeout, "Longest silence of the catalogue in an answer.");
+    options.bind_as(
+        "proxy",
+        &mut remote.proxy,
+        parsed_or_unset("a URL"),
+        "Proxy for all requests. Not set: as http_proxy, https_proxy and no_proxy in the environment say.",
+    );
+}
+
+/// `[glance]` and `[keystone_authtoken]`, in nova.conf and in the agent's own file.
+pub(super) fn logins(options: &mut Options<'_>, it: &mut Logins) {
+    options.section("glance");
+    options.bind_as(
+        "endpoint_override",
+        &mut it.endpoint,
+        parsed_or_unset("a URL such as http://controller:9292"),
+        "The catalogue's address. Not set: the one in Keystone's service catalogue.",
+    );
+    options.bind("api_servers", &mut First(&mut it.api_server), "The same, as older releases of Nova write it.");
+    options.bind(
+        "valid_interfaces",
+        &mut First(&mut it.interface),
+        "Which of the addresses in Keystone's service catalogue: internal, public or admin.",
+    );
+    login::visit(options, &mut it.glance);
+    options.section("keystone_authtoken");
+    login::visit(options, &mut it.authtoken);
+}
+
+// === impl Agent ===
+
+impl Agent {
+    /// Puts together what stands in several options.
+    pub(super) fn finish(mut self) -> Result<Self, (&'static str, LoginError)> {
+        let remote = &mut self.settings.catalogue;
+        let it = &self.logins;
+        let server = it.api_server.as_deref().and_then(|text| url::Url::parse(text).ok());
+        remote.endpoint = it.endpoint.clone().or(server).or_else(|| remote.endpoint.take());
+        if let Some(interface) = &it.interface {
+            interface.clone_into(&mut remote.interface);
+        }
+        remote.region = it.glance.region_name.clone();
+        remote.cafile = it.glance.cafile.clone();
+        remote.insecure = it.glance.insecure;
+        let (section, login) =
+            if it.glance.is_set() { ("glance", &it.glance) } else { ("keystone_authtoken", &it.authtoken) };
+        if login.is_set() {
+            login.apply(remote).map_err(|error| (section, error))?;
+        }
+        Ok(self)
+    }
+}

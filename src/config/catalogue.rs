@@ -1,0 +1,248 @@
+//! The catalogue's options. Names and meanings are Glance's.
+
+use super::{
+    ConfigError,
+    identity::{self, Who},
+    logs,
+    options::Options,
+    value::{BYTES, NO_LIMIT_BELOW_ZERO, Secret, parsed},
+};
+use crate::catalogue;
+use crate::db;
+use crate::http;
+use crate::runtime::logging;
+use crate::store;
+use std::collections::BTreeMap;
+
+/// Everything that `larder catalogue` is told.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue {
+    /// The catalogue itself.
+    pub settings: catalogue::Settings,
+    /// Its log.
+    pub logging: logging::Settings,
+    pub(super) who: Who,
+    pub(super) backends: BTreeMap<String, String>,
+    pub(super) default_backend: Option<String>,
+}
+
+pub(super) const INTRO: &str = "Larder's catalogue. Every option stands here, commented out, at its default.\n\
+    The names are Glance's: a glance-api.conf can be used in place of this file.";
+
+pub(super) fn visit(options: &mut Options<'_>, it: &mut Catalogue) {
+    options.section("DEFAULT");
+    logs::visit(options, &mut it.logging);
+    server(options, &mut it.settings);
+    api(options, &mut it.settings);
+    quotas(options, &mut it.settings);
+    identity::default_section(options, it);
+    options.bind(
+        "enabled_backends",
+        &mut it.backends,
+        "Stores by id, each with its type, such as fast:file. Each has its options in a section of its id; \
+         [glance_store] default_backend names the one that is used. Empty: the one store of [glance_store].",
+    );
+    options.section("paste_deploy");
+    identity::paste_deploy(options, it);
+    options.section("keystone_authtoken");
+    identity::keystone_authtoken(options, it);
+    options.section("oslo_policy");
+    identity::oslo_policy(options, &mut it.settings.identity.policy);
+    options.section("oslo_limit");
+    identity::oslo_limit(options, &mut it.who);
+    options.section("database");
+    database(options, &mut it.settings.database);
+    options.section("glance_store");
+    options.bind("default_backend", &mut it.default_backend, "The store of enabled_backends that is used.");
+    store(options, &mut it.settings.store);
+    options.section("image_format");
+    formats(options, &mut it.settings);
+    options.section("healthcheck");
+    options.bind(
+        "disable_by_file_path",
+        &mut it.settings.healthcheck_disable_by_file_path,
+        "While this file exists, /healthcheck answers 503, so that a load balancer takes this process out.",
+    );
+}
+
+fn server(options: &mut Options<'_>, settings: &mut catalogue::Settings) {
+    options.bind("bind_host", &mut settings.bind_host, "Address to listen on.");
+    options.bind("bind_port", &mut settings.bind_port, "Port to listen on; 0 takes a free one.");
+    options.bind(
+        "public_endpoint",
+        &mut settings.public_endpoint,
+        "What absolute links in answers begin with, such as https://images.example.org. Not set: the Host that the request names.",
+    );
+    limits(options, &mut settings.server);
+    options.bind(
+        "process_lease",
+        &mut settings.lease,
+        "How long another catalogue process on the same database may be silent before its uploads count as broken off.",
+    );
+    options.bind(
+        "metadata_source_path",
+        &mut settings.metadata_source_path,
+        "Folder of metadata definitions, for `larder catalogue metadefs load` and `export` without --path.",
+    );
+    options.bind("metrics", &mut settings.metrics, "Answer /metrics on the API's address, in Prometheus' text format.");
+}
+
+fn limits(options: &mut Options<'_>, server: &mut http::server::Settings) {
+    options.bind("header_timeout", &mut server.header_timeout, "A request's header must come within this time.");
+    options.bind(
+        "client_socket_timeout",
+        &mut server.keep_alive_timeout,
+        "A connection without a request is closed after this time.",
+    );
+    options.bind(
+        "body_timeout",
+        &mut server.body_timeout,
+        "A client that sends nothing of a body, or takes nothing of an answer, for this long is cut off.",
+    );
+    options.bind("max_connections", &mut server.max_connections, "Connections served at the same time; more wait.");
+    options.bind_as(
+        "max_header_bytes",
+        &mut server.max_header_bytes,
+        parsed("bytes"),
+        "Bytes of a request's header; more is answered with 431.",
+    );
+    options.bind("max_headers", &mut server.max_headers, "Fields of a request's header; more is answered with 431.");
+    options.bind(
+        "drain_timeout",
+        &mut server.drain_timeout,
+        "How long requests may take to end when the catalogue stops.",
+    );
+}
+
+fn api(options: &mut Options<'_>, settings: &mut catalogue::Settings) {
+    options.bind(
+        "limit_param_default",
+        &mut settings.limit_param_default,
+        "Images on a page of a list when the request does not say.",
+    );
+    options.bind("api_limit_max", &mut settings.api_limit_max, "Images on a page at most, whatever the request says.");
+    options.bind(
+        "max_request_id_length",
+        &mut settings.max_request_id_length,
+        "Longest X-Openstack-Request-ID that is taken over.",
+    );
+    options.bind_as(
+        "hashing_algorithm",
+        &mut settings.hashing_algorithm,
+        parsed("sha512, sha384, sha256, sha224, sha1 or md5"),
+        "The hash in os_hash_algo and os_hash_value of new images.",
+    );
+    options.bind_as("image_size_cap", &mut settings.image_size_cap, BYTES, "The largest image that is taken.");
+    options.bind(
+        "show_image_direct_url",
+        &mut settings.show_image_direct_url,
+        "Show where an image's data lies as direct_url.",
+    );
+    options.bind(
+        "show_multiple_locations",
+        &mut settings.show_multiple_locations,
+        "Show all places of an image's data as locations, and allow to change them by PATCH.",
+    );
+}
+
+fn quotas(options: &mut Options<'_>, settings: &mut catalogue::Settings) {
+    options.bind_as(
+        "image_property_quota",
+        &mut settings.image_property_quota,
+        NO_LIMIT_BELOW_ZERO,
+        "Properties of an image at most.",
+    );
+    options.bind_as("image_tag_quota", &mut settings.image_tag_quota, NO_LIMIT_BELOW_ZERO, "Tags of an image at most.");
+    options.bind_as(
+        "image_member_quota",
+        &mut settings.image_member_quota,
+        NO_LIMIT_BELOW_ZERO,
+        "Members of an image at most.",
+    );
+    options.bind_as(
+        "image_location_quota",
+        &mut settings.image_location_quota,
+        NO_LIMIT_BELOW_ZERO,
+        "Locations of an image at most.",
+    );
+    options.bind_as(
+        "user_storage_quota",
+        &mut settings.user_storage_quota,
+        BYTES,
+        "What the images of a project may take in all; 0 for no limit.",
+    );
+}
+
+fn formats(options: &mut Options<'_>, settings: &mut catalogue::Settings) {
+    options.bind("container_formats", &mut settings.container_formats, "Values that container_format may have.");
+    options.bind("disk_formats", &mut settings.disk_formats, "Values that disk_format may have.");
+    options.bind(
+        "require_image_format_match",
+        &mut settings.require_image_format_match,
+        "Refuse an upload whose content is recognised as another format than its disk_format.",
+    );
+    options.bind(
+        "vmdk_allowed_types",
+        &mut settings.vmdk_allowed_types,
+        "createType of VMDK images that are taken; an empty list takes none.",
+    );
+    options.bind(
+        "gpt_safety_checks_nonfatal",
+        &mut settings.gpt_safety_checks_nonfatal,
+        "Safety checks of partition tables that only warn.",
+    );
+}
+
+fn database(options: &mut Options<'_>, settings: &mut db::Settings) {
+    options.bind(
+        "connection",
+        &mut Secret(&mut settings.connection),
+        "The database, as SQLAlchemy writes it: sqlite:////path/of/the/file.",
+    );
+    options.bind("readers", &mut settings.readers, "Transactions that read at the same time.");
+    options.bind("busy_timeout", &mut settings.busy_timeout, "How long a transaction waits for another program.");
+}
+
+/// The store's options alone, for the section of one of `enabled_backends`.
+pub(super) fn store_section(options: &mut Options<'_>, settings: &mut store::Settings) {
+    options.section("glance_store");
+    store(options, settings);
+}
+
+/// `[glance_store]`, or the section of one of `enabled_backends`.
+pub(super) fn store(options: &mut Options<'_>, settings: &mut store::Settings) {
+    options.bind("default_store", &mut settings.default_store, "The kind of the one store.");
+    options.bind(
+        "filesystem_store_datadir",
+        &mut settings.filesystem_store_datadir,
+        "Folder of the file store; an image's data is the file of its id in it.",
+    );
+    options.bind_as(
+        "filesystem_store_file_perm",
+        &mut settings.filesystem_store_file_perm,
+        parsed("a mode in octal digits, or 0 for what the umask gives"),
+        "Mode of the files of images.",
+    );
+    options.bind(
+        "filesystem_thin_provisioning",
+        &mut settings.filesystem_thin_provisioning,
+        "Make holes of runs of zeros.",
+    );
+}
+
+// === impl Catalogue ===
+
+impl Catalogue {
+    /// The id of the file store of `enabled_backends` that is used; none without `enabled_backends`.
+    pub(super) fn file_backend(&self) -> Result<Option<String>, ConfigError> {
+        let only = || self.backends.keys().next().filter(|_| self.backends.len() == 1);
+        let Some(id) = self.default_backend.as_ref().filter(|_| !self.backends.is_empty()).or_else(only) else {
+            return if self.backends.is_empty() { Ok(None) } else { Err(ConfigError::NoDefaultBackend) };
+        };
+        match self.backends.get(id).map(String::as_str) {
+            Some("file") => Ok(Some(id.clone())),
+            Some(kind) => Err(ConfigError::BackendKind { id: id.clone(), kind: kind.to_owned() }),
+            None => Err(ConfigError::NoSuchBackend { id: id.clone() }),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What can be wrong with a configuration.
+
+use super::Origin;
+use std::{fmt, io, path::PathBuf};
+
+/// The configuration can't be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A file that was asked for is not there.
+    #[error("{}: there is no such configuration file", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file can't be read.
+    #[error("{}: cannot read this configuration file", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A folder given by `--config-dir` can't be read.
+    #[error("{}: cannot read this configuration folder", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A line is none of an INI file.
+    #[error("{}: line {line}: {what}", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A section's login can't be used.
+    #[error("section [{section}] is no login")]
+    Login {
+        /// The section.
+        section: &'static str,
+        /// Why.
+        source: super::LoginError,
+    },
+    /// Several stores, and none is the default.
+    #[error("[DEFAULT] enabled_backends names several stores: name the one to use in [glance_store] default_backend")]
+    NoDefaultBackend,
+    /// The default store is not among the stores.
+    #[error("[glance_store] default_backend = {id}: [DEFAULT] enabled_backends has no such store")]
+    NoSuchBackend {
+        /// The store.
+        id: String,
+    },
+    /// The default store is of another kind.
+    #[error("[DEFAULT] enabled_backends: store {id} is of type {kind}; this version has only file")]
+    BackendKind {
+        /// The store.
+        id: String,
+        /// Its type.
+        kind: String,
+    },
+    /// Values that their options do not take.
+    #[error("{0}")]
+    Invalid(Problems),
+}
+
+/// All bad values of a configuration.
+#[derive(Debug)]
+pub struct Problems(pub Vec<Problem>);
+
+/// One bad value.
+#[derive(Debug)]
+pub struct Problem {
+    /// Where it stands.
+    pub origin: Origin,
+    /// Its section.
+    pub section: String,
+    /// Its key.
+    pub key: String,
+    /// The value as it was read; the option's own words when it is a secret.
+    pub value: String,
+    /// What the option takes, and what more is known.
+    pub why: String,
+}
+
+// === impl Problems ===
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_slice() {
+            [only] => write!(f, "{only}"),
+            many => {
+                write!(f, "{} values are wrong:", many.len())?;
+                many.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: [{}] {} = '{}': {}", self.origin, self.section, self.key, self.value, self.why)
+    }
+}

@@ -1,0 +1,77 @@
+//! The configuration of each program.
+
+#[cfg(feature = "catalogue")]
+use super::Catalogue;
+#[cfg(feature = "agent")]
+use super::{Agent, nova::Nova};
+use super::{
+    ConfigError, Note, Sources,
+    notes::unknown,
+    options::{Visitor, describe, read},
+    sample::sample,
+};
+use std::path::PathBuf;
+
+/// A configuration that can be used.
+#[derive(Clone, Debug)]
+pub struct Loaded<S> {
+    /// What it says.
+    pub settings: S,
+    /// What an operator should hear about it, once the log runs.
+    pub notes: Vec<Note>,
+    /// The files that were read, in that order.
+    pub files: Vec<PathBuf>,
+}
+
+/// The catalogue's configuration. Options of Glance that Larder does not use are one remark, not many warnings.
+///
+/// # Errors
+/// [`ConfigError`]: a file can't be read, or values are wrong.
+#[cfg(feature = "catalogue")]
+pub fn catalogue(sources: &Sources) -> Result<Loaded<Catalogue>, ConfigError> {
+    let mut loaded = load(super::catalogue::visit, Catalogue::default(), sources, true)?;
+    let folders = loaded.files.iter().filter_map(|it| it.parent()).map(Into::into).collect();
+    super::identity::finish(&mut loaded.settings, folders);
+    if let Some(id) = loaded.settings.file_backend()? {
+        // The store's own section has the names of [glance_store].
+        let found = sources.gather()?.with_section_as(&id, "glance_store");
+        let store = &mut loaded.settings.settings.store;
+        read(super::catalogue::store_section, store, &found).map_err(ConfigError::Invalid)?;
+        "file".clone_into(&mut store.default_store);
+    }
+    Ok(loaded)
+}
+
+/// The agent's configuration: nova's files first, then its own.
+///
+/// # Errors
+/// [`ConfigError`]: a file can't be read, or values are wrong.
+#[cfg(feature = "agent")]
+pub fn agent(sources: &Sources, nova_files: &[PathBuf]) -> Result<Loaded<Agent>, ConfigError> {
+    let nova = Sources { optional_files: nova_files.to_vec(), ..Sources::default() }.gather()?;
+    let mut shared = Nova::over(Agent::default());
+    read(super::nova::visit, &mut shared, &nova).map_err(ConfigError::Invalid)?;
+    let mut loaded = load(super::agent::visit, shared.into_agent(), sources, false)?;
+    loaded.settings = loaded.settings.finish().map_err(|(section, source)| ConfigError::Login { section, source })?;
+    loaded.files.splice(0..0, nova.files);
+    Ok(loaded)
+}
+
+/// The sample file of the catalogue: every option at its default.
+#[cfg(feature = "catalogue")]
+pub fn catalogue_sample() -> String {
+    sample(super::catalogue::INTRO, &describe(super::catalogue::visit, &mut Catalogue::default()))
+}
+
+/// The sample file of the agent: every option at its default.
+#[cfg(feature = "agent")]
+pub fn agent_sample() -> String {
+    sample(super::agent::INTRO, &describe(super::agent::visit, &mut Agent::default()))
+}
+
+fn load<S>(visit: Visitor<S>, mut settings: S, sources: &Sources, glance: bool) -> Result<Loaded<S>, ConfigError> {
+    let found = sources.gather()?;
+    let (described, mut notes) = read(visit, &mut settings, &found).map_err(ConfigError::Invalid)?;
+    notes.extend(unknown(&found, &described, glance));
+    Ok(Loaded { settings, notes, files: found.files })
+}

@@ -1,0 +1,56 @@
+//! What is read from nova.conf: only what agent and nova-compute must agree on.
+
+use super::{agent, options::Options};
+use std::{fs, net::UdpSocket, path::PathBuf};
+
+/// The agent, and what its paths are made of in Nova.
+#[derive(Clone, Debug)]
+pub(super) struct Nova {
+    pub(super) agent: super::Agent,
+    state_path: PathBuf,
+    my_ip: String,
+    host: String,
+    instances_path: Option<PathBuf>,
+}
+
+pub(super) fn visit(options: &mut Options<'_>, it: &mut Nova) {
+    options.section("DEFAULT");
+    options.bind("state_path", &mut it.state_path, "");
+    options.bind("my_ip", &mut it.my_ip, "");
+    options.bind("host", &mut it.host, "");
+    options.bind("instances_path", &mut it.instances_path, "");
+    agent::shared_with_nova(options, &mut it.agent.settings);
+    options.section("image_cache");
+    agent::image_cache(options, &mut it.agent.settings);
+    options.section("libvirt");
+    agent::images_type(options, &mut it.agent.settings);
+    options.section("compute");
+    agent::compute(options, &mut it.agent.settings);
+    agent::logins(options, &mut it.agent.logins);
+}
+
+// === impl Nova ===
+
+impl Nova {
+    /// Over these settings; `/var/lib/nova` is what distributions set as `state_path`.
+    pub(super) fn over(agent: super::Agent) -> Self {
+        let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned();
+        Self { agent, state_path: PathBuf::from("/var/lib/nova"), my_ip: my_ip(), host, instances_path: None }
+    }
+
+    /// The agent's settings with what nova.conf said.
+    pub(super) fn into_agent(mut self) -> super::Agent {
+        let instances = self.instances_path.unwrap_or_else(|| self.state_path.join("instances"));
+        self.agent.settings.base_dir.instances_path = instances;
+        self.agent
+    }
+}
+
+/// The address that this node's packets carry by default (oslo's `get_my_ipv4`); nothing is sent.
+fn my_ip() -> String {
+    let local = UdpSocket::bind(("0.0.0.0", 0)).and_then(|socket| {
+        socket.connect(("192.0.2.1", 80))?;
+        socket.local_addr()
+    });
+    local.map_or_else(|_| "127.0.0.1".to_owned(), |address| address.ip().to_string())
+}

@@ -1,0 +1,165 @@
+//! Files, folders and environment, laid over each other.
+
+use super::{
+    ConfigError,
+    file::{self, Assignment},
+};
+use std::{
+    collections::HashMap,
+    ffi::OsString,
+    fmt,
+    path::{Path, PathBuf},
+};
+
+/// Where a value stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A file.
+    File(PathBuf),
+    /// A variable of the environment.
+    Environment(String),
+}
+
+/// Where to look for values.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// Files; a later one wins. One that is not there is an error.
+    pub files: Vec<PathBuf>,
+    /// Files that may be absent, read before `files`.
+    pub optional_files: Vec<PathBuf>,
+    /// Folders of `*.conf`, read by name after the files.
+    pub dirs: Vec<PathBuf>,
+    /// `OS_<GROUP>__<OPTION>`, which win over files.
+    pub environment: HashMap<String, String>,
+}
+
+/// Everything that was found, in the order in which it was read.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Found {
+    assignments: Vec<(Assignment, Origin)>,
+    environment: HashMap<String, String>,
+    /// The files that were read.
+    pub(super) files: Vec<PathBuf>,
+}
+
+// === impl Sources ===
+
+impl Sources {
+    /// What the command line names; with neither files nor folders, `default` and `default.d` if they are there.
+    pub fn new(files: &[PathBuf], dirs: &[PathBuf], default: &Path) -> Self {
+        let mut sources = Self { files: files.to_vec(), dirs: dirs.to_vec(), ..Self::default() };
+        if files.is_empty() && dirs.is_empty() {
+            sources.optional_files.push(default.to_owned());
+            let folder = default.with_extension("conf.d");
+            if folder.is_dir() {
+                sources.dirs.push(folder);
+            }
+        }
+        sources
+    }
+
+    /// The same with these variables; those of other forms are left out.
+    #[must_use]
+    pub fn with_environment(mut self, variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let ours = |(name, value): (OsString, OsString)| {
+            let (name, value) = (name.into_string().ok()?, value.into_string().ok()?);
+            (name.starts_with("OS_") && name.contains("__")).then_some((name, value))
+        };
+        self.environment = variables.into_iter().filter_map(ours).collect();
+        self
+    }
+
+    pub(super) fn gather(&self) -> Result<Found, ConfigError> {
+        let mut found = Found { environment: self.environment.clone(), ..Found::default() };
+        for path in &self.optional_files {
+            found.add(path)?;
+        }
+        for path in &self.files {
+            if !found.add(path)? {
+                return Err(ConfigError::Missing { path: path.clone() });
+            }
+        }
+        for dir in &self.dirs {
+            for path in conf_files(dir)? {
+                found.add(&path)?;
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn conf_files(dir: &Path) -> Result<Vec<PathBuf>, ConfigError> {
+    let failed = |source| ConfigError::Folder { path: dir.to_owned(), source };
+    let mut files = Vec::new();
+    for entry in dir.read_dir().map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !hidden && path.extension().is_some_and(|it| it == "conf") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+// === impl Found ===
+
+impl Found {
+    /// False when the file is not there.
+    fn add(&mut self, path: &Path) -> Result<bool, ConfigError> {
+        let Some(assignments) = file::read(path)? else { return Ok(false) };
+        self.files.push(path.to_owned());
+        self.assignments.extend(assignments.into_iter().map(|it| (it, Origin::File(path.to_owned()))));
+        Ok(true)
+    }
+
+    /// The same, where a section goes by another name, in place of the section that has it.
+    #[cfg(feature = "catalogue")]
+    pub(super) fn with_section_as(mut self, section: &str, name: &str) -> Self {
+        self.assignments.retain(|(it, _)| !same_section(&it.section, name));
+        for (it, _) in &mut self.assignments {
+            if same_section(&it.section, section) {
+                name.clone_into(&mut it.section);
+            }
+        }
+        self
+    }
+
+    /// All values of an option, the one that wins last; the environment's alone when it has one.
+    pub(super) fn values(&self, section: &str, key: &str) -> Vec<(&str, Origin)> {
+        let name = format!("OS_{}__{}", section.to_uppercase(), key.to_uppercase());
+        if let Some(value) = self.environment.get(&name) {
+            return vec![(value, Origin::Environment(name))];
+        }
+        let same = self.assignments.iter().filter(|(it, _)| same_section(&it.section, section) && it.key == key);
+        same.map(|(it, origin)| (it.value.as_str(), origin.clone())).collect()
+    }
+
+    /// Each section and key that a file sets, with the file, each once.
+    pub(super) fn keys(&self) -> Vec<(&str, &str, &Origin)> {
+        let mut keys: Vec<(&str, &str, &Origin)> = Vec::new();
+        let mut seen = std::collections::HashSet::new();
+        for (it, origin) in &self.assignments {
+            if seen.insert((it.section.as_str(), it.key.as_str())) {
+                keys.push((&it.section, &it.key, origin));
+            }
+        }
+        keys
+    }
+}
+
+/// Names of sections match in any case, but for `DEFAULT` (oslo's rule).
+pub(super) fn same_section(a: &str, b: &str) -> bool {
+    a == b || (a != "DEFAULT" && b != "DEFAULT" && a.eq_ignore_ascii_case(b))
+}
+
+// === impl Origin ===
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Environment(name) => write!(f, "environment variable {name}"),
+        }
+    }
+}

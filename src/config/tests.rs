@@ -1,0 +1,192 @@
+use super::{
+    file::{Assignment, parse},
+    options::{Options, read},
+    substitute::substitute,
+    value::{Kind, Refused, Repeated, Secret, Value},
+    *,
+};
+use std::{collections::BTreeMap, fs, path::Path, time::Duration};
+
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Toy {
+    name: String,
+    port: u16,
+    on: bool,
+    wait: Duration,
+    words: Vec<String>,
+    pairs: BTreeMap<String, String>,
+    many: Vec<String>,
+    password: String,
+    new: u32,
+}
+
+fn visit(options: &mut Options<'_>, toy: &mut Toy) {
+    options.section("DEFAULT");
+    options.bind("name", &mut toy.name, "");
+    options.bind("port", &mut toy.port, "");
+    options.bind("on", &mut toy.on, "");
+    options.bind("wait", &mut toy.wait, "");
+    options.section("toys");
+    options.bind("words", &mut toy.words, "");
+    options.bind("pairs", &mut toy.pairs, "");
+    options.bind("many", &mut Repeated(&mut toy.many), "");
+    options.bind_as(
+        "password",
+        &mut toy.password,
+        Kind {
+            takes: "a word",
+            read: |it| if it.contains(' ') { Err(Refused::default()) } else { Ok(it.to_owned()) },
+            write: |_| None,
+        },
+        "",
+    );
+    options.bind_renamed("new", &["old", "DEFAULT/older"], &mut toy.new, "");
+}
+
+fn load(texts: &[&str]) -> Result<(Toy, Vec<Note>), String> {
+    let dir = tempfile::tempdir().unwrap();
+    for (index, text) in texts.iter().enumerate() {
+        fs::write(dir.path().join(format!("{index}.conf")), text).unwrap();
+    }
+    let found =
+        Sources { dirs: vec![dir.path().to_owned()], ..Sources::default() }.gather().map_err(|it| it.to_string())?;
+    let mut toy = Toy { port: 9292, ..Toy::default() };
+    let (described, mut notes) = read(visit, &mut toy, &found).map_err(|it| it.to_string())?;
+    notes.extend(notes::unknown(&found, &described, false));
+    Ok((toy, notes))
+}
+
+#[test]
+fn values_of_every_kind_are_read() {
+    let text = "[DEFAULT]\nname = 'a b'\nport=80\non: YES\nwait = 1.5\n[TOYS]\nwords = a, b ,c,\npairs = x:1, y : 2\n\
+                many = one\nmany = two\nnew = 7\n";
+    let (toy, notes) = load(&[text]).unwrap();
+    assert_eq!(toy.name, "a b");
+    assert_eq!((toy.port, toy.on, toy.wait, toy.new), (80, true, Duration::from_millis(1500), 7));
+    assert_eq!(toy.words, ["a", "b", "c"]);
+    assert_eq!(toy.many, ["one", "two"]);
+    assert_eq!(toy.pairs.get("x").map(String::as_str), Some("1"));
+    assert!(notes.is_empty(), "{notes:?}");
+}
+
+#[test]
+fn a_later_file_wins_and_repeated_keys_add_up() {
+    let (toy, _) =
+        load(&["[DEFAULT]\nport=1\nname=x\n[toys]\nmany=a", "[DEFAULT]\nport=2\n[toys]\nmany=b\nmany=c"]).unwrap();
+    assert_eq!((toy.port, toy.name.as_str()), (2, "x"));
+    assert_eq!(toy.many, ["a", "b", "c"]);
+}
+
+#[test]
+fn values_name_other_options() {
+    let (toy, _) = load(&["[DEFAULT]\nname = p$port-${toys.new}-$$x\n[toys]\nnew=3\nwords = $name,$new\n"]).unwrap();
+    assert_eq!(toy.name, "p9292-3-$x");
+    assert_eq!(toy.words, ["p9292-3-$x", "3"]);
+    let error = load(&["[DEFAULT]\nname = $nothing\n"]).unwrap_err();
+    assert!(error.contains("$nothing names no option"), "{error}");
+    let error = load(&["[DEFAULT]\nname = $name\n"]).unwrap_err();
+    assert!(error.contains("in a circle"), "{error}");
+}
+
+#[test]
+fn the_environment_wins() {
+    let environment = [("OS_DEFAULT__PORT", "81"), ("OS_TOYS__WORDS", "a,$port"), ("OS_USERNAME", "no")];
+    let sources = Sources::default().with_environment(environment.map(|(name, value)| (name.into(), value.into())));
+    let mut toy = Toy::default();
+    read(visit, &mut toy, &sources.gather().unwrap()).unwrap();
+    assert_eq!((toy.port, toy.words), (81, vec!["a".to_owned(), "81".to_owned()]));
+}
+
+#[test]
+fn wrong_values_are_reported_together() {
+    let error =
+        load(&["[DEFAULT]\nport = 70000\non = maybe\n[toys]\npairs = x\nnew = -1\npassword = s e c\n"]).unwrap_err();
+    assert!(error.starts_with("5 values are wrong:"), "{error}");
+    assert!(error.contains("0.conf: [DEFAULT] port = '70000': it takes a whole number from 0 to 65535"), "{error}");
+    assert!(error.contains("[DEFAULT] on = 'maybe': it takes true or false"), "{error}");
+    assert!(error.contains("[toys] pairs = 'x': it takes key:value pairs"), "{error}");
+}
+
+#[test]
+fn unknown_and_renamed_options_are_noted() {
+    let (toy, notes) = load(&["[DEFAULT]\nprot = 1\n[toys]\nold = 4\n[elsewhere]\nname = x\nzzz = y\n"]).unwrap();
+    assert_eq!(toy.new, 4);
+    let lines: Vec<String> = notes.iter().map(ToString::to_string).collect();
+    assert!(lines[0].contains("[toys] old is called [toys] new now"), "{lines:?}");
+    assert!(lines[1].contains("no option [DEFAULT] prot; is [DEFAULT] port meant?"), "{lines:?}");
+    assert!(lines[2].contains("is [DEFAULT] name meant?"), "{lines:?}");
+    assert!(lines[3].ends_with("no option [elsewhere] zzz; it is passed over"), "{lines:?}");
+}
+
+#[test]
+fn lines_that_are_none_of_ini_are_refused() {
+    for (text, line, what) in [
+        ("[DEFAULT]\nfoo\n", 2, "neither a section"),
+        ("[DEFAULT]\n  foo = 1\n", 2, "continues a value"),
+        ("[DEFAULT]\nx = 1\n\n  y\n", 4, "continues a value"),
+        ("[DEFAULT\n", 1, "must end with ]"),
+        ("[]\n", 1, "needs a name"),
+        ("[DEFAULT]\n= x\n", 2, "no key"),
+        ("x = 1\n", 1, "must stand in a section"),
+    ] {
+        let error = parse(text, Path::new("x.conf")).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("x.conf: line {line}: ")) && error.contains(what), "{text:?}: {error}");
+    }
+}
+
+#[test]
+fn odd_lines_read_as_oslo_reads_them() {
+    let text = "[a]\nm =\n  one\n  # two\n  three\nt = ends\\\nu = \"a\n  b\"\nv = \"\nw = 'a' 'b'\n# c\nx = a;b#c\ny = \nz:1=2\n[b]\r\nq = 1\r\n[a]\nlast = 'x\n";
+    let all: Vec<(String, String)> =
+        parse(text, Path::new("x")).unwrap().into_iter().map(|Assignment { key, value, .. }| (key, value)).collect();
+    let want = [
+        ("m", "one\n# two\nthree"),
+        ("t", "ends\\"),
+        ("u", "\"a\nb\""),
+        ("v", ""),
+        ("w", "a' 'b"),
+        ("x", "a;b#c"),
+        ("y", ""),
+        ("z", "1=2"),
+        ("last", "'x"),
+        ("q", "1"),
+    ];
+    for (key, value) in want {
+        assert_eq!(all.iter().find(|it| it.0 == key).map(|it| it.1.as_str()), Some(value), "{key}");
+    }
+}
+
+#[test]
+fn substitution_follows_pythons_templates() {
+    let lookup = |section: &str, key: &str| match (section, key) {
+        ("g", "k") => Some("kay $b".to_owned()),
+        ("g", "b") => Some("group-b".to_owned()),
+        ("DEFAULT", "b") => Some("bee".to_owned()),
+        _ => None,
+    };
+    let say = |text: &str| substitute(text, "DEFAULT", &lookup).unwrap();
+    assert_eq!(say("${b}y $ {x} ${g.k} $g.k \\$b $$b $1 ${b"), "beey $ {x} kay group-b kay group-b $b $b $1 ${b");
+    assert!(substitute("$b.x", "DEFAULT", &lookup).is_err());
+}
+
+#[test]
+fn a_secret_is_not_shown() {
+    let mut words = String::new();
+    assert!(Secret(&mut words).is_secret());
+}
+
+#[test]
+fn absent_files_are_errors_when_they_were_named() {
+    let sources = Sources::new(&["/nonexistent/x.conf".into()], &[], Path::new("/nonexistent/default.conf"));
+    assert!(matches!(sources.gather(), Err(ConfigError::Missing { .. })));
+    let sources = Sources::new(&[], &[], Path::new("/nonexistent/default.conf"));
+    assert!(sources.gather().unwrap().files.is_empty());
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_breaks_the_reader(text in "[\\[\\]=:#;\"'$ \t\r\n\\\\a-c{}.]{0,80}") {
+        let _ = parse(&text, Path::new("x"));
+        let _ = substitute(&text, "a", &|_, key| Some(key.to_owned()));
+    }
+}

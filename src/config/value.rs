@@ -1,0 +1,343 @@
+//! What options take, read and written as oslo.config does (oslo_config/types.py).
+
+use crate::base::byte_size::ByteSize;
+use std::{collections::BTreeMap, fmt::Display, path::PathBuf, str::FromStr, time::Duration};
+
+/// A field of some part's `Settings`, as an option fills it.
+pub(super) trait Value {
+    /// Takes the values that were found, the one that wins last; there is at least one.
+    fn read(&mut self, values: &[String]) -> Result<(), Refused>;
+
+    /// The values that would be read as this field; none when it is not set.
+    fn write(&self) -> Vec<String>;
+
+    /// What the option takes, such as `true or false`.
+    fn takes(&self) -> String;
+
+    /// Whether messages must not show the value.
+    fn is_secret(&self) -> bool {
+        false
+    }
+}
+
+/// The value is none that the option takes; with more words when the field's own type has some.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Refused(pub(super) Option<String>);
+
+/// How one string becomes a `T` that has no form of its own in oslo.config.
+pub(super) struct Kind<T> {
+    pub(super) takes: &'static str,
+    pub(super) read: fn(&str) -> Result<T, Refused>,
+    pub(super) write: fn(&T) -> Option<String>,
+}
+
+/// A field with a [`Kind`].
+pub(super) struct As<'a, T>(pub(super) &'a mut T, pub(super) Kind<T>);
+
+/// An option that is repeated, one value each time (oslo's `MultiStrOpt`).
+#[cfg_attr(not(test), expect(dead_code, reason = "bound with the stores that have several folders"))]
+pub(super) struct Repeated<'a>(pub(super) &'a mut Vec<String>);
+
+/// A field that messages must not show.
+pub(super) struct Secret<'a, T>(pub(super) &'a mut T);
+
+/// Anything with `FromStr` and `Display` that says in its error what it takes.
+pub(super) fn parsed<T: FromStr<Err: Display> + Display>(takes: &'static str) -> Kind<T> {
+    Kind {
+        takes,
+        read: |text| text.parse().map_err(|error: T::Err| Refused(Some(error.to_string()))),
+        write: |value| Some(value.to_string()),
+    }
+}
+
+/// The same, where an empty value unsets it.
+#[cfg(feature = "agent")]
+pub(super) fn parsed_or_unset<T: FromStr<Err: Display> + Display>(takes: &'static str) -> Kind<Option<T>> {
+    Kind {
+        takes,
+        read: |text| match text {
+            "" => Ok(None),
+            text => text.parse().map(Some).map_err(|error: T::Err| Refused(Some(error.to_string()))),
+        },
+        write: |value| value.as_ref().map(ToString::to_string),
+    }
+}
+
+/// A count where -1 means no limit (Glance's quotas).
+#[cfg(feature = "catalogue")]
+pub(super) const NO_LIMIT_BELOW_ZERO: Kind<Option<u64>> = Kind {
+    takes: "a number, or -1 for no limit",
+    read: |text| match text.trim().parse::<i64>() {
+        Ok(count) => Ok(u64::try_from(count).ok()),
+        Err(_) => Err(Refused::default()),
+    },
+    write: |value| Some(value.map_or_else(|| "-1".to_owned(), |count| count.to_string())),
+};
+
+/// Bytes: a plain number, or one with a unit.
+pub(super) const BYTES: Kind<u64> = Kind {
+    takes: "bytes, such as 1073741824, 500MB or 1GiB",
+    read: |text| text.parse::<ByteSize>().map(|size| size.0).map_err(|_| Refused::default()),
+    write: |value| Some(value.to_string()),
+};
+
+/// Paths of folders.
+#[cfg(feature = "agent")]
+pub(super) const FOLDERS: Kind<Vec<PathBuf>> = Kind {
+    takes: "paths, separated by commas",
+    read: |text| Ok(text.split(',').map(str::trim).filter(|it| !it.is_empty()).map(PathBuf::from).collect()),
+    write: |value| Some(value.iter().map(|it| it.display().to_string()).collect::<Vec<_>>().join(",")),
+};
+
+/// The one that wins.
+fn last(values: &[String]) -> &str {
+    values.last().map_or("", String::as_str)
+}
+
+// === impl Value ===
+
+impl Value for String {
+    fn read(&mut self, values: &[String]) -> Result<(), Refused> {
+        last(values).clone_into(self);
+        Ok(())
+    }
+
+    fn write(&self) -> Vec<String> {
+        vec![self.clone()]
+    }
+
+    fn takes(&self) -> String {
+        "text".to_owned()
+    }
+}
+
+#[cfg(feature = "catalogue")]
+impl Value for crate::base::Secret {
+    fn read(&mut self, values: &[String]) -> Result<(), Refused> {
+        *self = last(values).into();
+        Ok(())
+    }
+
+    fn write(&self) -> Vec<String> {
+        Some(self.expose()).filter(|it| !it.is_empty()).map(str::to_owned).into_iter().collect()
+    }
+
+    fn takes(&self) -> String {
+        "text".to_owned()
+    }
+
+    fn is_secret(&self) -> bool {
+        true
+    }
+}
+
+impl Value for PathBuf {
+    fn read(&mut self, values: &[String]) -> Result<(), Refused> {
+        match last(values) {
+            "" => return Err(Refused(Some("it must not be empty".to_owned()))),
+            path => *self = PathBuf::from(path),
+        }
+        Ok(())
+    }
+
+    fn write(&self) -> Vec<String> {
+        vec![self.display().to_string()]
+    }
+
+    fn takes(&self) -> String {
+        "a path".to_owned()
+    }
+}
+
+impl Value for Option<String> {
+    fn read(&mut self, values: &[String]) -> Result<(), Refused> {
+        *self = Some(last(values)).filter(|text| !text.is_empty()).map(str::to_owned);
+        Ok(())
+    }
+
+    fn write(&self) -> Vec<String> {
+        self.iter().cloned().collect()
+    }
+
+    fn takes(&self) -> String {
+        "text".to_owned()
+    }
+}
+
+impl Value for Option<PathBuf> {
+    fn read(&mut self, values: &[String]) -> Result<(), Refused> {
+        *self = Some(last(values)).filter(|text| !text.is_empty()).map(PathBuf::from);
+        Ok(())
+    }
+
+    fn write(&self) -> Vec<String> {
+        self.iter().map(|path| path.display().to_string()).collect()
+    }
+
+    fn takes(&self) -> String {
+        "a path".to_owned()
+    }
+}
+
+impl Value for bool {
+    fn read(&mut self, values: &[String]) -> Result<(), Refused> {
+        *self = match last(values).to_ascii_lowercase().as_str() {
+            "true" | "1" | "on" | "yes" => true,
+            "false" | "0" | "off" | "no" => false,
+            _ => return Err(Refused::default()),
+        };
+        Ok(())
+    }
+
+    fn write(&self) -> Vec<String> {
+        vec![self.to_string()]
+    }
+
+    fn takes(&self) -> String {
+        "true or false".to_owned()
+    }
+}
+
+macro_rules! numbers {
+    ($($number:ty),*) => {$(
+        impl Value for $number {
+            fn read(&mut self, values: &[String]) -> Result<(), Refused> {
+                *self = last(values).trim().parse().map_err(|_| Refused::default())?;
+                Ok(())
+            }
+
+            fn write(&self) -> Vec<String> {
+                vec![self.to_string()]
+            }
+
+            fn takes(&self) -> String {
+                match <$number>::MAX as u128 {
+                    // Nobody reads twenty digits.
+                    max if max > u128::from(u32::MAX) && <$number>::MIN == 0 => "a whole number from 0 up".to_owned(),
+                    max if max > u128::from(u32::MAX) => "a whole number".to_owned(),
+                    max => format!("a whole number from {} to {max}", <$number>::MIN),
+                }
+            }
+        }
+    )*};
+}
+
+numbers!(u16, u32, u64, usize, i64);
+
+impl Value for Duration {
+    fn read(&mut self, values: &[String]) -> Result<(), Refused> {
+        let seconds: f64 = last(values).trim().parse().map_err(|_| Refused::default())?;
+        *self = Duration::try_from_secs_f64(seconds).map_err(|_| Refused::default())?;
+        Ok(())
+    }
+
+    fn write(&self) -> Vec<String> {
+        vec![self.as_secs_f64().to_string()]
+    }
+
+    fn takes(&self) -> String {
+        "seconds".to_owned()
+    }
+}
+
+impl Value for Vec<String> {
+    fn read(&mut self, values: &[String]) -> Result<(), Refused> {
+        let text = last(values).trim().trim_end_matches(',');
+        *self = if text.is_empty() { Vec::new() } else { text.split(',').map(|it| it.trim().to_owned()).collect() };
+        Ok(())
+    }
+
+    fn write(&self) -> Vec<String> {
+        vec![self.join(",")]
+    }
+
+    fn takes(&self) -> String {
+        "a list, separated by commas".to_owned()
+    }
+}
+
+impl Value for BTreeMap<String, String> {
+    fn read(&mut self, values: &[String]) -> Result<(), Refused> {
+        let mut read = BTreeMap::new();
+        let text = last(values).trim();
+        // A part without a colon and the next one are one pair (oslo's rule).
+        let mut pairs: Vec<String> = Vec::new();
+        for part in text.split(',').filter(|_| !text.is_empty()) {
+            match pairs.last_mut() {
+                Some(before) if !before.contains(':') => {
+                    before.push(',');
+                    before.push_str(part);
+                }
+                _ => pairs.push(part.to_owned()),
+            }
+        }
+        for pair in pairs {
+            let (key, value) = pair.split_once(':').ok_or_else(Refused::default)?;
+            let (key, value) = (key.trim(), value.trim());
+            if key.is_empty() {
+                return Err(Refused(Some("a key is empty".to_owned())));
+            }
+            if read.insert(key.to_owned(), value.to_owned()).is_some() {
+                return Err(Refused(Some(format!("the key {key} is there twice"))));
+            }
+        }
+        *self = read;
+        Ok(())
+    }
+
+    fn write(&self) -> Vec<String> {
+        vec![self.iter().map(|(key, value)| format!("{key}:{value}")).collect::<Vec<_>>().join(",")]
+    }
+
+    fn takes(&self) -> String {
+        "key:value pairs, separated by commas".to_owned()
+    }
+}
+
+impl Value for Repeated<'_> {
+    fn read(&mut self, values: &[String]) -> Result<(), Refused> {
+        *self.0 = values.to_vec();
+        Ok(())
+    }
+
+    fn write(&self) -> Vec<String> {
+        self.0.clone()
+    }
+
+    fn takes(&self) -> String {
+        "text; may be repeated".to_owned()
+    }
+}
+
+impl<T> Value for As<'_, T> {
+    fn read(&mut self, values: &[String]) -> Result<(), Refused> {
+        *self.0 = (self.1.read)(last(values))?;
+        Ok(())
+    }
+
+    fn write(&self) -> Vec<String> {
+        (self.1.write)(self.0).into_iter().collect()
+    }
+
+    fn takes(&self) -> String {
+        self.1.takes.to_owned()
+    }
+}
+
+impl<T: Value> Value for Secret<'_, T> {
+    fn read(&mut self, values: &[String]) -> Result<(), Refused> {
+        self.0.read(values)
+    }
+
+    fn write(&self) -> Vec<String> {
+        self.0.write()
+    }
+
+    fn takes(&self) -> String {
+        self.0.takes()
+    }
+
+    fn is_secret(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,121 @@
+//! The connections of a database.
+
+use crate::db::{DbError, Engine, Settings, Tx, sqlite, tx::Inner};
+use rusqlite::{Connection, TransactionBehavior};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Semaphore;
+
+/// A database; clones share its connections.
+#[derive(Clone)]
+pub struct Db {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    /// The one connection that writes; whoever waits, waits in a fair queue.
+    writer: Arc<tokio::sync::Mutex<Connection>>,
+    /// As many permits as connections in `readers`.
+    reading: Semaphore,
+    readers: Mutex<Vec<Connection>>,
+}
+
+// === impl Db ===
+
+impl Db {
+    /// Opens the database of the settings, and makes it if it is a file that is not there. Waits for the disk.
+    ///
+    /// # Errors
+    /// [`DbError`] when the settings lead nowhere or the file cannot be opened.
+    pub fn open(settings: &Settings) -> Result<Self, DbError> {
+        let Engine::Sqlite(path) = settings.engine()?;
+        let writer = sqlite::open_writer(&path, settings)?;
+        let count = settings.readers.clamp(1, 64);
+        let readers = (0..count).map(|_| sqlite::open_reader(&path, settings)).collect::<Result<Vec<_>, _>>()?;
+        let shared = Shared {
+            writer: Arc::new(tokio::sync::Mutex::new(writer)),
+            reading: Semaphore::new(count),
+            readers: Mutex::new(readers),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Runs `work` as one transaction that may write. Its error takes back all that it did. Once begun it goes on to
+    /// the end even if the caller stops waiting. It may run again when the database asks for that.
+    ///
+    /// # Errors
+    /// That of `work`, or [`DbError`] when the transaction does not begin or end.
+    pub async fn write<T, E, W>(&self, work: W) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        W: Fn(&Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let mut writer = Arc::clone(&self.shared.writer).lock_owned().await;
+        let task = tokio::task::spawn_blocking(move || {
+            let transaction = writer
+                .transaction_with_behavior(TransactionBehavior::Immediate)
+                .map_err(|source| DbError::of_transaction("begin", source))?;
+            // Dropped without a commit, it rolls back: on an error and on a panic.
+            let done = work(&Tx(Inner::Sqlite(&transaction)))?;
+            transaction.commit().map_err(|source| DbError::of_transaction("commit", source))?;
+            Ok(done)
+        });
+        task.await.unwrap_or_else(|_| Err(DbError::BrokeOff.into()))
+    }
+
+    /// Runs `work` on one snapshot.
+    ///
+    /// # Errors
+    /// That of `work`, or [`DbError`] when the transaction does not begin.
+    pub async fn read<T, E, W>(&self, work: W) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        W: Fn(&Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let shared = Arc::clone(&self.shared);
+        // The permit stays with the thread: a caller that stops waiting frees no connection that is in use.
+        let task = async move {
+            let permit = shared.reading.acquire().await.map_err(|_| DbError::BrokeOff)?;
+            permit.forget();
+            let lent = Lent::take(Arc::clone(&shared))?;
+            let task = tokio::task::spawn_blocking(move || lent.run(work));
+            task.await.unwrap_or_else(|_| Err(DbError::BrokeOff.into()))
+        };
+        task.await
+    }
+}
+
+/// A reader taken from the pool; it goes back when this is dropped.
+struct Lent {
+    shared: Arc<Shared>,
+    connection: Option<Connection>,
+}
+
+impl Lent {
+    /// The caller holds a permit, so there is one.
+    fn take(shared: Arc<Shared>) -> Result<Self, DbError> {
+        let connection = lock(&shared.readers).pop();
+        let lent = Self { shared, connection };
+        if lent.connection.is_some() { Ok(lent) } else { Err(DbError::BrokeOff) }
+    }
+
+    fn run<T, E: From<DbError>>(mut self, work: impl Fn(&Tx<'_>) -> Result<T, E>) -> Result<T, E> {
+        let connection = self.connection.as_mut().ok_or(DbError::BrokeOff)?;
+        let snapshot = connection.transaction().map_err(|source| DbError::of_transaction("begin", source))?;
+        work(&Tx(Inner::Sqlite(&snapshot)))
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            lock(&self.shared.readers).push(connection);
+            self.shared.reading.add_permits(1);
+        }
+    }
+}
+
+fn lock(readers: &Mutex<Vec<Connection>>) -> MutexGuard<'_, Vec<Connection>> {
+    readers.lock().unwrap_or_else(PoisonError::into_inner)
+}

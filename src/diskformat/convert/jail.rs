@@ -1,0 +1,122 @@
+//! Takes everything from a process that a conversion does not need.
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, RestrictionStatus, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError,
+    RulesetStatus, Scope, path_beneath_rules,
+};
+use nix::{
+    libc,
+    sys::{
+        prctl,
+        resource::{Resource, setrlimit},
+    },
+};
+use std::{fmt, io, path::Path};
+
+/// The newest rules of Landlock that are asked for; older kernels give what they have.
+const RULES: ABI = ABI::V6;
+/// Where a program that is executed in the jail finds its libraries.
+const SYSTEM: &[&str] = &["/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/nix/store"];
+
+/// How far Landlock holds on this kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Enforced {
+    Fully,
+    Partly,
+    Not,
+}
+
+impl fmt::Display for Enforced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fully => "full",
+            Self::Partly => "partial",
+            Self::Not => "none",
+        })
+    }
+}
+
+/// Limits of the process, inherited over exec.
+pub(super) struct Limits {
+    /// Address space, bytes.
+    pub(super) memory: u64,
+    /// CPU time, seconds.
+    pub(super) cpu_seconds: u64,
+    /// The largest file that it may write, bytes.
+    pub(super) file_size: u64,
+}
+
+/// Sets the resource limits, drops all capabilities and gives up ever gaining privileges.
+pub(super) fn limit(limits: &Limits) -> io::Result<()> {
+    for (resource, value) in [
+        (Resource::RLIMIT_AS, limits.memory),
+        (Resource::RLIMIT_CPU, limits.cpu_seconds),
+        (Resource::RLIMIT_FSIZE, limits.file_size),
+        (Resource::RLIMIT_CORE, 0),
+        (Resource::RLIMIT_NOFILE, 64),
+    ] {
+        setrlimit(resource, value, value)?;
+    }
+    prctl::set_no_new_privs()?;
+    drop_capabilities()
+}
+
+/// Closes the file system, the network and other processes to this one; what is open stays open.
+pub(super) fn close_off() -> io::Result<Enforced> {
+    let close = || ruleset()?.create()?.restrict_self();
+    close().map(enforced).map_err(io::Error::other)
+}
+
+/// Likewise, but `program` may be executed, `source` be read and `target` be written.
+pub(super) fn close_off_for(program: &Path, source: &Path, target: &Path) -> io::Result<Enforced> {
+    let run = AccessFs::Execute | AccessFs::ReadFile | AccessFs::ReadDir;
+    let home = program.parent().unwrap_or(program);
+    let write = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::Truncate;
+    let close = || {
+        ruleset()?
+            .create()?
+            .add_rules(path_beneath_rules(SYSTEM, run))?
+            .add_rules(path_beneath_rules([home], run))?
+            .add_rules(path_beneath_rules([source], AccessFs::ReadFile))?
+            .add_rules(path_beneath_rules([target], write))?
+            .restrict_self()
+    };
+    close().map(enforced).map_err(io::Error::other)
+}
+
+fn ruleset() -> Result<Ruleset, RulesetError> {
+    Ruleset::default()
+        .handle_access(AccessFs::from_all(RULES))?
+        .handle_access(AccessNet::from_all(RULES))?
+        .scope(Scope::from_all(RULES))
+}
+
+fn enforced(status: RestrictionStatus) -> Enforced {
+    match status.ruleset {
+        RulesetStatus::FullyEnforced => Enforced::Fully,
+        RulesetStatus::PartiallyEnforced => Enforced::Partly,
+        RulesetStatus::NotEnforced => Enforced::Not,
+    }
+}
+
+/// Drops what the agent may do beyond its user; also for root.
+#[expect(unsafe_code, reason = "there is no safe wrapper; the kernel reads two structures that live on this stack")]
+fn drop_capabilities() -> io::Result<()> {
+    /// _LINUX_CAPABILITY_VERSION_3, and this process.
+    const HEADER: [u32; 2] = [0x2008_0522, 0];
+    /// Effective, permitted and inheritable, for the lower and the upper 32 capabilities.
+    const NONE: [u32; 6] = [0; 6];
+    let result = unsafe { libc::syscall(libc::SYS_capset, HEADER.as_ptr(), NONE.as_ptr()) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Makes this process give way to all others. A hint: its failure is of no matter.
+#[expect(unsafe_code, reason = "neither call has a safe wrapper; both take numbers only")]
+pub(super) fn give_way() {
+    const WHO_PROCESS: libc::c_int = 1;
+    const CLASS_IDLE: libc::c_int = 3 << 13;
+    unsafe {
+        libc::setpriority(libc::PRIO_PROCESS, 0, 19);
+        libc::syscall(libc::SYS_ioprio_set, WHO_PROCESS, 0, CLASS_IDLE);
+    }
+}

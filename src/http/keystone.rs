@@ -1,0 +1,203 @@
+//! Keystone v3 as every client of it needs it: how a login is asked for, and where services are.
+//!
+//! The options are those of keystoneauth, as they stand in `[keystone_authtoken]`, `[oslo_limit]` and like sections.
+
+use crate::base::Secret;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::Url;
+
+/// Who logs in, and for what. Either a password or an application credential is needed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Credentials {
+    /// `auth_url`: Keystone's address, with or without a version.
+    pub auth_url: String,
+    /// `username`
+    pub username: Option<String>,
+    /// `user_id`
+    pub user_id: Option<String>,
+    /// `user_domain_name`
+    pub user_domain_name: Option<String>,
+    /// `user_domain_id`; `default` when neither is set.
+    pub user_domain_id: Option<String>,
+    /// `password`
+    pub password: Secret,
+    /// `project_name`
+    pub project_name: Option<String>,
+    /// `project_id`
+    pub project_id: Option<String>,
+    /// `project_domain_name`
+    pub project_domain_name: Option<String>,
+    /// `project_domain_id`; `default` when neither is set.
+    pub project_domain_id: Option<String>,
+    /// `system_scope`: `all`, in place of a project.
+    pub system_scope: Option<String>,
+    /// `application_credential_id`: it has its own project.
+    pub application_credential_id: Option<String>,
+    /// `application_credential_name`, with the user's options.
+    pub application_credential_name: Option<String>,
+    /// `application_credential_secret`
+    pub application_credential_secret: Secret,
+}
+
+/// The options do not make a login.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidCredentials {
+    /// An option is needed.
+    #[error("the option {0} is missing")]
+    Missing(&'static str),
+    /// Not an address.
+    #[error("auth_url '{url}' is not an http or https URL")]
+    Url {
+        /// As configured.
+        url: String,
+        /// Why, when it is not a URL at all.
+        source: Option<url::ParseError>,
+    },
+}
+
+/// A service in Keystone's catalogue.
+#[derive(Clone, Debug, Deserialize)]
+pub struct CatalogService {
+    /// `image`, `identity`…
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Where it answers.
+    #[serde(default)]
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// One address of a service.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Endpoint {
+    /// `public`, `internal` or `admin`
+    pub interface: String,
+    /// Where it stands.
+    pub region_id: Option<String>,
+    /// Its address.
+    pub url: String,
+}
+
+// === impl Credentials ===
+
+impl Credentials {
+    /// The root of Keystone's API, ending in `/v3/`.
+    pub fn root(&self) -> Result<Url, InvalidCredentials> {
+        if self.auth_url.is_empty() {
+            return Err(InvalidCredentials::Missing("auth_url"));
+        }
+        v3_root(&self.auth_url)
+    }
+
+    /// The body for `POST /v3/auth/tokens`.
+    pub fn request(&self) -> Result<Value, InvalidCredentials> {
+        if self.application_credential_id.is_some() || self.application_credential_name.is_some() {
+            let mut credential = json!({"secret": self.application_credential_secret.expose()});
+            match (&self.application_credential_id, &self.application_credential_name) {
+                (Some(id), _) => credential["id"] = id.as_str().into(),
+                (None, name) => {
+                    credential["name"] = name.as_deref().into();
+                    credential["user"] = self.user()?;
+                }
+            }
+            let identity = json!({"methods": ["application_credential"], "application_credential": credential});
+            return Ok(json!({"auth": {"identity": identity}}));
+        }
+        let mut user = self.user()?;
+        user["password"] = self.password.expose().into();
+        let identity = json!({"methods": ["password"], "password": {"user": user}});
+        let scope = if let Some(scope) = &self.system_scope {
+            json!({"system": {scope: true}})
+        } else {
+            let domain = (&self.project_domain_name, &self.project_domain_id);
+            let project = named(&self.project_name, &self.project_id, domain);
+            json!({"project": project.ok_or(InvalidCredentials::Missing("project_name"))?})
+        };
+        Ok(json!({"auth": {"identity": identity, "scope": scope}}))
+    }
+
+    fn user(&self) -> Result<Value, InvalidCredentials> {
+        let domain = (&self.user_domain_name, &self.user_domain_id);
+        named(&self.username, &self.user_id, domain).ok_or(InvalidCredentials::Missing("username"))
+    }
+}
+
+/// `{id}` or `{name, domain}`: users and projects are named the same way.
+fn named(name: &Option<String>, id: &Option<String>, domain: (&Option<String>, &Option<String>)) -> Option<Value> {
+    if let Some(id) = id {
+        return Some(json!({"id": id}));
+    }
+    let domain = match domain {
+        (_, Some(id)) => json!({"id": id}),
+        (Some(name), None) => json!({"name": name}),
+        (None, None) => json!({"id": "default"}),
+    };
+    name.as_ref().map(|name| json!({"name": name, "domain": domain}))
+}
+
+/// `…/v3/` of a Keystone address with or without a version.
+pub fn v3_root(address: &str) -> Result<Url, InvalidCredentials> {
+    let invalid = |source| InvalidCredentials::Url { url: address.to_owned(), source };
+    let mut url = Url::parse(address).map_err(|e| invalid(Some(e)))?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err(invalid(None));
+    }
+    let path = url.path().trim_end_matches('/');
+    let root = ["/v3", "/v2.0"].iter().find_map(|it| path.strip_suffix(it)).unwrap_or(path);
+    let path = format!("{root}/v3/");
+    url.set_path(&path);
+    url.set_query(None);
+    url.set_fragment(None);
+    Ok(url)
+}
+
+/// The address of a service; `interface` also as of old (`publicURL`).
+pub fn endpoint<'a>(
+    catalog: &'a [CatalogService],
+    kind: &str,
+    interface: &str,
+    region: Option<&str>,
+) -> Option<&'a Endpoint> {
+    let interface = interface.trim_end_matches("URL");
+    let all = catalog.iter().filter(|it| it.kind == kind).flat_map(|it| &it.endpoints);
+    let mut fits =
+        all.filter(|it| it.interface == interface && (region.is_none() || it.region_id.as_deref() == region));
+    fits.next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keystones_address_is_taken_as_people_write_it() {
+        for text in ["http://h:5000", "http://h:5000/", "http://h:5000/v3", "http://h:5000/v3/", "http://h:5000/v2.0"] {
+            assert_eq!(v3_root(text).unwrap().as_str(), "http://h:5000/v3/", "{text}");
+        }
+        assert_eq!(v3_root("https://h/identity").unwrap().as_str(), "https://h/identity/v3/");
+        for text in ["", "controller:5000", "ftp://h/v3", "h"] {
+            assert!(v3_root(text).is_err(), "{text}");
+        }
+        assert!(matches!(Credentials::default().root(), Err(InvalidCredentials::Missing("auth_url"))));
+    }
+
+    #[test]
+    fn logins_are_asked_for_as_keystone_wants_them() {
+        let some = |text: &str| Some(text.to_owned());
+        let user = Credentials { username: some("glance"), password: "s".into(), ..Credentials::default() };
+        assert!(matches!(user.request(), Err(InvalidCredentials::Missing("project_name"))));
+        let scoped = Credentials { project_name: some("service"), user_domain_name: some("D"), ..user.clone() };
+        let expected = json!({"auth": {
+            "identity": {"methods": ["password"], "password": {"user": {"name": "glance", "domain": {"name": "D"}, "password": "s"}}},
+            "scope": {"project": {"name": "service", "domain": {"id": "default"}}},
+        }});
+        assert_eq!(scoped.request().unwrap(), expected);
+        let system = Credentials { system_scope: some("all"), ..user.clone() };
+        assert_eq!(system.request().unwrap()["auth"]["scope"], json!({"system": {"all": true}}));
+        let application = Credentials { application_credential_id: some("i"), ..Credentials::default() };
+        assert_eq!(application.request().unwrap()["auth"]["scope"], Value::Null);
+        let named = Credentials { application_credential_name: some("n"), ..Credentials::default() };
+        assert!(matches!(named.request(), Err(InvalidCredentials::Missing("username"))));
+        assert!(!format!("{scoped:?}").contains("\"s\""));
+    }
+}

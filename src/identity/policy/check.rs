@@ -1,0 +1,131 @@
+//! A rule as a tree.
+
+use crate::identity::policy::{Attributes, Credentials, template::Template};
+use std::fmt;
+
+/// What must hold for a request to be allowed. Prints as the policy language writes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// `@`: everybody.
+    True,
+    /// `!`: nobody.
+    False,
+    /// Not understood: whatever it stands in denies.
+    Refused,
+    /// `not x`
+    Not(Box<Check>),
+    /// `(x and y)`
+    And(Vec<Check>),
+    /// `(x or y)`
+    Or(Vec<Check>),
+    /// `rule:x`, `role:x`, `x:y`.
+    Leaf(Leaf),
+}
+
+/// A check without checks in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leaf(pub(super) LeafKind);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum LeafKind {
+    /// `at` is its place among the rules: none before they are put together, or when there is no such rule.
+    Rule {
+        name: String,
+        at: Option<usize>,
+    },
+    Role(Template),
+    /// `'literal':…`; as written, and its value as Python prints it.
+    Literal {
+        written: String,
+        value: String,
+        template: Template,
+    },
+    /// `a.b:…`: an attribute of the credentials.
+    Credential {
+        key: String,
+        path: Vec<String>,
+        template: Template,
+    },
+}
+
+// === impl Check ===
+
+impl Check {
+    /// `rules` are those that [`LeafKind::Rule`] points into; they have no circles.
+    pub(super) fn holds<T, C>(&self, rules: &[Check], target: &T, credentials: &C) -> bool
+    where
+        T: Attributes + ?Sized,
+        C: Credentials + ?Sized,
+    {
+        match self {
+            Self::True => true,
+            Self::False | Self::Refused => false,
+            Self::Not(check) => !check.holds(rules, target, credentials),
+            Self::And(checks) => checks.iter().all(|it| it.holds(rules, target, credentials)),
+            Self::Or(checks) => checks.iter().any(|it| it.holds(rules, target, credentials)),
+            Self::Leaf(Leaf(LeafKind::Rule { at, .. })) => {
+                at.and_then(|it| rules.get(it)).is_some_and(|it| it.holds(rules, target, credentials))
+            }
+            Self::Leaf(Leaf(LeafKind::Role(Template::Fixed(role)))) => credentials.has_role(role),
+            Self::Leaf(Leaf(LeafKind::Role(template))) => {
+                template.fill(target).is_some_and(|it| credentials.has_role(&it.to_lowercase()))
+            }
+            Self::Leaf(Leaf(LeafKind::Literal { value, template, .. })) => {
+                template.fill(target).is_some_and(|it| it == value.as_str())
+            }
+            Self::Leaf(Leaf(LeafKind::Credential { key, path, template })) => template
+                .fill(target)
+                .is_some_and(|expected| credentials.get(key).is_some_and(|it| it.holds(path, &expected))),
+        }
+    }
+
+    /// Whether a part of it was not understood.
+    pub(super) fn is_refused(&self) -> bool {
+        match self {
+            Self::Refused => true,
+            Self::Not(check) => check.is_refused(),
+            Self::And(checks) | Self::Or(checks) => checks.iter().any(Self::is_refused),
+            Self::True | Self::False | Self::Leaf(_) => false,
+        }
+    }
+
+    /// Calls `see` with every `rule:` in it.
+    pub(super) fn references<'a>(&'a mut self, see: &mut dyn FnMut(&'a str, &'a mut Option<usize>)) {
+        match self {
+            Self::True | Self::False | Self::Refused => {}
+            Self::Not(check) => check.references(see),
+            Self::And(checks) | Self::Or(checks) => checks.iter_mut().for_each(|it| it.references(see)),
+            Self::Leaf(Leaf(LeafKind::Rule { name, at })) => see(name, at),
+            Self::Leaf(_) => {}
+        }
+    }
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let joined = |f: &mut fmt::Formatter<'_>, checks: &[Check], word: &str| {
+            f.write_str("(")?;
+            for (index, check) in checks.iter().enumerate() {
+                write!(f, "{}{check}", if index == 0 { "" } else { word })?;
+            }
+            f.write_str(")")
+        };
+        match self {
+            Self::True => f.write_str("@"),
+            Self::False | Self::Refused => f.write_str("!"),
+            Self::Not(check) => write!(f, "not {check}"),
+            Self::And(checks) => joined(f, checks, " and "),
+            Self::Or(checks) => joined(f, checks, " or "),
+            Self::Leaf(Leaf(leaf)) => match leaf {
+                LeafKind::Rule { name, .. } => write!(f, "rule:{name}"),
+                LeafKind::Role(template) => write!(f, "role:{template}"),
+                LeafKind::Literal { written, template, .. } => write!(f, "{written}:{template}"),
+                LeafKind::Credential { key, path, template } => {
+                    f.write_str(key)?;
+                    path.iter().try_for_each(|it| write!(f, ".{it}"))?;
+                    write!(f, ":{template}")
+                }
+            },
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! What callers may do: oslo.policy's rules, with Glance's defaults.
+//!
+//! ```text
+//! policy.yaml, policy.d/* ─ files ─→ parse ─→ Check (one rule) ─→ Rules (all of them) ─→ Enforcer ─→ yes or no
+//!                          DEFAULTS ───┘
+//! ```
+//!
+//! A rule is read once and asked often: asking takes no lock for longer than to copy a pointer, and allocates only for
+//! values that are not texts. Everything that is not understood denies. Remote checks (`http:`) are not supported.
+
+mod check;
+mod defaults;
+mod enforcer;
+mod error;
+mod files;
+mod literal;
+mod parse;
+mod rules;
+mod settings;
+mod target;
+mod template;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use check::{Check, Leaf};
+pub use defaults::{DEFAULTS, RuleDefault};
+pub use enforcer::{Enforcer, Verdict};
+pub use error::PolicyError;
+pub use parse::{Parsed, SyntaxError, parse, parse_value};
+pub use rules::Rules;
+pub use settings::Settings;
+pub use target::{ImageTarget, NamespaceTarget, NewImageTarget, NoTarget};
+pub use value::{Attributes, Credentials, Value};

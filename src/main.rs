@@ -1,0 +1,330 @@
+//! args → config → build → run → drain; nothing else.
+
+use anyhow::Context;
+use clap::Parser;
+use larder::{
+    admin,
+    base::chain,
+    commands::{
+        self, Cli, Command, ConfigArgs,
+        cache::{CacheArgs, Connection, ManageCli, Node},
+        image::ImageArgs,
+    },
+    config::{self, Environment, Note, Sources},
+    remote,
+    runtime::{logging, signals, systemd},
+};
+use std::{env, ffi::OsStr, future::Future, path::Path, process::ExitCode};
+use tokio_util::sync::CancellationToken;
+
+fn main() -> ExitCode {
+    // The client of a catalogue may speak TLS; one provider for the whole process. Fails only when there is one already.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let done = if called_as("glance-cache-manage") { manage(ManageCli::parse()) } else { run(Cli::parse().command) };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("larder: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Image(args) => image(args),
+        Command::Cache(args) => cache(args),
+        #[cfg(feature = "catalogue")]
+        Command::Catalogue(args) => catalogue(&args),
+        #[cfg(all(feature = "agent", feature = "catalogue"))]
+        Command::Dev(args) => dev(&args),
+        #[cfg(feature = "agent")]
+        Command::Agent(args) => agent(&args),
+        #[cfg(feature = "agent")]
+        Command::ConvertWorker(args) => {
+            let code = larder::diskformat::convert::worker_main(args);
+            Ok(u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from))
+        }
+        #[cfg(not(all(feature = "agent", feature = "catalogue")))]
+        _ => anyhow::bail!("this larder was built without that part (cargo features: catalogue, agent)"),
+    }
+}
+
+/// Whether the program was started under this name (a link to it).
+fn called_as(name: &str) -> bool {
+    env::args_os().next().is_some_and(|program| Path::new(&program).file_name() == Some(OsStr::new(name)))
+}
+
+fn image(args: ImageArgs) -> anyhow::Result<ExitCode> {
+    let settings = Environment::of_process().catalogue(args.endpoint.as_deref(), &args.login)?;
+    exit_code(block_on(commands::image::run(args, settings))?)
+}
+
+fn cache(args: CacheArgs) -> anyhow::Result<ExitCode> {
+    debug_log(args.connection.debug)?;
+    let node = node(&args.connection)?;
+    exit_code(block_on(commands::cache::run(args, node))?)
+}
+
+fn manage(args: ManageCli) -> anyhow::Result<ExitCode> {
+    debug_log(args.connection.debug)?;
+    exit_code(block_on(commands::cache::manage(args, node))?)
+}
+
+/// The node that the options lead to.
+fn node(connection: &Connection) -> anyhow::Result<Node> {
+    let environment = Environment::of_process();
+    Ok(match environment.cache_host(connection)? {
+        Some((host, settings)) => Node::Http { host, catalogue: remote::Catalogue::new(settings)? },
+        None => Node::Agent(admin::Client::new(&environment.socket(connection.socket.as_deref()))),
+    })
+}
+
+fn debug_log(debug: bool) -> anyhow::Result<()> {
+    if debug {
+        logging::init(&logging::Settings { debug, ..logging::Settings::default() })?;
+    }
+    Ok(())
+}
+
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Runtime::new().context("cannot start the runtime")?.block_on(work)
+}
+
+fn exit_code(done: bool) -> anyhow::Result<ExitCode> {
+    Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Reads a daemon's configuration, starts its log, and says what an operator should hear about it.
+#[cfg(any(feature = "agent", feature = "catalogue"))]
+fn start_log(args: &ConfigArgs, mut settings: logging::Settings, notes: &[Note]) -> anyhow::Result<()> {
+    settings.debug |= args.debug;
+    settings.json |= args.log_json;
+    logging::init(&settings)?;
+    tell(notes);
+    Ok(())
+}
+
+#[cfg(any(feature = "agent", feature = "catalogue"))]
+fn tell(notes: &[Note]) {
+    for note in notes {
+        if note.is_warning() { tracing::warn!("{note}") } else { tracing::info!("{note}") }
+    }
+}
+
+#[cfg(any(feature = "agent", feature = "catalogue"))]
+fn sources(args: &ConfigArgs, default: &str) -> Sources {
+    Sources::new(&args.config_file, &args.config_dir, Path::new(default)).with_environment(env::vars_os())
+}
+
+/// Runs a daemon that is ready: systemd is told, the watchdog patted, signals heard.
+#[cfg(any(feature = "agent", feature = "catalogue"))]
+async fn supervise<F: Future<Output = anyhow::Result<()>>>(
+    shutdown: CancellationToken,
+    daemon: F,
+) -> anyhow::Result<ExitCode> {
+    systemd::ready();
+    tokio::spawn(systemd::watchdog(shutdown.clone()));
+    tokio::spawn(larder::runtime::metrics::upkeep(shutdown.clone()));
+    let told = shutdown.clone();
+    tokio::spawn(async move {
+        told.cancelled().await;
+        systemd::stopping();
+    });
+    daemon.await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(feature = "agent")]
+fn agent(args: &commands::AgentArgs) -> anyhow::Result<ExitCode> {
+    if args.config.print_config {
+        commands::print(config::agent_sample().trim_end())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (sources, nova_files) = (sources(&args.config, "/etc/larder/agent.conf"), args.nova_config_file.clone());
+    let loaded = config::agent(&sources, &nova_files)?;
+    start_log(&args.config, loaded.settings.logging, &loaded.notes)?;
+    let (settings, files) = (loaded.settings.settings, loaded.files);
+    block_on(async {
+        let shutdown = signals::shutdown_token().context("cannot listen to signals")?;
+        if let Some(verb) = args.verb {
+            return pass(settings, verb, &shutdown).await;
+        }
+        has_catalogue(&settings)?;
+        let hangups = signals::hangups().context("cannot listen to SIGHUP")?;
+        let read_again = move || {
+            let loaded = config::agent(&sources, &nova_files).map_err(|error| chain(&error).to_string())?;
+            tell(&loaded.notes);
+            Ok(loaded.settings.settings)
+        };
+        let agent = larder::agent::build(settings).await?.bind()?.configured_by(files, hangups, read_again);
+        supervise(shutdown.clone(), async { Ok(agent.run(shutdown).await?) }).await
+    })
+}
+
+#[cfg(feature = "agent")]
+fn has_catalogue(settings: &larder::agent::Settings) -> anyhow::Result<()> {
+    if settings.catalogue.endpoint.is_none() && settings.catalogue.auth == remote::Auth::None {
+        anyhow::bail!(
+            "no catalogue is configured: set [glance] endpoint_override, such as http://controller:9292, or a login in \
+             [glance] or [keystone_authtoken], in /etc/larder/agent.conf or nova.conf"
+        );
+    }
+    Ok(())
+}
+
+/// One pass: by the running agent if there is one, else here.
+#[cfg(feature = "agent")]
+async fn pass(
+    mut settings: larder::agent::Settings,
+    verb: commands::AgentVerb,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<ExitCode> {
+    use commands::{
+        AgentVerb,
+        cache::{print_pass, print_pruned},
+    };
+    // An agent that the configuration does not know, such as that of `larder dev`, is found as `larder cache` finds it.
+    if settings.admin.socket == Path::new(admin::DEFAULT_SOCKET) {
+        settings.admin.socket = Environment::of_process().socket(None);
+    }
+    let here = match admin::Client::new(&settings.admin.socket).status().await {
+        Err(admin::ClientError::NoAgent { .. }) => has_catalogue(&settings),
+        _ => Ok(()),
+    };
+    here.context("no agent answers on its socket, and the pass cannot run in this process")?;
+    match verb {
+        AgentVerb::Prefetch => exit_code(print_pass(&larder::agent::prefetch_once(settings, shutdown).await?, false)?),
+        AgentVerb::Prune { dry_run } => {
+            print_pruned(&larder::agent::prune_once(settings, dry_run, shutdown).await?, false)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+#[cfg(feature = "catalogue")]
+fn catalogue(args: &commands::ServeArgs) -> anyhow::Result<ExitCode> {
+    larder::runtime::allocator::keep_buffers();
+    if args.config.print_config {
+        commands::print(config::catalogue_sample().trim_end())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let sources = sources(&args.config, "/etc/larder/catalogue.conf");
+    let loaded = config::catalogue(&sources)?;
+    let config::Catalogue { mut settings, logging, .. } = loaded.settings;
+    start_log(&args.config, logging, &loaded.notes)?;
+    if let Some(verb) = &args.verb {
+        return block_on(manage_catalogue(&settings, verb));
+    }
+    if args.no_auth {
+        settings.identity.flavour = larder::identity::Flavour::None;
+    }
+    block_on(async {
+        let shutdown = signals::shutdown_token().context("cannot listen to signals")?;
+        let hangups = signals::hangups().context("cannot listen to SIGHUP")?;
+        let catalogue = larder::catalogue::build(settings).await?;
+        tokio::spawn(check_again(sources, hangups));
+        supervise(shutdown.clone(), async { Ok(catalogue.run(shutdown).await?) }).await
+    })
+}
+
+/// Works on the catalogue's database, with `glance-manage`'s exit codes.
+#[cfg(feature = "catalogue")]
+async fn manage_catalogue(
+    settings: &larder::catalogue::Settings,
+    verb: &commands::CatalogueVerb,
+) -> anyhow::Result<ExitCode> {
+    use commands::{CatalogueVerb, DbVerb, MetadefsVerb};
+    use larder::catalogue::manage::{self, State};
+    let (database, default) = (&settings.database, settings.metadata_source_path.as_path());
+    match verb {
+        CatalogueVerb::Db(DbVerb::Sync) => {
+            let made = manage::sync(database).await?;
+            let up_to_date = "Database is up to date. No migrations needed.";
+            commands::print(if made { "Database is synced successfully." } else { up_to_date })?;
+        }
+        CatalogueVerb::Db(DbVerb::Version) => {
+            let versions = manage::versions(database).await?;
+            let none = "The database has no schema yet; make it with `larder catalogue db sync`.";
+            commands::print(&if versions.is_empty() { none.to_owned() } else { versions.join("\n") })?;
+        }
+        CatalogueVerb::Db(DbVerb::Check) => {
+            let (words, code) = match manage::check(database).await? {
+                State::Current => ("Database is up to date. No upgrades needed.", 0),
+                State::ToExpand => (
+                    "The database is not up to date. An empty one is made with `larder catalogue db sync`; Glance's is \
+                     brought up to date with `glance-manage db sync` of Glance 2024.1 or later.",
+                    3,
+                ),
+                State::ToContract => {
+                    ("The database is not up to date. Your next step is to run `glance-manage db contract`.", 5)
+                }
+            };
+            commands::print(words)?;
+            return Ok(ExitCode::from(code));
+        }
+        CatalogueVerb::Metadefs(MetadefsVerb::Load { path, merge, prefer_new, overwrite }) => {
+            let how = match (merge, prefer_new, overwrite) {
+                (false, ..) => manage::How::Skip,
+                (true, true, _) => manage::How::PreferNew,
+                (true, false, true) => manage::How::Overwrite,
+                (true, false, false) => manage::How::Merge,
+            };
+            let done = manage::load_metadefs(database, path.as_deref().unwrap_or(default), how).await?;
+            for (file, why) in &done.failed {
+                eprintln!("larder: {}: {why}", file.display());
+            }
+            commands::print(&format!(
+                "{} namespaces loaded, {} skipped because they are there already, {} files failed",
+                done.loaded.len(),
+                done.skipped.len(),
+                done.failed.len()
+            ))?;
+            return exit_code(done.failed.is_empty());
+        }
+        CatalogueVerb::Metadefs(MetadefsVerb::Unload) => manage::unload_metadefs(database).await?,
+        CatalogueVerb::Metadefs(MetadefsVerb::Export { path }) => {
+            let files = manage::export_metadefs(database, path.as_deref().unwrap_or(default)).await?;
+            let files: Vec<String> = files.iter().map(|it| it.display().to_string()).collect();
+            commands::print(&files.join("\n"))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// At each SIGHUP: says whether the configuration could be used. All of it is taken over at a start only.
+#[cfg(feature = "catalogue")]
+async fn check_again(sources: Sources, mut hangups: tokio::sync::mpsc::Receiver<()>) {
+    while hangups.recv().await.is_some() {
+        let sources = sources.clone();
+        match tokio::task::spawn_blocking(move || config::catalogue(&sources)).await {
+            Ok(Ok(loaded)) => {
+                tell(&loaded.notes);
+                tracing::info!("the configuration is in order; what has changed in it needs a restart");
+            }
+            Ok(Err(error)) => tracing::error!("the configuration cannot be used: {}", chain(&error)),
+            Err(error) => tracing::error!("the configuration could not be read: {}", chain(&error)),
+        }
+    }
+}
+
+#[cfg(all(feature = "agent", feature = "catalogue"))]
+fn dev(args: &commands::DevArgs) -> anyhow::Result<ExitCode> {
+    let level = if args.debug { "info,larder=debug" } else { "warn" };
+    logging::init(&logging::Settings { level: level.to_owned(), ..logging::Settings::default() })?;
+    let place = larder::dev::Place::open(&args.dir, args.port)?;
+    block_on(async {
+        let shutdown = signals::shutdown_token().context("cannot listen to signals")?;
+        let dev = larder::dev::build(place).await?;
+        commands::print(&dev.greeting(&program()))?;
+        let done = supervise(shutdown.clone(), async { Ok(dev.run(shutdown).await?) }).await?;
+        commands::print("Larder has stopped.")?;
+        Ok(done)
+    })
+}
+
+/// How this program was called, for commands to copy.
+#[cfg(all(feature = "agent", feature = "catalogue"))]
+fn program() -> String {
+    env::args().next().unwrap_or_else(|| "larder".to_owned())
+}

@@ -1,0 +1,104 @@
+//! Create, list, show, patch and delete.
+
+use crate::image::ImageId;
+use crate::remote::{Catalogue, RemoteError, RemoteImage, transport::Call};
+use reqwest::Response;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+use std::collections::HashSet;
+
+/// Most images that a listing gives; a server that never ends its pages is stopped here.
+const MAX_IMAGES: usize = 100_000;
+const MAX_PAGES: usize = 10_000;
+
+/// Images on a page, unless the caller says otherwise; servers cap it at their `api_limit_max`.
+const PAGE: &str = "500";
+
+const JSON_PATCH: &str = "application/openstack-images-v2.1-json-patch";
+
+#[derive(Deserialize)]
+struct Page {
+    images: Vec<RemoteImage>,
+    #[serde(default)]
+    next: Option<String>,
+}
+
+impl Catalogue {
+    /// Shows one image.
+    pub async fn image(&self, id: &ImageId) -> Result<RemoteImage, RemoteError> {
+        let doing = format!("asking for image {id}");
+        let (call, response) =
+            self.session.call(&doing, &format!("/v2/images/{id}"), |client, url| client.get(url)).await?;
+        let image: RemoteImage = call.json(call.check(response).await?).await?;
+        // A cache or a proxy that mixes answers up would give this image another's hash.
+        if image.id == id.as_str() { Ok(image) } else { Err(call.malformed("it is about another image")) }
+    }
+
+    /// Lists images by Glance's filters, all pages; a `limit` in the query is the length of a page.
+    pub async fn images(&self, query: &[(&str, &str)]) -> Result<Vec<RemoteImage>, RemoteError> {
+        self.images_up_to(query, usize::MAX).await
+    }
+
+    /// The same, but no more than `max` images, and no pages after that.
+    pub async fn images_up_to(&self, query: &[(&str, &str)], max: usize) -> Result<Vec<RemoteImage>, RemoteError> {
+        let doing = "listing images";
+        let mut pairs = url::form_urlencoded::Serializer::new(String::new());
+        if !query.iter().any(|(key, _)| *key == "limit") {
+            pairs.append_pair("limit", PAGE);
+        }
+        let mut path = format!("/v2/images?{}", pairs.extend_pairs(query).finish());
+        let mut images = Vec::new();
+        let mut seen = HashSet::new();
+        for _ in 0..MAX_PAGES {
+            let (call, response) = self.session.call(doing, &path, |client, url| client.get(url)).await?;
+            let page: Page = call.json(call.check(response).await?).await?;
+            images.extend(page.images);
+            if images.len() >= max {
+                images.truncate(max);
+                return Ok(images);
+            }
+            let Some(next) = page.next else { return Ok(images) };
+            // Under a folder, servers leave the folder out; a host of the server's choice gets no token of ours.
+            let start = next.find("/v2/images").ok_or_else(|| call.malformed("its `next` is no page of images"))?;
+            next[start..].clone_into(&mut path);
+            if !seen.insert(path.clone()) {
+                return Err(call.malformed("its pages go round in a circle"));
+            }
+            if images.len() > MAX_IMAGES {
+                return Err(call.malformed(format!("it has more than {MAX_IMAGES} images")));
+            }
+        }
+        Err(Call { doing: doing.to_owned(), url: self.describe() }.malformed("its pages never end"))
+    }
+
+    /// Registers an image; `image` is the body of Glance's `POST /v2/images`.
+    pub async fn create(&self, image: &Value) -> Result<RemoteImage, RemoteError> {
+        let (call, response) =
+            self.session.call("registering an image", "/v2/images", |client, url| client.post(url).json(image)).await?;
+        call.json(call.check(response).await?).await
+    }
+
+    /// Changes an image; `changes` is a list of `{"op", "path", "value"}`.
+    pub async fn patch(&self, id: &ImageId, changes: &Value) -> Result<RemoteImage, RemoteError> {
+        let body = changes.to_string();
+        let make = |client: &reqwest::Client, url| {
+            client.patch(url).header(http::header::CONTENT_TYPE, JSON_PATCH).body(body.clone())
+        };
+        let (call, response) =
+            self.session.call(&format!("changing image {id}"), &format!("/v2/images/{id}"), make).await?;
+        call.json(call.check(response).await?).await
+    }
+
+    /// Deletes an image.
+    pub async fn delete(&self, id: &ImageId) -> Result<(), RemoteError> {
+        let doing = format!("deleting image {id}");
+        let (call, response) =
+            self.session.call(&doing, &format!("/v2/images/{id}"), |client, url| client.delete(url)).await?;
+        call.check(response).await.map(drop)
+    }
+
+    pub(in crate::remote) async fn get<T: DeserializeOwned>(&self, doing: &str, path: &str) -> Result<T, RemoteError> {
+        let (call, response): (Call, Response) = self.session.call(doing, path, |client, url| client.get(url)).await?;
+        call.json(call.check(response).await?).await
+    }
+}

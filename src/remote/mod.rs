@@ -1,0 +1,24 @@
+//! The client of a catalogue: Larder's, or a stock Glance under Keystone.
+//!
+//! It logs in at Keystone, finds the image service in the token's catalogue, and speaks the Image API v2. Bodies of
+//! images stream; all other bodies are bounded. It retries nothing but a refused token: [`RemoteError`] says whether
+//! trying again makes sense, and callers decide when.
+//!
+//! ```text
+//! Catalogue ─→ Session (token, endpoint; one login at a time) ─→ Transport (connections, timeouts)
+//! ```
+
+mod cache;
+mod catalogue;
+mod error;
+mod keystone;
+mod session;
+mod settings;
+mod transport;
+
+pub use crate::base::Secret;
+pub use crate::wire::image::RemoteImage;
+pub use cache::{CacheListing, CachedEntry, Clear};
+pub use catalogue::{Catalogue, Download};
+pub use error::RemoteError;
+pub use settings::{ApplicationCredential, Auth, Password, Settings};

@@ -1,0 +1,9 @@
+//! Tasks, clocks, signals, logs, metrics and what systemd wants to hear.
+
+pub mod allocator;
+pub mod logging;
+pub mod metrics;
+#[cfg(feature = "agent")]
+pub mod schedule;
+pub mod signals;
+pub mod systemd;

@@ -1,0 +1,68 @@
+//! What a back end does: five verbs.
+
+use crate::base::Batch;
+use crate::image::ImageId;
+use crate::store::StoreError;
+use bytes::Bytes;
+use futures_util::{future::BoxFuture, stream::BoxStream};
+use std::ops::Range;
+
+/// The data of an image, in blocks of about 1 MiB.
+pub type Blocks = BoxStream<'static, Result<Bytes, StoreError>>;
+
+/// A place where images are kept.
+///
+/// Data appears under its URL whole or not at all, and stays as it is until it is removed.
+pub trait Store: Send + Sync {
+    /// The name that operators gave it (`enabled_backends`), `file` and so on without one.
+    fn name(&self) -> &str;
+
+    /// The URL that this image's data has, or would have.
+    fn url(&self, id: &ImageId) -> String;
+
+    /// Reads `range`, which must lie within the data. Dropping the stream stops the reads.
+    fn read<'a>(&'a self, url: &'a str, range: Range<u64>) -> BoxFuture<'a, Result<Blocks, StoreError>>;
+
+    /// Begins to write the data of an image; `expected` is its length when known.
+    fn write<'a>(
+        &'a self,
+        id: &'a ImageId,
+        expected: Option<u64>,
+    ) -> BoxFuture<'a, Result<Box<dyn Writing>, StoreError>>;
+
+    /// Length of the data, bytes.
+    fn size<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<u64, StoreError>>;
+
+    /// Removes the data for good.
+    fn remove<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// How much room there is; none when the back end cannot tell.
+    fn room(&self) -> BoxFuture<'_, Result<Option<Room>, StoreError>>;
+}
+
+/// Data being written. Dropping it, at any await, leaves nothing behind.
+pub trait Writing: Send {
+    /// Takes the next bytes; waits when the back end is behind.
+    fn write(&mut self, batch: Batch) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// All bytes are there: they are made safe (fsync), but are not visible yet.
+    fn finish(self: Box<Self>) -> BoxFuture<'static, Result<Box<dyn StagedData>, StoreError>>;
+}
+
+/// Data that is safe but not visible. Dropping it removes it.
+pub trait StagedData: Send + Sync {
+    /// The URL that it will have.
+    fn url(&self) -> &str;
+
+    /// Makes it visible, for good. Dropping the future before it is done leaves nothing behind.
+    fn commit(self: Box<Self>) -> BoxFuture<'static, Result<(), StoreError>>;
+}
+
+/// Room of a store, bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// For us to use.
+    pub free: u64,
+    /// In all.
+    pub total: u64,
+}

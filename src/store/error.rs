@@ -1,0 +1,101 @@
+//! What can go wrong with bytes at rest.
+
+use crate::base::ByteSize;
+use std::{io, path::PathBuf};
+
+/// A store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// No such kind of store.
+    #[error("'{kind}' is no kind of store; known are {known}")]
+    Unknown {
+        /// The kind asked for.
+        kind: String,
+        /// All that Glance has.
+        known: String,
+    },
+    /// Glance has it, this build has not.
+    #[error("the {kind} store is not part of this build of Larder; it has: file")]
+    NotBuilt {
+        /// The kind asked for.
+        kind: String,
+    },
+    /// The folder of the file store cannot be used.
+    #[error("the folder of the file store, {}, cannot be {step}", path.display())]
+    Folder {
+        /// `filesystem_store_datadir`.
+        path: PathBuf,
+        /// `made`, `read`…
+        step: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// A store did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// There is no data under this URL.
+    #[error("there is no data at {url}")]
+    NotFound {
+        /// The URL.
+        url: String,
+    },
+    /// There is data under this URL already.
+    #[error("there is data at {url} already")]
+    Duplicate {
+        /// The URL.
+        url: String,
+    },
+    /// No room is left.
+    #[error("the store at {} is full: {} free{}", path.display(), ByteSize(*free), wanted.map(|it| format!(", {} wanted", ByteSize(it))).unwrap_or_default())]
+    Full {
+        /// The store's folder.
+        path: PathBuf,
+        /// Bytes that are left.
+        free: u64,
+        /// Bytes that were to be written, when known.
+        wanted: Option<u64>,
+    },
+    /// The system does not let us.
+    #[error("{step} {} is not permitted", path.display())]
+    Denied {
+        /// `writing`, `reading`…
+        step: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The URL names nothing of this store.
+    #[error("{url} is not in the store {store}: {why}")]
+    Foreign {
+        /// The URL.
+        url: String,
+        /// The store's name.
+        store: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The data is shorter than it should be.
+    #[error("the data at {url} ends at byte {size}; byte {wanted} was asked for")]
+    Short {
+        /// The URL.
+        url: String,
+        /// Its length.
+        size: u64,
+        /// The end that was asked for.
+        wanted: u64,
+    },
+    /// Anything else.
+    #[error("{step} {} failed", path.display())]
+    Io {
+        /// `writing`, `reading`…
+        step: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}

@@ -1,0 +1,29 @@
+//! Bytes of images at rest.
+//!
+//! [`Store`] is what a back end does; [`open()`] is the only place that knows which there are; [`ingest()`] is how an
+//! upload gets in: hashed, measured, inspected and written at once.
+//!
+//! ```text
+//! body ─→ batches of 1 MiB ─┬─→ thread: md5
+//!                           ├─→ thread: os_hash (sha512)
+//!                           ├─→ thread: write to an aside file     ─→ Staged ─→ commit: visible under its URL
+//!                           └─→ inspector, until it knows                └─→ drop: nothing is left
+//! ```
+
+mod back_end;
+mod error;
+mod file;
+mod file_perm;
+mod ingest;
+mod open;
+mod settings;
+
+pub use back_end::{Blocks, Room, StagedData, Store, Writing};
+pub use error::{OpenError, StoreError};
+pub use file_perm::{FilePerm, InvalidFilePerm};
+pub use ingest::{IngestError, Ingested, Limits, Staged, ingest};
+pub use open::open;
+pub use settings::Settings;
+
+#[cfg(test)]
+mod tests;

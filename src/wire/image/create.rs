@@ -1,0 +1,50 @@
+//! The document of `POST /v2/images`.
+
+use crate::image::{Attribute, NewImage, attribute};
+use crate::wire::{Formats, WireError, check};
+use serde_json::Value;
+
+/// Names that are refused before anything else is looked at.
+const LINKS: [&str; 5] = ["direct_url", "self", "file", "schema", "stores"];
+
+/// What a client wants to make.
+///
+/// # Errors
+/// [`WireError`]; never `PatchType`.
+pub fn parse_create(body: &[u8], formats: &Formats) -> Result<NewImage, WireError> {
+    let Value::Object(fields) = check::document(body)? else { return Err(WireError::NotDocument) };
+    if let Some(name) = LINKS.into_iter().find(|it| fields.contains_key(*it)) {
+        return Err(WireError::ReadOnly(name.to_owned()));
+    }
+    let mut new = NewImage::default();
+    for (name, value) in &fields {
+        match check::attribute(name, value, formats)? {
+            Some(attribute) => set(&mut new, attribute),
+            None if name == "id" => new.id = Some(check::id(name, value)?),
+            None if attribute::READ_ONLY.contains(&name.as_str()) => return Err(WireError::ReadOnly(name.clone())),
+            None if attribute::is_reserved(name) || name == "locations" => {
+                return Err(WireError::Reserved(name.clone()));
+            }
+            None => {
+                let value = check::property(name, value)?;
+                new.properties.insert(name.clone(), value);
+            }
+        }
+    }
+    Ok(new)
+}
+
+fn set(new: &mut NewImage, attribute: Attribute) {
+    match attribute {
+        Attribute::Name(it) => new.name = it,
+        Attribute::Visibility(it) => new.visibility = it,
+        Attribute::Owner(it) => new.owner = Some(it),
+        Attribute::Protected(it) => new.protected = it,
+        Attribute::Hidden(it) => new.hidden = it,
+        Attribute::MinDisk(it) => new.min_disk = it,
+        Attribute::MinRam(it) => new.min_ram = it,
+        Attribute::DiskFormat(it) => new.disk_format = it,
+        Attribute::ContainerFormat(it) => new.container_format = it,
+        Attribute::Tags(it) => new.tags = it,
+    }
+}

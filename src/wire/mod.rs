@@ -1,0 +1,19 @@
+//! The JSON of the Image API, and the image types that it stands for.
+
+mod check;
+mod error;
+pub mod image;
+mod import;
+pub mod member;
+pub mod metadefs;
+pub mod patch;
+pub mod schemas;
+pub mod task;
+mod time;
+pub mod versions;
+
+pub use check::check_tag;
+pub use error::WireError;
+pub use import::import_method;
+pub use schemas::Formats;
+pub use time::format_time;

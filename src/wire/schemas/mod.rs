@@ -1,0 +1,38 @@
+//! The JSON schemas of the API; `glance` builds its options from the one of an image.
+
+mod image;
+mod member;
+pub mod metadef;
+mod task;
+#[cfg(test)]
+mod tests;
+
+pub use image::{image, images, is_known_property};
+pub use member::{member, members};
+pub use task::{task, tasks};
+
+use serde_json::{Value, json};
+
+/// The formats that images may have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Formats {
+    /// `[image_format] disk_formats`
+    pub disk: Vec<String>,
+    /// `[image_format] container_formats`
+    pub container: Vec<String>,
+}
+
+/// What ids look like.
+pub const ID_PATTERN: &str = "^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$";
+
+/// A list of `item`, without pages.
+fn plain_list(name: &str, item: &Value) -> Value {
+    json!({
+        "name": name,
+        "properties": {
+            name: {"type": "array", "items": item},
+            "schema": {"type": "string"},
+        },
+        "links": [{"rel": "describedby", "href": "{schema}"}],
+    })
+}

@@ -1,0 +1,74 @@
+//! The JSON of tasks.
+
+use crate::image::task::Task;
+use crate::wire::{format_time, image::query_without_marker};
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value, json};
+
+/// A task, whole.
+pub fn to_json(task: &Task) -> Value {
+    let mut view = head(task);
+    let mut put = |name: &str, value: Value| drop(view.insert(name.to_owned(), value));
+    put("input", document(task.input.as_deref()));
+    put("result", document(task.result.as_deref()));
+    put("message", task.message.as_deref().into());
+    put("image_id", task.image.as_deref().into());
+    put("request_id", task.request.as_deref().into());
+    put("user_id", task.user.as_deref().into());
+    Value::Object(view)
+}
+
+/// The page that answers the parameters `params`; `more` adds the link to the next one.
+pub fn list_to_json(tasks: &[Task], more: bool, params: &[(String, String)]) -> Value {
+    let query = query_without_marker(params);
+    let first = if query.is_empty() { "/v2/tasks".to_owned() } else { format!("/v2/tasks?{query}") };
+    let list: Vec<Value> = tasks.iter().map(|it| Value::Object(head(it))).collect();
+    let mut page = json!({"tasks": list, "first": first, "schema": "/v2/schemas/tasks"});
+    if let (true, Some(last)) = (more, tasks.last()) {
+        let and = if query.is_empty() { "" } else { "&" };
+        page["next"] = format!("/v2/tasks?{query}{and}marker={}", last.id).into();
+    }
+    page
+}
+
+/// The tasks of an image, whose times have another form than all others.
+pub fn of_image_to_json(tasks: &[Task]) -> Value {
+    let one = |it: &Task| {
+        json!({
+            "id": it.id, "type": it.kind, "status": it.status, "owner": it.owner,
+            "input": document(it.input.as_deref()), "result": document(it.result.as_deref()), "message": it.message,
+            "image_id": it.image, "request_id": it.request, "user_id": it.user,
+            "expires_at": it.expires_at.map(precise), "created_at": precise(it.created_at),
+            "updated_at": precise(it.updated_at), "deleted_at": null, "deleted": false,
+        })
+    };
+    json!({"tasks": tasks.iter().map(one).collect::<Vec<_>>()})
+}
+
+fn head(task: &Task) -> Map<String, Value> {
+    let mut view = Map::new();
+    let mut put = |name: &str, value: String| drop(view.insert(name.to_owned(), value.into()));
+    put("id", task.id.clone());
+    put("type", task.kind.clone());
+    put("status", task.status.clone());
+    put("owner", task.owner.clone());
+    put("created_at", format_time(task.created_at));
+    put("updated_at", format_time(task.updated_at));
+    if let Some(at) = task.expires_at {
+        put("expires_at", format_time(at));
+    }
+    put("self", format!("/v2/tasks/{}", task.id));
+    put("schema", "/v2/schemas/task".to_owned());
+    view
+}
+
+/// What a column of JSON holds; what is no JSON is shown as text.
+fn document(text: Option<&str>) -> Value {
+    text.map_or(Value::Null, |it| serde_json::from_str(it).unwrap_or_else(|_| it.into()))
+}
+
+/// As Python prints a time: microseconds only if there are some, and no zone.
+fn precise(at: DateTime<Utc>) -> String {
+    let form = if at.timestamp_subsec_micros() == 0 { "%Y-%m-%dT%H:%M:%S" } else { "%Y-%m-%dT%H:%M:%S%.6f" };
+    at.format(form).to_string()
+}

@@ -1,0 +1,14 @@
+//! The Image API, from outside: raw requests over TCP, so that what is sent is what is written here.
+
+mod access;
+mod errors;
+mod hostile;
+mod images;
+mod metadefs;
+mod requests;
+mod schemas;
+mod server;
+mod versions;
+
+pub(crate) use requests::{Answer, exchange};
+pub(crate) use server::Server;

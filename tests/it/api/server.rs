@@ -1,0 +1,88 @@
+//! The real `larder catalogue` in a folder of its own.
+
+use super::{Answer, exchange};
+use crate::support::{daemon::Daemon, free_port, wait_until};
+use serde_json::{Value, json};
+use std::{
+    net::{SocketAddr, TcpStream},
+    path::PathBuf,
+    time::Duration,
+};
+use tempfile::TempDir;
+
+/// Dropped, it is killed, and its folder goes.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) daemon: Daemon,
+    pub(crate) dir: TempDir,
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        Self::with("")
+    }
+
+    /// With options of `[DEFAULT]`, a line each.
+    pub(crate) fn with(options: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let config = format!(
+            "[DEFAULT]\nbind_host = 127.0.0.1\nbind_port = {}\n{options}\n[database]\nconnection = sqlite:///{dir}/catalogue.sqlite\n\
+             [glance_store]\nfilesystem_store_datadir = {dir}/images\n[healthcheck]\ndisable_by_file_path = {dir}/out-of-service\n",
+            address.port(),
+            dir = dir.path().display(),
+        );
+        std::fs::write(dir.path().join("catalogue.conf"), config).unwrap();
+        let mut daemon = Daemon::start(dir.path(), "catalogue", &["catalogue", "--config-file", "catalogue.conf"]);
+        wait_until("the catalogue listens", Duration::from_secs(60), || {
+            assert!(daemon.ended().is_none(), "{}", daemon.log());
+            TcpStream::connect(address).is_ok()
+        });
+        Self { address, daemon, dir }
+    }
+
+    /// Where the file store keeps its images.
+    pub(crate) fn images(&self) -> PathBuf {
+        self.dir.path().join("images")
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, &[], b"")
+    }
+
+    /// One request on a connection of its own.
+    pub(crate) fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        exchange(self.address, method, path, headers, body)
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
+        self.ask("POST", path, &[("Content-Type", "application/json")], body.to_string().as_bytes())
+    }
+
+    /// A patch in the newer dialect.
+    pub(crate) fn patch(&self, id: &str, body: &Value) -> Answer {
+        let kind = ("Content-Type", "application/openstack-images-v2.1-json-patch");
+        self.ask("PATCH", &format!("/v2/images/{id}"), &[kind], body.to_string().as_bytes())
+    }
+
+    pub(crate) fn put_file(&self, id: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let mut all = vec![("Content-Type", "application/octet-stream")];
+        all.extend_from_slice(headers);
+        self.ask("PUT", &format!("/v2/images/{id}/file"), &all, body)
+    }
+
+    /// The id of a new image with these fields.
+    pub(crate) fn create(&self, fields: Value) -> String {
+        let answer = self.post("/v2/images", &fields);
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.json()["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The id of a new active image.
+    pub(crate) fn upload(&self, data: &[u8]) -> String {
+        let id = self.create(json!({"name": "data", "disk_format": "raw", "container_format": "bare"}));
+        let answer = self.put_file(&id, &[], data);
+        assert_eq!(answer.status, 204, "{answer:?}");
+        id
+    }
+}

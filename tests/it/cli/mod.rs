@@ -1,0 +1,8 @@
+//! The command line, by the real binary.
+
+#[cfg(feature = "catalogue")]
+mod catalogue;
+#[cfg(feature = "catalogue")]
+mod image;
+mod manage;
+mod usage;

@@ -1,0 +1,146 @@
+//! `config/*.conf` say what the code does: every option, commented out, at its default.
+
+use crate::support::{larder, output, text};
+use larder::config::{self, Sources};
+use std::{fs, path::Path};
+
+fn shipped(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(name)).unwrap()
+}
+
+/// The same file with every option set: `#key = value` becomes `key = value`.
+fn uncommented(text: &str) -> String {
+    let set = |line: &str| line.starts_with('#') && !line.starts_with("# ") && !line.ends_with("= <not set>");
+    let lines = text.lines().map(|line| if set(line) { &line[1..] } else { line });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn sources(text: &str) -> (tempfile::TempDir, Sources) {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("x.conf");
+    fs::write(&file, text).unwrap();
+    let sources = Sources { files: vec![file], ..Sources::default() };
+    (dir, sources)
+}
+
+#[test]
+fn the_shipped_files_are_what_the_programs_print() {
+    for (program, file) in [("catalogue", "catalogue.conf"), ("agent", "agent.conf")] {
+        let printed = output(&mut larder(&[program, "--print-config"]));
+        if printed.status.code() == Some(1) {
+            continue; // Built without this half.
+        }
+        let renew = format!("config/{file} is out of date: larder {program} --print-config > config/{file}");
+        assert_eq!(text(&printed.stdout), shipped(file), "{renew}");
+    }
+}
+
+#[cfg(feature = "catalogue")]
+#[test]
+fn catalogue_conf_set_in_full_changes_nothing() {
+    let (_dir, sources) = sources(&uncommented(&shipped("catalogue.conf")));
+    let loaded = config::catalogue(&sources).unwrap();
+    assert_eq!(loaded.notes, []);
+    let mut expected = larder::catalogue::Settings::default();
+    expected.identity.policy.directories.insert(0, sources.files[0].parent().unwrap().to_owned());
+    assert_eq!(loaded.settings.settings, expected);
+}
+
+#[cfg(feature = "agent")]
+#[test]
+fn agent_conf_set_in_full_changes_nothing() {
+    let (_dir, sources) = sources(&uncommented(&shipped("agent.conf")));
+    let loaded = config::agent(&sources, &[]).unwrap();
+    assert_eq!(loaded.notes, []);
+    assert_eq!(loaded.settings.settings, larder::agent::Settings::default());
+}
+
+#[cfg(feature = "catalogue")]
+#[test]
+fn a_glance_api_conf_is_read_as_it_is() {
+    let glance = "\
+[DEFAULT]
+bind_port = 9393
+workers = 4
+transport_url = rabbit://openstack:pw@controller
+enabled_backends = fast:file, slow:rbd
+image_size_cap = 5368709120
+show_multiple_locations = True
+log_file = /var/log/glance/glance-api.log
+[database]
+connection = sqlite:////var/lib/glance/glance.sqlite
+max_retries = -1
+[glance_store]
+default_backend = fast
+[fast]
+filesystem_store_datadir = /srv/fast
+filesystem_store_file_perm = 0640
+[slow]
+rbd_store_pool = images
+[keystone_authtoken]
+www_authenticate_uri = http://controller:5000
+auth_url = http://controller:5000
+password = pa$$word
+[paste_deploy]
+flavor = keystone+cachemanagement
+[oslo_policy]
+enforce_new_defaults = true
+[image_format]
+disk_formats = raw,qcow2
+";
+    let (_dir, sources) = sources(glance);
+    let loaded = config::catalogue(&sources).unwrap();
+    let settings = &loaded.settings.settings;
+    assert_eq!((settings.bind_port, settings.image_size_cap), (9393, 5 << 30));
+    assert!(settings.show_multiple_locations);
+    assert_eq!(settings.store.filesystem_store_datadir, Path::new("/srv/fast"));
+    assert_eq!(settings.database.connection, "sqlite:////var/lib/glance/glance.sqlite");
+    assert_eq!(settings.disk_formats, ["raw", "qcow2"]);
+    let keystone = &settings.identity.keystone;
+    assert_eq!(settings.identity.flavour, larder::identity::Flavour::Keystone);
+    assert_eq!(keystone.www_authenticate_uri.as_deref(), Some("http://controller:5000"));
+    assert_eq!(keystone.connection.credentials.auth_url, "http://controller:5000");
+    assert_eq!(keystone.connection.credentials.password.expose(), "pa$word");
+    assert_eq!(settings.identity.policy.directories[0], sources.files[0].parent().unwrap());
+    let warnings: Vec<String> = loaded.notes.iter().filter(|it| it.is_warning()).map(ToString::to_string).collect();
+    assert_eq!(warnings, Vec::<String>::new());
+    assert_eq!(loaded.notes.len(), 1, "{:?}", loaded.notes);
+    assert!(loaded.notes[0].to_string().contains("[DEFAULT] workers"), "{}", loaded.notes[0]);
+}
+
+#[cfg(feature = "catalogue")]
+#[test]
+fn a_store_that_is_not_there_is_refused_by_name() {
+    for (text, words) in [
+        ("enabled_backends = a:file,b:file", "default_backend"),
+        ("enabled_backends = a:rbd", "store a is of type rbd"),
+        ("enabled_backends = a:file\n[glance_store]\ndefault_backend = b", "no such store"),
+    ] {
+        let (_dir, sources) = sources(&format!("[DEFAULT]\n{text}\n"));
+        let error = config::catalogue(&sources).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+#[test]
+fn the_readme_names_options_and_defaults_as_they_are() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let both = [shipped("catalogue.conf"), shipped("agent.conf")];
+    let mut rows = 0;
+    for line in readme.lines().filter(|line| line.starts_with("| `[")) {
+        let cells: Vec<&str> = line.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
+        let (section, key) = cells[1].split_once(' ').unwrap();
+        let line = match cells[2] {
+            "not set" => format!("#{key} = <not set>"),
+            "empty" => format!("#{key} ="),
+            default => format!("#{key} = {default}"),
+        };
+        let said = |text: &String| {
+            let of_section = text.split(&format!("\n{section}\n")).nth(1).and_then(|rest| rest.split("\n[").next());
+            of_section.is_some_and(|options| options.lines().any(|it| it == line))
+        };
+        assert!(both.iter().any(said), "{section} has no '{line}'");
+        rows += 1;
+    }
+    assert!(rows > 20, "the table of options is gone");
+}

@@ -1,0 +1,5 @@
+//! What goes wrong on real machines: kills, full disks, lying servers, bad input.
+
+mod bad_input;
+mod disk_full;
+mod killed;

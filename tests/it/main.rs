@@ -1,0 +1,27 @@
+//! The integration tests: they run the real `larder` in temporary folders on free ports.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::too_many_lines,
+    reason = "a test says what failed by failing"
+)]
+
+#[cfg(feature = "agent")]
+mod agent;
+#[cfg(feature = "catalogue")]
+mod api;
+mod cli;
+mod config;
+#[cfg(all(feature = "agent", feature = "catalogue"))]
+mod dev;
+mod diskformat;
+mod faults;
+#[cfg(feature = "catalogue")]
+mod identity;
+mod layers;
+mod lint;
+mod newcomer;
+mod remote;
+mod shipped_units;
+mod support;

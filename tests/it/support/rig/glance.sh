@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# glance.sh PORT AUTH_URL : a real Glance with a file store (`images`), the read-only http store, and the cache API.
+# AUTH_URL is Keystone's, or `none`: then everybody is admin. Prints "ready" and runs until its standard input ends.
+set -euo pipefail
+port=$1 auth_url=$2
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+mkdir -p images staging tasks cache lock
+# With Keystone the old paths of the cache API are left out, so that both kinds are there to test with.
+flavor=cachemanagement
+[ "$auth_url" = none ] || flavor=keystone
+policy=
+if [ "$auth_url" = none ]; then
+    # Callers without Keystone are admins without a role or project, whom Glance's default policy lets do nothing.
+    policy="[oslo_policy]
+policy_file = $RIG/policy.yaml"
+    python -c "
+import json
+from glance import policies
+print(json.dumps({rule.name: '' for rule in policies.list_rules()}))" >policy.yaml
+fi
+cat >glance-api.conf <<C
+[DEFAULT]
+enabled_backends = local:file, web:http
+enabled_import_methods = [glance-direct,web-download]
+show_multiple_locations = true
+show_image_direct_url = true
+worker_self_reference_url = http://127.0.0.1:$port
+image_cache_dir = $RIG/cache
+[wsgi]
+task_pool_threads = 2
+python_interpreter = $VENV/bin/python
+[glance_store]
+default_backend = local
+[local]
+filesystem_store_datadir = $RIG/images
+[web]
+[os_glance_staging_store]
+filesystem_store_datadir = $RIG/staging
+[os_glance_tasks_store]
+filesystem_store_datadir = $RIG/tasks
+[database]
+connection = sqlite:///$RIG/glance.db
+[paste_deploy]
+flavor = $flavor
+config_file = $VENV/etc/glance/glance-api-paste.ini
+[keystone_authtoken]
+www_authenticate_uri = $auth_url
+auth_url = $auth_url
+auth_type = password
+username = glance
+password = secret
+project_name = service
+user_domain_id = default
+project_domain_id = default
+service_token_roles = service
+service_token_roles_required = true
+# no cache: a revoked token is refused at once
+token_cache_time = -1
+$policy
+[import_filtering_opts]
+# locations on this machine are allowed here
+allowed_hosts = [127.0.0.1]
+allowed_ports = []
+[oslo_concurrency]
+lock_path = $RIG/lock
+C
+mkdir -p "$CACHE"
+cached=$CACHE/glance-$(cat "$here/requirements.txt" | sha256sum | cut -c1-16).db
+exec 9>"$CACHE/lock-glance"
+flock 9
+if [ ! -e "$cached" ]; then
+    glance-manage --config-file glance-api.conf db_sync >manage.log 2>&1
+    cp glance.db "$cached.new"
+    mv "$cached.new" "$cached"
+fi
+flock -u 9
+cp "$cached" glance.db
+export OS_GLANCE_CONFIG_DIR=$RIG
+serve "$port" 1 glance.wsgi.api:application --http-chunked-input
+wait_http "http://127.0.0.1:$port/versions"
+echo ready
+cat >/dev/null

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# keystone.sh PORT IMAGE_PORT : a real Keystone, with projects, users, roles and the image service at IMAGE_PORT.
+# Prints "ready" and runs until its standard input ends. CACHE keeps the prepared database.
+set -euo pipefail
+port=$1 image_port=$2
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+url=http://127.0.0.1:$port/v3
+cat >keystone.conf <<C
+[DEFAULT]
+max_token_size = 1024
+[database]
+connection = sqlite:///$RIG/keystone.db
+[token]
+provider = fernet
+expiration = 3600
+[fernet_tokens]
+key_repository = $RIG/fernet-keys
+[fernet_receipts]
+key_repository = $RIG/fernet-keys
+[credential]
+key_repository = $RIG/credential-keys
+[identity]
+password_hash_rounds = 4
+[cache]
+enabled = false
+C
+export OS_KEYSTONE_CONFIG_FILES=$RIG/keystone.conf
+mkdir -p "$CACHE"
+exec 9>"$CACHE/lock"
+flock 9
+cached=$CACHE/keystone-$(cat "$here"/{keystone.sh,bootstrap.py,requirements.txt} | sha256sum | cut -c1-16)
+if [ -e "$cached" ]; then
+    cp -a "$cached/." .
+    # The ports are new in each run.
+    python - "$port" "$image_port" <<'P'
+import sqlite3, sys
+db = sqlite3.connect('keystone.db')
+for kind, port, path in (('identity', sys.argv[1], '/v3'), ('image', sys.argv[2], '')):
+    db.execute('UPDATE endpoint SET url = ? WHERE service_id IN (SELECT id FROM service WHERE type = ?)',
+               ('http://127.0.0.1:' + port + path, kind))
+db.commit()
+P
+    flock -u 9
+    serve "$port" 1 keystone.wsgi.api:application
+    wait_http "$url"
+else
+    manage="keystone-manage --config-file keystone.conf"
+    {
+        $manage db_sync
+        $manage fernet_setup --keystone-user "$(id -un)" --keystone-group "$(id -gn)"
+        $manage credential_setup --keystone-user "$(id -un)" --keystone-group "$(id -gn)"
+        $manage bootstrap --bootstrap-password secret --bootstrap-region-id RegionOne \
+            --bootstrap-public-url "$url" --bootstrap-internal-url "$url"
+    } >manage.log 2>&1
+    serve "$port" 1 keystone.wsgi.api:application
+    wait_http "$url"
+    python "$here/bootstrap.py" "$url" "http://127.0.0.1:$image_port"
+    rm -rf "$cached.new"
+    mkdir "$cached.new"
+    cp -a keystone.db fernet-keys credential-keys "$cached.new/"
+    mv "$cached.new" "$cached"
+    flock -u 9
+fi
+echo ready
+cat >/dev/null

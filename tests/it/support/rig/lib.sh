@@ -1,0 +1,33 @@
+# What the rig's scripts share. VENV: the virtual environment; RIG: this server's folder.
+export PATH=$VENV/bin:$PATH PYTHONWARNINGS=ignore
+unset "${!OS_@}"
+mkdir -p "$RIG"
+cd "$RIG"
+
+# serve PORT THREADS MODULE:APP [OPTIONS…] : the application, until this script ends. One process, since the
+# databases are SQLite files, and as many threads as there may be writers of it.
+serve() {
+    uwsgi --http-socket "127.0.0.1:$1" --module "$3" --master --die-on-term --lazy-apps --processes 1 --threads "$2" \
+        --enable-threads --buffer-size 65535 --chunked-input-limit 1073741824 --listen 64 --harakiri 600 \
+        --add-header 'Connection: close' "${@:4}" >>uwsgi.log 2>&1 </dev/null &
+    server=$!
+    trap 'kill -TERM $server 2>/dev/null || true; wait $server 2>/dev/null || true' EXIT
+}
+
+# wait_http URL : until something answers there
+wait_http() {
+    python - "$1" <<'P'
+import sys, time, urllib.error, urllib.request
+end = time.time() + 60
+while True:
+    try:
+        urllib.request.urlopen(sys.argv[1], timeout=5)
+        break
+    except urllib.error.HTTPError:
+        break
+    except OSError:
+        if time.time() > end:
+            sys.exit('nothing answers at ' + sys.argv[1])
+        time.sleep(0.1)
+P
+}

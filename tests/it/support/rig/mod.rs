@@ -1,0 +1,130 @@
+//! A real Keystone and a real Glance, started once for the test process, ended with it.
+//!
+//! `tests/setup` makes their virtual environment (`LARDER_RIG_VENV` names another one).
+
+use crate::support::{free_port, skip};
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::OnceLock,
+};
+
+/// The password of every user.
+pub(crate) const PASSWORD: &str = "secret";
+
+/// A running Keystone, with projects admin, demo, alt_demo and service, and users admin, demo (member of demo), fleeting
+/// (likewise; a test disables it), reader (reader of demo), alt_demo, glance and nova (service and admin in service), all in the domain `default`.
+#[derive(Debug)]
+pub(crate) struct Keystone {
+    /// `http://127.0.0.1:<port>/v3`.
+    pub(crate) auth_url: String,
+    /// Where its catalogue says that the image service is (region RegionOne): nobody listens there until
+    /// [`glance`] or a catalogue of ours does.
+    pub(crate) image_port: u16,
+}
+
+/// A running Glance.
+#[derive(Debug)]
+pub(crate) struct Glance {
+    /// `http://127.0.0.1:<port>`.
+    pub(crate) url: String,
+    /// The folder of its file store.
+    pub(crate) images: PathBuf,
+}
+
+/// Keystone; none (and why on standard error) where it cannot be started, which in CI is a failure.
+pub(crate) fn keystone() -> Option<&'static Keystone> {
+    static KEYSTONE: OnceLock<Option<Keystone>> = OnceLock::new();
+    let started = KEYSTONE.get_or_init(|| {
+        let (port, image_port) = (free_port(), free_port());
+        start("keystone", &[&port.to_string(), &image_port.to_string()])?;
+        Some(Keystone { auth_url: format!("http://127.0.0.1:{port}/v3"), image_port })
+    });
+    if started.is_none() {
+        skip(NO_VENV);
+    }
+    started.as_ref()
+}
+
+/// Glance under [`keystone`], where Keystone's catalogue says.
+pub(crate) fn glance() -> Option<&'static Glance> {
+    static GLANCE: OnceLock<Option<Glance>> = OnceLock::new();
+    let keystone = keystone()?;
+    GLANCE.get_or_init(|| glance_at(keystone.image_port, &keystone.auth_url)).as_ref()
+}
+
+/// Glance without Keystone: every caller is admin.
+pub(crate) fn open_glance() -> Option<&'static Glance> {
+    static GLANCE: OnceLock<Option<Glance>> = OnceLock::new();
+    let started = GLANCE.get_or_init(|| glance_at(free_port(), "none"));
+    if started.is_none() {
+        skip(NO_VENV);
+    }
+    started.as_ref()
+}
+
+const NO_VENV: &str = "tests/setup has not been run: no Keystone and Glance to test with";
+
+fn glance_at(port: u16, auth_url: &str) -> Option<Glance> {
+    let dir = start(if auth_url == "none" { "open-glance" } else { "glance" }, &[&port.to_string(), auth_url])?;
+    Some(Glance { url: format!("http://127.0.0.1:{port}"), images: dir.join("images") })
+}
+
+/// The folder of the rig's programs (`openstack`, `glance`, `python`…), when it is there.
+pub(crate) fn venv() -> Option<PathBuf> {
+    let made = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("rig-venv");
+    let venv = std::env::var_os("LARDER_RIG_VENV").map_or(made, PathBuf::from);
+    venv.join("bin/uwsgi").is_file().then_some(venv)
+}
+
+/// A program of the rig (`python`, `glance`, `openstack`…); none, and the test is skipped, when there is no rig.
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
+    let found = venv().map(|venv| venv.join("bin").join(name)).filter(|it| it.is_file());
+    if found.is_none() {
+        skip(NO_VENV);
+    }
+    found
+}
+
+/// Starts a server and waits until it is ready; its folder.
+fn start(name: &str, args: &[&str]) -> Option<PathBuf> {
+    let venv = venv()?;
+    let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let dir = tmp.join(format!("rig-{}-{name}", std::process::id()));
+    remove_of_the_dead(tmp);
+    let script = name.trim_start_matches("open-");
+    let mut command = Command::new("bash");
+    command
+        .arg(format!("{}/tests/it/support/rig/{script}.sh", env!("CARGO_MANIFEST_DIR")))
+        .args(args)
+        .env("VENV", venv)
+        .env("RIG", &dir)
+        .env("CACHE", tmp.with_file_name("rig-cache"))
+        // The script ends when this pipe does, which is when this process is gone, however that happens.
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line.trim(), "ready", "{name} did not start; see {}", dir.display());
+    keep(child);
+    Some(dir)
+}
+
+/// Holds the pipe open for as long as this process lives.
+fn keep(child: Child) {
+    static CHILDREN: std::sync::Mutex<Vec<Child>> = std::sync::Mutex::new(Vec::new());
+    CHILDREN.lock().unwrap().push(child);
+}
+
+fn remove_of_the_dead(tmp: &Path) {
+    for entry in fs::read_dir(tmp).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let pid = name.strip_prefix("rig-").and_then(|it| it.split('-').next());
+        if pid.is_some_and(|it| !Path::new("/proc").join(it).exists()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
