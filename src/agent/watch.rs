@@ -75,8 +75,15 @@ impl Watch {
             }
         };
         let mut watched = HashMap::new();
+        let mut known = Vec::new();
         loop {
             self.renew(&mut watcher, &mut watched);
+            // What changed between the first reading and the watch, and what inotify did not tell of.
+            let now = self.files.iter().map(|it| stamp(it)).collect();
+            if known != now {
+                known = now;
+                self.configuration.notify_one();
+            }
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 () = sleep(RENEW) => {}
@@ -104,6 +111,11 @@ impl Watch {
             }
         }
     }
+}
+
+/// Changes when the file is written, replaced or gone.
+fn stamp(file: &Path) -> Option<(u64, u64, i64, i64)> {
+    file.metadata().ok().map(|it| (it.ino(), it.size(), it.mtime(), it.mtime_nsec()))
 }
 
 /// Passes the bell's rings on, one for each burst, until `shutdown`.

@@ -417,6 +417,11 @@ impl Reconciler {
     }
 
     fn reconfigure(&mut self, settings: Settings) {
+        if settings == self.settings {
+            // The clocks go on as they were.
+            tracing::debug!("the configuration was read again and is as it was");
+            return;
+        }
         for what in self.settings.fixed(&settings) {
             self.warn(format!("{what} has changed; that takes effect at the next start"));
         }

@@ -66,7 +66,12 @@ fn external_data_are_found() {
     let dir = tempfile::tempdir().unwrap();
     let base = raw(dir.path(), 8 << 20);
     let path = dir.path().join("outside");
-    qemu_img(&["create", "-q", "-f", "qcow2", "-o", "data_file=the.data"], &[&path, Path::new("1M")]);
+    // qemu-img makes the data file in the folder it runs in.
+    let made = Command::new("qemu-img")
+        .args(["create", "-q", "-f", "qcow2", "-o", "data_file=the.data", "outside", "1M"])
+        .current_dir(dir.path())
+        .status();
+    assert!(made.unwrap().success());
     let found = read(&path);
     assert_eq!((found.backing, found.data[0].name.as_slice()), (None, &b"the.data"[..]));
     let flat = read(&image(&base, "vmdk", false, "subformat=monolithicFlat"));
