@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # glance.sh PORT AUTH_URL : a real Glance with a file store (`images`), the read-only http store, and the cache API.
-# AUTH_URL is Keystone's, or `none`: then everybody is admin. Prints "ready" and runs until its standard input ends.
+# AUTH_URL is Keystone's, or `none`: then everybody is admin, or `headers`: a Glance with Glance's own defaults (one file
+# store, and http; no import method, no cache) that believes the identity headers of requests and shows locations.
+# Prints "ready" and runs until its standard input ends.
 set -euo pipefail
 port=$1 auth_url=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -19,6 +21,9 @@ import json
 from glance import policies
 print(json.dumps({rule.name: '' for rule in policies.list_rules()}))" >policy.yaml
 fi
+if [ "$auth_url" = headers ]; then
+    . "$here/glance-headers.sh"
+else
 cat >glance-api.conf <<C
 [DEFAULT]
 enabled_backends = local:file, web:http
@@ -65,6 +70,7 @@ allowed_ports = []
 [oslo_concurrency]
 lock_path = $RIG/lock
 C
+fi
 mkdir -p "$CACHE"
 cached=$CACHE/glance-$(cat "$here/requirements.txt" | sha256sum | cut -c1-16).db
 exec 9>"$CACHE/lock-glance"

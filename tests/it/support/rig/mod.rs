@@ -65,10 +65,27 @@ pub(crate) fn open_glance() -> Option<&'static Glance> {
     started.as_ref()
 }
 
+/// Glance with its own defaults, which believes the identity headers of requests (`X-Identity-Status`, `X-Project-Id`,
+/// `X-Roles`…): to be asked the same as a catalogue with trusted headers. One file store and http; locations on
+/// 127.0.0.1 are allowed and shown, three for each image; its `schema-image.json` wants a name of every image.
+pub(crate) fn trusting_glance() -> Option<&'static Glance> {
+    static GLANCE: OnceLock<Option<Glance>> = OnceLock::new();
+    let started = GLANCE.get_or_init(|| glance_at(free_port(), "headers"));
+    if started.is_none() {
+        skip(NO_VENV);
+    }
+    started.as_ref()
+}
+
 const NO_VENV: &str = "tests/setup has not been run: no Keystone and Glance to test with";
 
 fn glance_at(port: u16, auth_url: &str) -> Option<Glance> {
-    let dir = start(if auth_url == "none" { "open-glance" } else { "glance" }, &[&port.to_string(), auth_url])?;
+    let name = match auth_url {
+        "none" => "open-glance",
+        "headers" => "trusting-glance",
+        _ => "glance",
+    };
+    let dir = start(name, &[&port.to_string(), auth_url])?;
     Some(Glance { url: format!("http://127.0.0.1:{port}"), images: dir.join("images") })
 }
 
@@ -94,7 +111,7 @@ fn start(name: &str, args: &[&str]) -> Option<PathBuf> {
     let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let dir = tmp.join(format!("rig-{}-{name}", std::process::id()));
     remove_of_the_dead(tmp);
-    let script = name.trim_start_matches("open-");
+    let script = name.rsplit('-').next().unwrap_or(name);
     let mut command = Command::new("bash");
     command
         .arg(format!("{}/tests/it/support/rig/{script}.sh", env!("CARGO_MANIFEST_DIR")))

@@ -1,0 +1,57 @@
+# The configuration of a Glance with one store that believes what requests say of their callers (sourced by glance.sh).
+cat >glance-api.conf <<C
+[DEFAULT]
+enabled_import_methods = []
+show_multiple_locations = true
+show_image_direct_url = true
+do_secure_hash = false
+image_location_quota = 3
+node_staging_uri = file://$RIG/staging/
+[task]
+work_dir = $RIG/tasks
+[wsgi]
+task_pool_threads = 2
+python_interpreter = $VENV/bin/python
+[glance_store]
+stores = file,http
+default_store = file
+filesystem_store_datadir = $RIG/images
+[database]
+connection = sqlite:///$RIG/glance.db
+[paste_deploy]
+flavor = headers
+config_file = $RIG/paste.ini
+[import_filtering_opts]
+# locations on this machine are allowed here
+allowed_hosts = [127.0.0.1]
+allowed_ports = []
+[oslo_concurrency]
+lock_path = $RIG/lock
+C
+cat >paste.ini <<C
+[composite:glance-api-headers]
+paste.composite_factory = glance.api:root_app_factory
+/: api
+[composite:api]
+paste.composite_factory = glance.api:pipeline_factory
+headers = versionnegotiation context rootapp
+[composite:rootapp]
+paste.composite_factory = glance.api:root_app_factory
+/: apiversions
+/v2: apiv2app
+[app:apiversions]
+paste.app_factory = glance.api.versions:create_resource
+[app:apiv2app]
+paste.app_factory = glance.api.v2.router:API.factory
+[filter:versionnegotiation]
+paste.filter_factory = glance.api.middleware.version_negotiation:VersionNegotiationFilter.factory
+[filter:context]
+paste.filter_factory = glance.api.middleware.context:ContextMiddleware.factory
+C
+# A property of the site's own, beside one that Glance ships.
+cat >schema-image.json <<C
+{"properties": {
+    "kernel_id": {"type": ["null", "string"], "pattern": "^[0-9a-f]*\$", "description": "A kernel."},
+    "site_tier": {"type": "string", "enum": ["gold", "tin"], "description": "How good it is."}},
+ "required": ["name"]}
+C
