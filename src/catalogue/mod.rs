@@ -12,3 +12,4 @@ mod workers;
 
 pub use run::{BuildError, Catalogue, build};
 pub use settings::Settings;
+pub use tables::LocationKey;

@@ -1,6 +1,7 @@
 //! What an operator may set; the names are Glance's options.
 
 use crate::base::digest::Algorithm;
+use crate::catalogue::tables::LocationKey;
 use crate::db;
 use crate::http;
 use crate::identity::{self, protection, quota};
@@ -40,6 +41,8 @@ pub struct Settings {
     pub hashing_algorithm: Algorithm,
     /// `image_size_cap`, bytes.
     pub image_size_cap: u64,
+    /// `metadata_encryption_key`: the URLs of locations are encrypted with it in the database.
+    pub metadata_encryption_key: Option<LocationKey>,
     /// `show_image_direct_url`
     pub show_image_direct_url: bool,
     /// `show_multiple_locations`
@@ -96,6 +99,7 @@ impl Default for Settings {
             max_request_id_length: 64,
             hashing_algorithm: Algorithm::Sha512,
             image_size_cap: 1 << 40,
+            metadata_encryption_key: None,
             show_image_direct_url: false,
             show_multiple_locations: false,
             image_property_quota: Some(128),

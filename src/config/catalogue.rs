@@ -5,7 +5,7 @@ use super::{
     identity::{self, Who},
     logs,
     options::Options,
-    value::{BYTES, NO_LIMIT_BELOW_ZERO, Secret, parsed},
+    value::{As, BYTES, Kind, NO_LIMIT_BELOW_ZERO, Refused, Secret, parsed},
 };
 use crate::catalogue;
 use crate::db;
@@ -134,6 +134,12 @@ fn api(options: &mut Options<'_>, settings: &mut catalogue::Settings) {
     );
     options.bind_as("image_size_cap", &mut settings.image_size_cap, BYTES, "The largest image that is taken.");
     options.bind(
+        "metadata_encryption_key",
+        &mut Secret(&mut As(&mut settings.metadata_encryption_key, LOCATION_KEY)),
+        "Encrypt the URLs of locations in the database with this key (AES), as Glance does. The key cannot be changed \
+         later; URLs that are there as they are go on working.",
+    );
+    options.bind(
         "show_image_direct_url",
         &mut settings.show_image_direct_url,
         "Show where an image's data lies as direct_url.",
@@ -144,6 +150,16 @@ fn api(options: &mut Options<'_>, settings: &mut catalogue::Settings) {
         "Show all places of an image's data as locations, and allow to change them by PATCH.",
     );
 }
+
+/// A key, or nothing.
+const LOCATION_KEY: Kind<Option<catalogue::LocationKey>> = Kind {
+    takes: "16, 24 or 32 characters",
+    read: |text| match text {
+        "" => Ok(None),
+        text => text.parse().map(Some).map_err(|why| Refused(Some(why))),
+    },
+    write: |_| None,
+};
 
 fn quotas(options: &mut Options<'_>, settings: &mut catalogue::Settings) {
     options.bind_as(

@@ -13,6 +13,8 @@ mod agent;
 mod api;
 mod cli;
 mod config;
+#[cfg(feature = "catalogue")]
+mod deletes;
 #[cfg(all(feature = "agent", feature = "catalogue"))]
 mod dev;
 mod diskformat;

@@ -3,7 +3,10 @@
 //! A policy can take rights away and give them within a project; what another project owns only admins change, whatever
 //! the policy says (Glance's behaviour: its database layer looks at the owner again).
 
-use crate::catalogue::service::{Fault, check};
+use crate::catalogue::{
+    service::{Fault, check},
+    tables::LocationCipher,
+};
 use crate::identity::{
     Caller,
     policy::{Attributes, Enforcer, ImageTarget, NewImageTarget, NoTarget, Verdict},
@@ -21,6 +24,8 @@ pub(super) struct Access {
     pub(super) caller: Caller,
     pub(super) enforcer: Enforcer,
     pub(super) protections: Arc<Protections>,
+    /// Locations are read with it.
+    pub(super) cipher: LocationCipher,
 }
 
 // === impl Access ===

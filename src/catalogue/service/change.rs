@@ -89,7 +89,7 @@ impl Service {
         let (access, id, now, settings) = (self.access(caller), id.clone(), self.now(), self.shared_settings());
         self.db()
             .write(move |tx| {
-                let before = seen(tx, &access.caller, &id)?;
+                let before = seen(tx, &access, &id)?;
                 let mut after = before.clone();
                 if !edit(&access, &before, &mut after)? {
                     return Ok(access.readable(before));
@@ -115,7 +115,7 @@ impl Service {
         let (access, id, now) = (self.access(caller), id.clone(), self.now());
         self.db()
             .write(move |tx| {
-                let image = seen(tx, &access.caller, &id)?;
+                let image = seen(tx, &access, &id)?;
                 access.may_change(action, &image)?;
                 if image.status == to || images::change_status(tx, &id, (&[from], to), None, now)? {
                     Ok(())

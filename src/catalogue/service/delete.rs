@@ -48,7 +48,7 @@ impl Service {
         let (access, id, now) = (self.access(caller), id.clone(), self.now());
         self.db()
             .write(move |tx| {
-                let image = seen(tx, &access.caller, &id)?;
+                let image = seen(tx, &access, &id)?;
                 access.may_change("delete_image", &image)?;
                 if image.protected {
                     return Err(Fault::Forbidden(format!("Image {id} is protected and cannot be deleted.")));
@@ -66,8 +66,9 @@ impl Service {
     pub(crate) async fn remove_leftovers(&self, id: Option<&ImageId>) -> Result<(), Fault> {
         let mut after = 0;
         loop {
-            let id = id.cloned();
-            let found = self.db().read::<_, DbError, _>(move |tx| locations::leftovers(tx, id.as_ref(), after, PAGE));
+            let (id, cipher) = (id.cloned(), self.cipher().clone());
+            let found =
+                self.db().read::<_, DbError, _>(move |tx| locations::leftovers(tx, &cipher, id.as_ref(), after, PAGE));
             let found = found.await?;
             let Some(last) = found.last() else { return Ok(()) };
             after = last.row;

@@ -1,7 +1,10 @@
 //! Giving data out.
 
 use crate::base::chain;
-use crate::catalogue::service::{BoxError, Fault, Service};
+use crate::catalogue::{
+    service::{BoxError, Fault, Service},
+    tables::is_sealed,
+};
 use crate::identity::Caller;
 use crate::image::{Image, ImageId, Status};
 use crate::store::{Store, StoreError};
@@ -44,6 +47,11 @@ impl Service {
     async fn locate(&self, image: Image) -> Result<Option<Download>, Fault> {
         let mut failed = None;
         for location in &image.locations {
+            if is_sealed(&location.url) {
+                tracing::error!(image.id = %image.id, "metadata_encryption_key does not open a location of the image");
+                failed = Some(Fault::Unavailable("The place of the image's data cannot be read.".to_owned()));
+                continue;
+            }
             match self.store().size(&location.url).await {
                 Ok(size) if image.size.is_none_or(|it| it == size) => {
                     let (url, store) = (location.url.clone(), Arc::clone(self.store()));

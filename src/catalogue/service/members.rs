@@ -121,7 +121,7 @@ impl Service {
 
 /// The image, if the caller sees it and it has members.
 fn shared(tx: &Tx<'_>, access: &Access, id: &ImageId, verb: &str) -> Result<Image, Fault> {
-    let image = seen(tx, &access.caller, id)?;
+    let image = seen(tx, access, id)?;
     if !access.sees(&image) {
         return Err(super::check::not_found(id));
     }

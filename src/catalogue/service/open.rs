@@ -3,7 +3,7 @@
 use crate::catalogue::{
     Settings,
     service::{Fault, access::Access},
-    tables::{self, SchemaError, processes::Process},
+    tables::{self, LocationCipher, SchemaError, WrongKey, opened_cipher, processes::Process},
 };
 use crate::db::{Db, DbError};
 use crate::identity::{
@@ -34,6 +34,8 @@ struct Shared {
     authenticator: Authenticator,
     protections: Arc<Protections>,
     limits: Option<Limits>,
+    /// How the URLs of locations stand in the database.
+    cipher: LocationCipher,
     process: Process,
     /// Images that this process is writing.
     uploading: Mutex<HashSet<ImageId>>,
@@ -56,6 +58,9 @@ pub enum OpenError {
     /// Who asks, and what they may.
     #[error("cannot judge who asks")]
     Identity(#[from] identity::OpenError),
+    /// `metadata_encryption_key`
+    #[error(transparent)]
+    Key(#[from] WrongKey),
     /// The file of protected properties.
     #[error("cannot protect properties")]
     Protections(#[from] ProtectionError),
@@ -104,6 +109,7 @@ impl Service {
         let Parts { db, store, authenticator, protections, limits } =
             opened.await.unwrap_or(Err(OpenError::BrokeOff))?;
         tables::ensure(&db).await?;
+        let cipher = opened_cipher(&db, settings.metadata_encryption_key.clone()).await?;
         let shared = Shared {
             settings,
             db,
@@ -111,6 +117,7 @@ impl Service {
             authenticator,
             protections,
             limits,
+            cipher,
             process: Process::this(),
             uploading: Mutex::default(),
             tasks: TaskTracker::new(),
@@ -134,6 +141,7 @@ impl Service {
             caller: caller.clone(),
             enforcer: self.shared.authenticator.enforcer().clone(),
             protections: Arc::clone(&self.shared.protections),
+            cipher: self.shared.cipher.clone(),
         }
     }
 
@@ -152,6 +160,11 @@ impl Service {
 
     pub(crate) fn store(&self) -> &Arc<dyn Store> {
         &self.shared.store
+    }
+
+    /// How the URLs of locations stand in the database.
+    pub(crate) fn cipher(&self) -> &LocationCipher {
+        &self.shared.cipher
     }
 
     /// This process, as the table of processes names it.

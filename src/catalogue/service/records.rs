@@ -56,8 +56,8 @@ impl Service {
 
     /// An image that the caller can find, to be judged by other rules than that of looking at it.
     pub(super) async fn find(&self, caller: &Caller, id: &ImageId) -> Result<Image, Fault> {
-        let (caller, id) = (caller.clone(), id.clone());
-        self.db().read(move |tx| seen(tx, &caller, &id)).await
+        let (access, id) = (self.access(caller), id.clone());
+        self.db().read(move |tx| seen(tx, &access, &id)).await
     }
 
     /// Whether an image that the caller sees is shown with the places of its data (`get_image_location`).
@@ -94,10 +94,10 @@ impl Service {
 /// ones, so that a page is full while there are more.
 fn page(tx: &Tx<'_>, access: &Access, mut query: ListQuery, most: usize) -> Result<Page, Fault> {
     let limit = query.limit;
-    let mut marker = query.marker.take().map(|it| marker(tx, &access.caller, &it)).transpose()?;
+    let mut marker = query.marker.take().map(|it| marker(tx, access, &it)).transpose()?;
     let mut images = Vec::new();
     for _ in 0..MOST_HIDDEN_PAGES {
-        let (found, rows) = list::page(tx, &access.caller, &query, marker.as_ref())?;
+        let (found, rows) = list::page(tx, &access.cipher, &access.caller, &query, marker.as_ref())?;
         marker = found.last().cloned();
         images.extend(found.into_iter().filter(|it| access.sees(it)).map(|it| access.readable(it)));
         if images.len() >= limit || rows < query.limit || marker.is_none() {
@@ -114,15 +114,15 @@ fn page(tx: &Tx<'_>, access: &Access, mut query: ListQuery, most: usize) -> Resu
 ///
 /// # Errors
 /// `NotFound`.
-pub(super) fn seen(tx: &Tx<'_>, caller: &Caller, id: &ImageId) -> Result<Image, Fault> {
-    match images::find(tx, id)? {
-        Some(image) if images::is_visible(tx, caller, &image)? => Ok(image),
+pub(super) fn seen(tx: &Tx<'_>, access: &Access, id: &ImageId) -> Result<Image, Fault> {
+    match images::find(tx, &access.cipher, id)? {
+        Some(image) if images::is_visible(tx, &access.caller, &image)? => Ok(image),
         _ => Err(check::not_found(id)),
     }
 }
 
-fn marker(tx: &Tx<'_>, caller: &Caller, text: &str) -> Result<Image, Fault> {
+fn marker(tx: &Tx<'_>, access: &Access, text: &str) -> Result<Image, Fault> {
     let unknown = || Fault::Invalid(format!("No image found with ID {}", text.chars().take(80).collect::<String>()));
     let id: ImageId = text.parse().map_err(|_| unknown())?;
-    seen(tx, caller, &id).map_err(|fault| if matches!(fault, Fault::NotFound(_)) { unknown() } else { fault })
+    seen(tx, access, &id).map_err(|fault| if matches!(fault, Fault::NotFound(_)) { unknown() } else { fault })
 }

@@ -69,7 +69,7 @@ impl Service {
         let (access, id, now) = (self.access(caller), id.clone(), self.now());
         self.db()
             .read(move |tx| {
-                let image = seen(tx, &access.caller, &id)?;
+                let image = seen(tx, &access, &id)?;
                 access.may("get_image", &image)?;
                 Ok(tasks::of_image(tx, &id, now)?)
             })

@@ -19,12 +19,16 @@ impl Service {
         if self.store().size(&url).await.is_err() {
             return Ok(());
         }
-        let (row, place) = (id.clone(), url.clone());
-        if !self.db().read::<_, DbError, _>(move |tx| locations::is_location(tx, &row, &place)).await? {
+        if !self.is_location(id, &url).await? {
             tracing::warn!(image.id = %id, url, "removing data that belongs to no image, to make room for an upload");
             self.store().remove(&url).await?;
         }
         Ok(())
+    }
+
+    async fn is_location(&self, id: &ImageId, url: &str) -> Result<bool, DbError> {
+        let (cipher, id, url) = (self.cipher().clone(), id.clone(), url.to_owned());
+        self.db().read(move |tx| locations::is_location(tx, &cipher, &id, &url)).await
     }
 
     /// Undoes an upload of this process: first the object, then `saving` → `queued`, so that nobody writes the object
@@ -34,11 +38,10 @@ impl Service {
         let mine = self.db().read::<_, DbError, _>(move |tx| uploads::of(tx, &process)).await?;
         let Some(upload) = mine.into_iter().find(|it| it.image == id) else { return Ok(()) };
         let id: ImageId = id.parse().map_err(|error: InvalidImageId| Fault::internal(error))?;
-        if let Some(url) = upload.url.as_deref() {
-            let (row, place) = (id.clone(), url.to_owned());
-            if !self.db().read::<_, DbError, _>(move |tx| locations::is_location(tx, &row, &place)).await? {
-                self.discard(url).await?;
-            }
+        if let Some(url) = upload.url.as_deref()
+            && !self.is_location(&id, url).await?
+        {
+            self.discard(url).await?;
         }
         let (process, now) = (self.process().id.clone(), self.now());
         let undone = self.db().write::<_, DbError, _>(move |tx| undo_rows(tx, &id, &process, now));

@@ -97,7 +97,7 @@ impl Service {
         let (settings, process) = (self.shared_settings(), self.process().clone());
         self.db()
             .write(move |tx| {
-                let image = seen(tx, &access.caller, &id)?;
+                let image = seen(tx, &access, &id)?;
                 access.may_change("upload_image", &image)?;
                 let mut cap = settings.image_size_cap;
                 if settings.user_storage_quota > 0 {
@@ -168,6 +168,7 @@ impl Service {
     /// `saving` → `active`. False when the image was deleted, or the upload was taken for broken off.
     async fn activate(&self, id: &ImageId, facts: Ingested, virtual_size: Option<u64>) -> Result<bool, Fault> {
         let (id, process, now) = (id.clone(), self.process().id.clone(), self.now());
+        let cipher = self.cipher().clone();
         let location = Location { url: facts.url, metadata: serde_json::Map::new() };
         let data = Data {
             size: Some(facts.size),
@@ -181,7 +182,7 @@ impl Service {
             if !uploads::is_of(tx, &id, &process)? || !images::change_status(tx, &id, to_active, Some(&data), now)? {
                 return Ok(false);
             }
-            locations::add(tx, &id, &location, now)?;
+            locations::add(tx, &cipher, &id, &location, now)?;
             uploads::end(tx, id.as_str(), &process)
         });
         Ok(activated.await.map_err(|error: DbError| error)?)
@@ -189,8 +190,8 @@ impl Service {
 
     /// Why an upload that is no longer wanted ends.
     async fn gone(&self, image: &Image) -> Fault {
-        let id = image.id.clone();
-        match self.db().read(move |tx| images::find(tx, &id)).await {
+        let (id, cipher) = (image.id.clone(), self.cipher().clone());
+        match self.db().read(move |tx| images::find(tx, &cipher, &id)).await {
             Ok(Some(_)) => {
                 Fault::Conflict(format!("The upload of image {} was taken for broken off; upload it again.", image.id))
             }

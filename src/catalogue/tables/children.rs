@@ -1,6 +1,9 @@
 //! All that hangs on images: properties, tags, locations, members.
 
-use crate::catalogue::tables::names::{ImageLocations, ImageMembers, ImageProperties, ImageTags, alive, time};
+use crate::catalogue::tables::{
+    LocationCipher,
+    names::{ImageLocations, ImageMembers, ImageProperties, ImageTags, alive, time},
+};
 use crate::db::{DbError, Tx};
 use crate::image::{Image, ImageId, Location};
 use chrono::{DateTime, Utc};
@@ -14,14 +17,14 @@ pub(super) const AT_ONCE: usize = 500;
 ///
 /// # Errors
 /// [`DbError`] of the statements.
-pub(crate) fn fill(tx: &Tx<'_>, images: &mut [Image]) -> Result<(), DbError> {
+pub(crate) fn fill(tx: &Tx<'_>, cipher: &LocationCipher, images: &mut [Image]) -> Result<(), DbError> {
     for part in images.chunks_mut(AT_ONCE) {
-        fill_part(tx, part)?;
+        fill_part(tx, cipher, part)?;
     }
     Ok(())
 }
 
-fn fill_part(tx: &Tx<'_>, images: &mut [Image]) -> Result<(), DbError> {
+fn fill_part(tx: &Tx<'_>, cipher: &LocationCipher, images: &mut [Image]) -> Result<(), DbError> {
     let ids = || images.iter().map(|it| it.id.as_str().to_owned()).collect::<Vec<_>>();
     let mut query = Query::select();
     query.columns([ImageProperties::ImageId, ImageProperties::Name, ImageProperties::Value]);
@@ -56,7 +59,7 @@ fn fill_part(tx: &Tx<'_>, images: &mut [Image]) -> Result<(), DbError> {
     for row in locations {
         if let Some(image) = by_id.get_mut(&row.get::<String>(0)?) {
             let metadata = row.get::<Option<String>>(2)?.and_then(|it| serde_json::from_str(&it).ok());
-            image.locations.push(Location { url: row.get(1)?, metadata: metadata.unwrap_or_default() });
+            image.locations.push(Location { url: cipher.open(row.get(1)?), metadata: metadata.unwrap_or_default() });
         }
     }
     Ok(())

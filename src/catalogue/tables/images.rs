@@ -1,7 +1,7 @@
 //! The table `images`: one row, whole.
 
 use crate::catalogue::tables::{
-    children, locations, members,
+    LocationCipher, children, locations, members,
     names::{Images, time},
     properties, tags,
 };
@@ -63,12 +63,12 @@ pub(crate) fn insert(tx: &Tx<'_>, image: &Image) -> Result<(), DbError> {
 ///
 /// # Errors
 /// [`DbError`] of the statements.
-pub(crate) fn find(tx: &Tx<'_>, id: &ImageId) -> Result<Option<Image>, DbError> {
+pub(crate) fn find(tx: &Tx<'_>, cipher: &LocationCipher, id: &ImageId) -> Result<Option<Image>, DbError> {
     let mut query = select();
     query.and_where(Expr::col(Images::Id).eq(id.as_str())).and_where(Expr::col(Images::Deleted).eq(false));
     let Some(row) = tx.select_one(&query)? else { return Ok(None) };
     let mut images = vec![read(&row)?];
-    children::fill(tx, &mut images)?;
+    children::fill(tx, cipher, &mut images)?;
     Ok(images.pop())
 }
 

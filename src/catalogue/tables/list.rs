@@ -1,7 +1,7 @@
 //! A page of images: four statements, however many images.
 
 use crate::catalogue::tables::{
-    children, images,
+    LocationCipher, children, images,
     names::{ImageMembers, ImageProperties, ImageTags, Images, alive, time},
 };
 use crate::db::{DbError, Tx};
@@ -19,6 +19,7 @@ use sea_query::{Condition, Expr, ExprTrait, Func, NullOrdering, Order, Query, Se
 /// [`DbError`] of the statements.
 pub(crate) fn page(
     tx: &Tx<'_>,
+    cipher: &LocationCipher,
     caller: &Caller,
     query: &ListQuery,
     marker: Option<&Image>,
@@ -31,7 +32,7 @@ pub(crate) fn page(
             Err(error) => tracing::warn!(%error, "a row of the table images makes no sense"),
         }
     }
-    children::fill(tx, &mut found)?;
+    children::fill(tx, cipher, &mut found)?;
     Ok((found, rows.len()))
 }
 

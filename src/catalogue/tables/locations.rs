@@ -1,7 +1,9 @@
 //! The table `image_locations`: where data is, and which data is still to be removed.
 
 use crate::catalogue::tables::{
+    LocationCipher,
     children::AT_ONCE,
+    is_sealed,
     names::{ImageLocations, Images, alive, time},
 };
 use crate::db::{DbError, Tx};
@@ -10,11 +12,20 @@ use chrono::{DateTime, Utc};
 use sea_query::{Expr, ExprTrait, Query};
 use std::collections::HashMap;
 
+/// Locations that a key is tried on.
+const NEWEST: u64 = 100;
+
 /// Notes where an image's data is.
 ///
 /// # Errors
 /// [`DbError`] of the statement.
-pub(crate) fn add(tx: &Tx<'_>, id: &ImageId, location: &Location, now: DateTime<Utc>) -> Result<(), DbError> {
+pub(crate) fn add(
+    tx: &Tx<'_>,
+    cipher: &LocationCipher,
+    id: &ImageId,
+    location: &Location,
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
     let mut statement = Query::insert();
     statement.into_table(ImageLocations::Table).columns([
         ImageLocations::ImageId,
@@ -28,7 +39,7 @@ pub(crate) fn add(tx: &Tx<'_>, id: &ImageId, location: &Location, now: DateTime<
     let metadata = serde_json::Value::Object(location.metadata.clone()).to_string();
     statement.values_panic([
         Expr::val(id.as_str()),
-        Expr::val(location.url.as_str()),
+        Expr::val(cipher.seal(&location.url)),
         Expr::val(metadata),
         Expr::val("active"),
         Expr::val(time(now)),
@@ -42,13 +53,38 @@ pub(crate) fn add(tx: &Tx<'_>, id: &ImageId, location: &Location, now: DateTime<
 ///
 /// # Errors
 /// [`DbError`] of the statement.
-pub(crate) fn is_location(tx: &Tx<'_>, id: &ImageId, url: &str) -> Result<bool, DbError> {
+pub(crate) fn is_location(tx: &Tx<'_>, cipher: &LocationCipher, id: &ImageId, url: &str) -> Result<bool, DbError> {
     let mut query = Query::select();
-    query.column(ImageLocations::Id).from(ImageLocations::Table);
+    query.column(ImageLocations::Value).from(ImageLocations::Table);
     query.and_where(Expr::col(ImageLocations::ImageId).eq(id.as_str()));
-    query.and_where(Expr::col(ImageLocations::Value).eq(url));
     query.and_where(alive(ImageLocations::Deleted));
-    Ok(tx.select_one(&query)?.is_some())
+    // What is encrypted cannot be compared by the database.
+    let values = tx.select(&query)?.iter().map(|row| row.get(0)).collect::<Result<Vec<String>, _>>()?;
+    Ok(values.into_iter().any(|it| cipher.open(it) == url))
+}
+
+/// An image whose newest location the key does not open, when it opens none of the newest ones: then it is another
+/// key than they were encrypted with, or there is none.
+///
+/// # Errors
+/// [`DbError`] of the statement.
+pub(crate) fn unopened(tx: &Tx<'_>, cipher: &LocationCipher) -> Result<Option<String>, DbError> {
+    let mut query = Query::select();
+    query.columns([ImageLocations::Value, ImageLocations::ImageId]).from(ImageLocations::Table);
+    query.and_where(alive(ImageLocations::Deleted));
+    query.order_by(ImageLocations::Id, sea_query::Order::Desc).limit(NEWEST);
+    let mut unopened = None;
+    for row in tx.select(&query)? {
+        let value: String = row.get(0)?;
+        if !is_sealed(&value) {
+            continue;
+        }
+        if !is_sealed(&cipher.open(value)) {
+            return Ok(None);
+        }
+        unopened = unopened.or(Some(row.get(1)?));
+    }
+    Ok(unopened)
 }
 
 /// A location whose data is still to be removed, of an image that is deleted.
@@ -66,7 +102,13 @@ pub(crate) struct Leftover {
 ///
 /// # Errors
 /// [`DbError`] of the statement.
-pub(crate) fn leftovers(tx: &Tx<'_>, id: Option<&ImageId>, after: i64, limit: u64) -> Result<Vec<Leftover>, DbError> {
+pub(crate) fn leftovers(
+    tx: &Tx<'_>,
+    cipher: &LocationCipher,
+    id: Option<&ImageId>,
+    after: i64,
+    limit: u64,
+) -> Result<Vec<Leftover>, DbError> {
     let mut query = Query::select();
     query.column((ImageLocations::Table, ImageLocations::Id));
     query.columns([ImageLocations::Value, ImageLocations::ImageId]).from(ImageLocations::Table);
@@ -81,7 +123,9 @@ pub(crate) fn leftovers(tx: &Tx<'_>, id: Option<&ImageId>, after: i64, limit: u6
     }
     query.order_by((ImageLocations::Table, ImageLocations::Id), sea_query::Order::Asc).limit(limit);
     let rows = tx.select(&query)?;
-    rows.iter().map(|row| Ok(Leftover { row: row.get(0)?, url: row.get(1)?, image: row.get(2)? })).collect()
+    rows.iter()
+        .map(|row| Ok(Leftover { row: row.get(0)?, url: cipher.open(row.get(1)?), image: row.get(2)? }))
+        .collect()
 }
 
 /// Notes that the data of these locations is gone.

@@ -4,6 +4,7 @@
 //! never used again.
 
 mod children;
+mod cipher;
 pub(crate) mod images;
 pub(crate) mod list;
 pub(crate) mod locations;
@@ -19,4 +20,6 @@ pub(crate) mod tasks;
 mod tests;
 pub(crate) mod uploads;
 
+pub(crate) use cipher::{LocationCipher, is_sealed, opened_cipher};
+pub use cipher::{LocationKey, WrongKey};
 pub use schema::{HEAD, SchemaError, ensure, versions};

@@ -1,4 +1,4 @@
-use super::{HEAD, SchemaError, ensure, images, list, locations};
+use super::{HEAD, LocationCipher, SchemaError, ensure, images, list, locations};
 use crate::db::{Db, DbError, Settings};
 use crate::identity::Caller;
 use crate::image::{Image, ImageId, ListQuery, Location, NewImage, query::Limits};
@@ -40,7 +40,13 @@ async fn fill(db: &Db, count: u32) {
             let image = new.into_image(ImageId::from_random(n.into()), Some(format!("project-{}", n % 10)), now);
             images::insert(tx, &image)?;
             let url = format!("file:///store/{}", image.id);
-            locations::add(tx, &image.id, &Location { url, metadata: serde_json::Map::new() }, now)?;
+            locations::add(
+                tx,
+                &LocationCipher::default(),
+                &image.id,
+                &Location { url, metadata: serde_json::Map::new() },
+                now,
+            )?;
         }
         Ok(())
     });
@@ -53,7 +59,10 @@ fn project(name: &str) -> Caller {
 
 async fn page(db: &Db, caller: &Caller, text: &str, marker: Option<&Image>) -> Vec<Image> {
     let (caller, query, marker) = (caller.clone(), query(text), marker.cloned());
-    db.read::<_, DbError, _>(move |tx| list::page(tx, &caller, &query, marker.as_ref())).await.unwrap().0
+    db.read::<_, DbError, _>(move |tx| list::page(tx, &LocationCipher::default(), &caller, &query, marker.as_ref()))
+        .await
+        .unwrap()
+        .0
 }
 
 fn raw(dir: &Path) -> Connection {

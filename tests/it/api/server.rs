@@ -5,7 +5,7 @@ use crate::support::{daemon::Daemon, free_port, wait_until};
 use serde_json::{Value, json};
 use std::{
     net::{SocketAddr, TcpStream},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 use tempfile::TempDir;
@@ -25,11 +25,19 @@ impl Server {
     /// With options of `[DEFAULT]`, a line each.
     pub(crate) fn with(options: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
+        let (database, images) = (dir.path().join("catalogue.sqlite"), dir.path().join("images"));
+        Self::over(dir, &database, &images, options)
+    }
+
+    /// On this SQLite database and this folder of images, which may be another server's; `dir` is for what is its own.
+    pub(crate) fn over(dir: TempDir, database: &Path, images: &Path, options: &str) -> Self {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let config = format!(
-            "[DEFAULT]\nbind_host = 127.0.0.1\nbind_port = {}\n{options}\n[database]\nconnection = sqlite:///{dir}/catalogue.sqlite\n\
-             [glance_store]\nfilesystem_store_datadir = {dir}/images\n[healthcheck]\ndisable_by_file_path = {dir}/out-of-service\n",
+            "[DEFAULT]\nbind_host = 127.0.0.1\nbind_port = {}\n{options}\n[database]\nconnection = sqlite:///{database}\n\
+             [glance_store]\nfilesystem_store_datadir = {images}\n[healthcheck]\ndisable_by_file_path = {dir}/out-of-service\n",
             address.port(),
+            database = database.display(),
+            images = images.display(),
             dir = dir.path().display(),
         );
         std::fs::write(dir.path().join("catalogue.conf"), config).unwrap();

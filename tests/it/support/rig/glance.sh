@@ -2,7 +2,7 @@
 # glance.sh PORT AUTH_URL : a real Glance with a file store (`images`), the read-only http store, and the cache API.
 # AUTH_URL is Keystone's, or `none`: then everybody is admin, or `headers`: a Glance with Glance's own defaults (one file
 # store, and http; no import method, no cache) that believes the identity headers of requests and shows locations.
-# Prints "ready" and runs until its standard input ends.
+# EXTRA: more lines of [DEFAULT]. Prints "ready" and runs until its standard input ends.
 set -euo pipefail
 port=$1 auth_url=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -32,6 +32,7 @@ show_multiple_locations = true
 show_image_direct_url = true
 worker_self_reference_url = http://127.0.0.1:$port
 image_cache_dir = $RIG/cache
+${EXTRA:-}
 [wsgi]
 task_pool_threads = 2
 python_interpreter = $VENV/bin/python

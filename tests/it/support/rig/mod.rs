@@ -25,7 +25,7 @@ pub(crate) struct Keystone {
     pub(crate) image_port: u16,
 }
 
-/// A running Glance.
+/// A running Glance; its folder, with `glance-api.conf` and `glance.db`, is the parent of `images`.
 #[derive(Debug)]
 pub(crate) struct Glance {
     /// `http://127.0.0.1:<port>`.
@@ -39,7 +39,7 @@ pub(crate) fn keystone() -> Option<&'static Keystone> {
     static KEYSTONE: OnceLock<Option<Keystone>> = OnceLock::new();
     let started = KEYSTONE.get_or_init(|| {
         let (port, image_port) = (free_port(), free_port());
-        start("keystone", &[&port.to_string(), &image_port.to_string()])?;
+        start("keystone", &[&port.to_string(), &image_port.to_string()], "")?;
         Some(Keystone { auth_url: format!("http://127.0.0.1:{port}/v3"), image_port })
     });
     if started.is_none() {
@@ -53,6 +53,16 @@ pub(crate) fn glance() -> Option<&'static Glance> {
     static GLANCE: OnceLock<Option<Glance>> = OnceLock::new();
     let keystone = keystone()?;
     GLANCE.get_or_init(|| glance_at(keystone.image_port, &keystone.auth_url)).as_ref()
+}
+
+/// Another Glance without Keystone, with more lines of `[DEFAULT]`; `name` must be its own. None where there is no rig.
+pub(crate) fn glance_with(name: &str, extra: &str) -> Option<Glance> {
+    let port = free_port();
+    let Some(dir) = start(&format!("{name}-glance"), &[&port.to_string(), "none"], extra) else {
+        skip(NO_VENV);
+        return None;
+    };
+    Some(Glance { url: format!("http://127.0.0.1:{port}"), images: dir.join("images") })
 }
 
 /// Glance without Keystone: every caller is admin.
@@ -85,7 +95,7 @@ fn glance_at(port: u16, auth_url: &str) -> Option<Glance> {
         "headers" => "trusting-glance",
         _ => "glance",
     };
-    let dir = start(name, &[&port.to_string(), auth_url])?;
+    let dir = start(name, &[&port.to_string(), auth_url], "")?;
     Some(Glance { url: format!("http://127.0.0.1:{port}"), images: dir.join("images") })
 }
 
@@ -106,7 +116,7 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
 }
 
 /// Starts a server and waits until it is ready; its folder.
-fn start(name: &str, args: &[&str]) -> Option<PathBuf> {
+fn start(name: &str, args: &[&str], extra: &str) -> Option<PathBuf> {
     let venv = venv()?;
     let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let dir = tmp.join(format!("rig-{}-{name}", std::process::id()));
@@ -118,6 +128,7 @@ fn start(name: &str, args: &[&str]) -> Option<PathBuf> {
         .args(args)
         .env("VENV", venv)
         .env("RIG", &dir)
+        .env("EXTRA", extra)
         .env("CACHE", tmp.with_file_name("rig-cache"))
         // The script ends when this pipe does, which is when this process is gone, however that happens.
         .stdin(Stdio::piped())
