@@ -270,19 +270,14 @@ async fn manage_catalogue(
                 (true, false, true) => manage::How::Overwrite,
                 (true, false, false) => manage::How::Merge,
             };
-            let done = manage::load_metadefs(database, path.as_deref().unwrap_or(default), how).await?;
-            for (file, why) in &done.failed {
-                eprintln!("larder: {}: {why}", file.display());
-            }
-            commands::print(&format!(
-                "{} namespaces loaded, {} skipped because they are there already, {} files failed",
-                done.loaded.len(),
-                done.skipped.len(),
-                done.failed.len()
-            ))?;
-            return exit_code(done.failed.is_empty());
+            let source = manage::Source::choose(path.as_deref(), default)?;
+            commands::print(&format!("Loading {source}."))?;
+            return said(&manage::load_metadefs(database, &source, how).await?);
         }
-        CatalogueVerb::Metadefs(MetadefsVerb::Unload) => manage::unload_metadefs(database).await?,
+        CatalogueVerb::Metadefs(MetadefsVerb::Unload) => {
+            manage::unload_metadefs(database).await?;
+            commands::print("All metadata definitions have been deleted.")?;
+        }
         CatalogueVerb::Metadefs(MetadefsVerb::Export { path }) => {
             let files = manage::export_metadefs(database, path.as_deref().unwrap_or(default)).await?;
             let files: Vec<String> = files.iter().map(|it| it.display().to_string()).collect();
@@ -290,6 +285,39 @@ async fn manage_catalogue(
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a load of definitions did, in `glance-manage`'s words; it has failed if one file has.
+#[cfg(feature = "catalogue")]
+fn said(done: &larder::catalogue::manage::Loaded) -> anyhow::Result<ExitCode> {
+    use larder::catalogue::manage::Outcome;
+    let (mut lines, mut loaded, mut skipped, mut failed) = (Vec::new(), 0, 0, 0);
+    for (file, outcome) in &done.files {
+        match outcome {
+            Outcome::Loaded(_) => loaded += 1,
+            Outcome::Overwritten(name) => {
+                lines.push(format!("Overwriting namespace {name}"));
+                loaded += 1;
+            }
+            Outcome::Skipped(name) => {
+                lines.push(format!("Skipping namespace {name}. It already exists in the database."));
+                skipped += 1;
+                continue;
+            }
+            Outcome::Failed(why) => {
+                eprintln!("larder: {file}: {why}");
+                failed += 1;
+                continue;
+            }
+        }
+        lines.push(format!("File {file} loaded to database."));
+    }
+    lines.push(format!(
+        "Metadata loading finished: {loaded} namespaces loaded, {skipped} skipped because they are there already, \
+         {failed} files failed"
+    ));
+    commands::print(&lines.join("\n"))?;
+    exit_code(failed == 0)
 }
 
 /// At each SIGHUP: says whether the configuration could be used. All of it is taken over at a start only.

@@ -121,11 +121,14 @@ pub enum DbVerb {
 #[derive(Clone, Debug, Subcommand)]
 pub enum MetadefsVerb {
     /// Load *.json files, one namespace each; a namespace that is there already stays as it is
-    #[command(after_help = "Examples:\n  larder catalogue metadefs load\n  \
+    #[command(
+        after_help = "Without --path, the files in metadata_source_path are taken; where there are none, the standard \
+        definitions that are part of the program: those of OpenStack's own properties.\n\nExamples:\n  larder catalogue metadefs load\n  \
         larder catalogue metadefs load --path new.json --merge --prefer-new\n\n\
-        Exit codes: 0 done, 1 failed or a file was wrong (the others are loaded), 2 wrong usage.")]
+        Exit codes: 0 done, 1 failed or a file was wrong (the others are loaded), 2 wrong usage."
+    )]
     Load {
-        /// A file, or a folder of *.json files [default: metadata_source_path]
+        /// A file, or a folder of *.json files [default: metadata_source_path, else the standard ones]
         #[arg(long, value_name = "PATH")]
         path: Option<PathBuf>,
         /// Add what a namespace that is there already lacks

@@ -82,7 +82,8 @@ fn server(options: &mut Options<'_>, settings: &mut catalogue::Settings) {
     options.bind(
         "metadata_source_path",
         &mut settings.metadata_source_path,
-        "Folder of metadata definitions, for `larder catalogue metadefs load` and `export` without --path.",
+        "Folder of metadata definitions, for `larder catalogue metadefs load` and `export` without --path. Nothing in it: the \
+         standard definitions in the program are loaded.",
     );
     options.bind("metrics", &mut settings.metrics, "Answer /metrics on the API's address, in Prometheus' text format.");
 }

@@ -105,6 +105,11 @@ impl Place {
         &self.dir
     }
 
+    /// Whether both have never been ready in this folder: nothing has been announced.
+    pub fn is_new(&self) -> bool {
+        !self.dir.join(DEV_ADDRESS).exists()
+    }
+
     /// The agent's socket.
     pub fn socket(&self) -> &Path {
         &self.socket

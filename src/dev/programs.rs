@@ -2,7 +2,10 @@
 
 use super::{Place, PlaceError};
 use crate::agent::{self, Agent, AgentError};
-use crate::catalogue::{self, BuildError, Catalogue};
+use crate::catalogue::{
+    self, BuildError, Catalogue,
+    manage::{self, ManageError},
+};
 use crate::db;
 use std::{fmt::Write, net::SocketAddr, path::Path, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +28,9 @@ pub enum DevError {
     /// The catalogue.
     #[error("the catalogue failed")]
     Catalogue(#[from] BuildError),
+    /// The standard metadata definitions, at the first start.
+    #[error("the metadata definitions cannot be loaded")]
+    Metadefs(#[from] ManageError),
     /// The agent.
     #[error("the agent failed")]
     Agent(#[from] AgentError),
@@ -38,7 +44,12 @@ pub enum DevError {
 /// # Errors
 /// [`DevError`]
 pub async fn build(place: Place) -> Result<Dev, DevError> {
-    let catalogue = catalogue::build(catalogue_settings(&place)).await?;
+    let settings = catalogue_settings(&place);
+    if place.is_new() {
+        let standard = manage::Source::Standard { instead_of: None };
+        manage::load_metadefs(&settings.database, &standard, manage::How::Skip).await?;
+    }
+    let catalogue = catalogue::build(settings).await?;
     let address = catalogue.address();
     let endpoint = Url::parse(&format!("http://{address}")).map_err(|error| DevError::Address(address, error))?;
     let agent = agent::build(agent_settings(&place, endpoint)).await?.bind()?;

@@ -6,7 +6,7 @@ mod metadefs;
 mod tests;
 
 pub use database::{State, check, sync, versions};
-pub use metadefs::{How, Loaded, export_metadefs, load_metadefs, unload_metadefs};
+pub use metadefs::{How, Loaded, Outcome, Source, export_metadefs, load_metadefs, unload_metadefs};
 
 use crate::catalogue::tables::SchemaError;
 use crate::db::DbError;

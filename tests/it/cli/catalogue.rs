@@ -49,18 +49,22 @@ fn definitions_are_loaded_exported_and_unloaded() {
         let (found, said) = manage(dir.path(), &[&["metadefs"], args].concat());
         assert!(found == code && said.contains(words), "{args:?}: {found} {said}");
     };
-    check(&["load"], 1, "metadefs");
+    check(&["load"], 0, "Loading the standard definitions, as there are no *.json files in");
+    check(&["load"], 0, "Skipping namespace OS::Compute::Libvirt. It already exists in the database.");
+    check(&["unload"], 0, "");
     fs::create_dir(&metadefs).unwrap();
-    check(&["load"], 1, "there are no *.json files");
+    check(&["load", "--path", metadefs.to_str().unwrap()], 1, "there are no *.json files");
+    check(&["load", "--path", "missing"], 1, "cannot read missing");
     fs::write(metadefs.join("n.json"), r#"{"namespace": "N", "display_name": "My N", "tags": [{"name": "t"}]}"#)
         .unwrap();
-    check(&["load"], 0, "1 namespaces loaded");
-    check(&["load"], 0, "1 skipped");
+    check(&["load"], 0, "metadefs/n.json loaded to database.");
+    check(&["load"], 0, "0 namespaces loaded, 1 skipped");
     check(&["load", "--merge", "--prefer_new"], 0, "1 namespaces loaded");
     check(&["load", "--overwrite"], 2, "--merge");
     check(&["load", "--merge", "--prefer-new", "--overwrite"], 2, "cannot be used with");
     fs::write(metadefs.join("wrong.json"), "{").unwrap();
-    check(&["load", "--merge", "--overwrite"], 1, "wrong.json");
+    check(&["load", "--merge", "--overwrite"], 1, "Overwriting namespace N");
+    check(&["load"], 1, "wrong.json");
     let out = dir.path().join("out").display().to_string();
     check(&["export", "--path", &out], 0, "MyN.json");
     assert_eq!(files(&dir.path().join("out")), ["MyN.json"]);

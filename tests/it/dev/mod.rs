@@ -1,7 +1,12 @@
 //! `larder dev`: everything on one machine, found again after a stop.
 
+use crate::api::exchange;
 use crate::support::{daemon::Daemon, disks, larder, output, run, text};
-use std::{fs, net::TcpListener, path::Path};
+use std::{
+    fs,
+    net::{SocketAddr, TcpListener},
+    path::Path,
+};
 
 fn start(dir: &Path) -> Daemon {
     let mut dev = Daemon::start(dir, "dev", &["dev", "--port", "0"]);
@@ -16,6 +21,10 @@ fn the_other_commands_find_it_and_a_second_start_finds_everything() {
     disks::noise(&dir.path().join("disk.raw"), 1 << 20, 3);
     let id = run(larder(&["image", "push", "disk.raw", "--name", "x", "--quiet"]).current_dir(dir.path()));
     assert!(run(larder(&["image", "list"]).current_dir(dir.path())).contains(id.trim()));
+    let address = fs::read_to_string(dir.path().join("larder-dev/address")).unwrap();
+    let address: SocketAddr = address.lines().next().unwrap().trim_start_matches("http://").parse().unwrap();
+    let metadefs = exchange(address, "GET", "/v2/metadefs/namespaces/OS::Compute::Watchdog", &[], b"");
+    assert_eq!(metadefs.status, 200, "{}", metadefs.text());
     let greeting = dev.log();
     for words in
         ["catalogue       http://127.0.0.1:", "larder-dev/agent.sock", "larder-dev/instances/_base", "image push"]

@@ -175,26 +175,27 @@ fn insert(tx: &Tx<'_>, it: &Namespace, details: &Details, now: DateTime<Utc>) ->
     let name = &it.name;
     let words = || format!("The metadata definition namespace={name} already exists.");
     let id = namespaces::insert(tx, it).map_err(taken(words))?;
+    let at = Times { created: now, updated: Some(now) };
     if let Some(all) = &details.associations {
         if let Some(twice) = twice(all.iter().map(|it| it.name.clone())) {
             return Err(super::resource_types::duplicate(name, &twice));
         }
         let names: Vec<&str> = all.iter().map(|it| it.name.as_str()).collect();
-        let ids = associations::ensure_types(tx, &names, false, now)?;
+        let ids = associations::ensure_types(tx, &names, false, at)?;
         let rows: Vec<(i64, &Association)> = all.iter().filter_map(|it| Some((*ids.get(&it.name)?, it))).collect();
-        associations::insert(tx, id, &rows, now)?;
+        associations::insert(tx, id, &rows, at)?;
     }
     if let Some(all) = &details.objects {
         if let Some(twice) = twice(all.iter().map(|it: &Object| it.name.clone())) {
             return Err(super::objects::duplicate(name, &twice));
         }
-        objects::insert(tx, id, all, now)?;
+        objects::insert(tx, id, all, at)?;
     }
     if let Some(all) = &details.tags {
-        super::tags::insert(tx, id, name, all, now)?;
+        super::tags::insert(tx, id, name, all, at)?;
     }
     if let Some(all) = &details.properties {
-        properties::insert(tx, id, all, now)?;
+        properties::insert(tx, id, all, at)?;
     }
     Ok(())
 }

@@ -48,8 +48,9 @@ impl Metadefs<'_> {
         db.write(move |tx| {
             let found = seen(tx, &rights, "add_metadef_object", &namespace, Missing::Definition)?;
             let words = || duplicate_words(&namespace, &new.name);
-            objects::insert(tx, found.id, std::slice::from_ref(&new), now).map_err(taken(words))?;
-            Ok(Object { times: Some(Times { created: now, updated: Some(now) }), ..new.clone() })
+            let at = Times { created: now, updated: Some(now) };
+            objects::insert(tx, found.id, std::slice::from_ref(&new), at).map_err(taken(words))?;
+            Ok(Object { times: Some(at), ..new.clone() })
         })
         .await
     }

@@ -8,7 +8,7 @@ use crate::catalogue::{
     tables::metadefs::{Content, associations, namespaces::Found, properties, remove},
 };
 use crate::db::Tx;
-use crate::image::metadef::{Properties, Schema};
+use crate::image::metadef::{Properties, Schema, Times};
 use serde_json::Value;
 
 impl Metadefs<'_> {
@@ -67,7 +67,7 @@ impl Metadefs<'_> {
             let new: Properties = [(name.clone(), schema.clone())].into_iter().collect();
             let words =
                 || format!("A metadata definition property with name={name} already exists in namespace={namespace}.");
-            properties::insert(tx, found.id, &new, now).map_err(taken(words))
+            properties::insert(tx, found.id, &new, Times { created: now, updated: Some(now) }).map_err(taken(words))
         })
         .await
     }

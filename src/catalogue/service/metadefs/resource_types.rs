@@ -43,10 +43,11 @@ impl Metadefs<'_> {
         db.write(move |tx| {
             let rule = "add_metadef_resource_type_association";
             let found = seen(tx, &rights, rule, &name, Missing::Namespace)?;
-            let ids = associations::ensure_types(tx, &[&new.name], false, now)?;
+            let at = Times { created: now, updated: Some(now) };
+            let ids = associations::ensure_types(tx, &[&new.name], false, at)?;
             let rows: Vec<_> = ids.get(&new.name).map(|id| (*id, &new)).into_iter().collect();
-            associations::insert(tx, found.id, &rows, now).map_err(taken(|| duplicate_words(&name, &new.name)))?;
-            Ok(Association { times: Some(Times { created: now, updated: Some(now) }), ..new.clone() })
+            associations::insert(tx, found.id, &rows, at).map_err(taken(|| duplicate_words(&name, &new.name)))?;
+            Ok(Association { times: Some(at), ..new.clone() })
         })
         .await
     }

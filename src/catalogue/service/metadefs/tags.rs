@@ -10,7 +10,6 @@ use crate::catalogue::{
 };
 use crate::db::Tx;
 use crate::image::metadef::{Listing, SortKey, Tag, Times};
-use chrono::{DateTime, Utc};
 use std::collections::HashSet;
 
 impl Metadefs<'_> {
@@ -52,7 +51,7 @@ impl Metadefs<'_> {
         let db = self.service.db();
         db.write(move |tx| {
             let found = seen(tx, &rights, "add_metadef_tag", &namespace, Missing::Namespace)?;
-            insert(tx, found.id, &namespace, &names, now)
+            insert(tx, found.id, &namespace, &names, Times { created: now, updated: Some(now) })
         })
         .await?;
         Ok(Tag { name: name.to_owned(), times: Times { created: now, updated: Some(now) } })
@@ -73,7 +72,7 @@ impl Metadefs<'_> {
             if !append {
                 clear(tx, Content::Tags, found.id)?;
             }
-            insert(tx, found.id, &namespace, &names, now)
+            insert(tx, found.id, &namespace, &names, Times { created: now, updated: Some(now) })
         })
         .await
     }
@@ -117,12 +116,12 @@ impl Metadefs<'_> {
 }
 
 /// Adds tags whose names must all be new.
-pub(super) fn insert(tx: &Tx<'_>, id: i64, namespace: &str, names: &[String], now: DateTime<Utc>) -> Result<(), Fault> {
+pub(super) fn insert(tx: &Tx<'_>, id: i64, namespace: &str, names: &[String], at: Times) -> Result<(), Fault> {
     let mut known: HashSet<String> = tags::all(tx, id)?.iter().map(|it| folded(&it.1.name)).collect();
     if let Some(name) = names.iter().find(|it| !known.insert(folded(it))) {
         return Err(Fault::Conflict(duplicate_words(namespace, name)));
     }
-    tags::insert(tx, id, names, now).map_err(taken(|| duplicate_words(namespace, &names.join(", "))))
+    tags::insert(tx, id, names, at).map_err(taken(|| duplicate_words(namespace, &names.join(", "))))
 }
 
 fn duplicate_words(namespace: &str, name: &str) -> String {

@@ -4,14 +4,14 @@ use crate::catalogue::tables::{
     metadefs::{
         AT_ONCE,
         names::{MetadefNamespaceResourceTypes as Links, MetadefResourceTypes as Types},
-        times,
+        times, written,
     },
     names::time,
 };
 use crate::db::{DbError, Tx};
-use crate::image::metadef::{Association, ResourceType};
+use crate::image::metadef::{Association, ResourceType, Times};
 use chrono::{DateTime, Utc};
-use sea_query::{Expr, ExprTrait, Order, Query, Value};
+use sea_query::{Expr, ExprTrait, OnConflict, Order, Query, Value};
 use std::collections::HashMap;
 
 /// All resource types.
@@ -41,7 +41,7 @@ pub(crate) fn ensure_types(
     tx: &Tx<'_>,
     names: &[&str],
     protected: bool,
-    now: DateTime<Utc>,
+    at: Times,
 ) -> Result<HashMap<String, i64>, DbError> {
     let known = ids(tx, names)?;
     let mut missing: Vec<&str> = names.iter().copied().filter(|it| !known.contains_key(*it)).collect();
@@ -55,7 +55,8 @@ pub(crate) fn ensure_types(
         statement.into_table(Types::Table);
         statement.columns([Types::Name, Types::Protected, Types::CreatedAt, Types::UpdatedAt]);
         for name in part {
-            statement.values_panic([(*name).into(), protected.into(), time(now).into(), time(now).into()]);
+            let [created, updated] = written(at);
+            statement.values_panic([(*name).into(), protected.into(), created, updated]);
         }
         tx.execute(&statement)?;
     }
@@ -99,13 +100,40 @@ pub(crate) fn of(tx: &Tx<'_>, namespaces: &[i64]) -> Result<HashMap<i64, Vec<Ass
 ///
 /// # Errors
 /// [`DbError::Duplicate`] when it is associated with one already.
-pub(crate) fn insert(
+pub(crate) fn insert(tx: &Tx<'_>, namespace: i64, new: &[(i64, &Association)], at: Times) -> Result<(), DbError> {
+    write(tx, namespace, new, at, None)
+}
+
+/// Writes the fields of associations that are there anew, and marks their types as changed.
+///
+/// # Errors
+/// [`DbError`] of the statements.
+pub(crate) fn renew(
     tx: &Tx<'_>,
     namespace: i64,
-    new: &[(i64, &Association)],
+    all: &[(i64, &Association)],
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
-    for part in new.chunks(AT_ONCE) {
+    let mut conflict = OnConflict::columns([Links::ResourceTypeId, Links::NamespaceId]);
+    conflict.update_columns([Links::PropertiesTarget, Links::Prefix, Links::UpdatedAt]);
+    write(tx, namespace, all, Times { created: now, updated: Some(now) }, Some(&conflict))?;
+    for part in all.chunks(AT_ONCE) {
+        let mut statement = Query::update();
+        statement.table(Types::Table).value(Types::UpdatedAt, time(now));
+        statement.and_where(Expr::col(Types::Id).is_in(part.iter().map(|it| it.0)));
+        tx.execute(&statement)?;
+    }
+    Ok(())
+}
+
+fn write(
+    tx: &Tx<'_>,
+    namespace: i64,
+    all: &[(i64, &Association)],
+    at: Times,
+    conflict: Option<&OnConflict>,
+) -> Result<(), DbError> {
+    for part in all.chunks(AT_ONCE) {
         let mut statement = Query::insert();
         statement.into_table(Links::Table).columns([
             Links::ResourceTypeId,
@@ -117,37 +145,22 @@ pub(crate) fn insert(
         ]);
         for (resource_type, it) in part {
             let (target, prefix) = (it.properties_target.clone(), it.prefix.clone());
+            let [created, updated] = written(at);
             statement.values_panic([
                 (*resource_type).into(),
                 namespace.into(),
                 target.into(),
                 prefix.into(),
-                time(now).into(),
-                time(now).into(),
+                created,
+                updated,
             ]);
+        }
+        if let Some(conflict) = conflict {
+            statement.on_conflict(conflict.clone());
         }
         tx.execute(&statement)?;
     }
     Ok(())
-}
-
-/// Writes the fields of an association anew.
-///
-/// # Errors
-/// [`DbError`] of the statement.
-pub(crate) fn update(
-    tx: &Tx<'_>,
-    namespace: i64,
-    resource_type: i64,
-    it: &Association,
-    now: DateTime<Utc>,
-) -> Result<(), DbError> {
-    let mut statement = Query::update();
-    statement.table(Links::Table).and_where(Expr::col(Links::NamespaceId).eq(namespace));
-    statement.and_where(Expr::col(Links::ResourceTypeId).eq(resource_type));
-    statement.value(Links::PropertiesTarget, it.properties_target.clone());
-    statement.value(Links::Prefix, it.prefix.clone()).value(Links::UpdatedAt, time(now));
-    tx.execute(&statement).map(drop)
 }
 
 /// Ends the association with a type; whether there was one.

@@ -1,23 +1,38 @@
 //! The table `metadef_objects`.
 
 use crate::catalogue::tables::{
-    metadefs::{AT_ONCE, names::MetadefObjects, object, times},
+    metadefs::{AT_ONCE, names::MetadefObjects, object, times, written},
     names::time,
 };
 use crate::db::{DbError, Row, Tx};
-use crate::image::metadef::Object;
+use crate::image::metadef::{Object, Times};
 use chrono::{DateTime, Utc};
-use sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
+use sea_query::{Expr, ExprTrait, OnConflict, Order, Query, SelectStatement};
 use serde_json::Value;
+use std::collections::HashMap;
 
 /// All objects of a namespace, by name.
 ///
 /// # Errors
 /// [`DbError`] of the statement.
 pub(crate) fn all(tx: &Tx<'_>, namespace: i64) -> Result<Vec<Object>, DbError> {
-    let mut query = select(namespace);
-    query.order_by(MetadefObjects::Name, Order::Asc);
-    tx.select(&query)?.iter().map(|row| Ok(read(row)?.1)).collect()
+    Ok(of(tx, &[namespace])?.remove(&namespace).unwrap_or_default())
+}
+
+/// The objects of namespaces, by the namespace's id, each by name.
+///
+/// # Errors
+/// [`DbError`] of the statement.
+pub(crate) fn of(tx: &Tx<'_>, namespaces: &[i64]) -> Result<HashMap<i64, Vec<Object>>, DbError> {
+    let mut found: HashMap<i64, Vec<Object>> = HashMap::new();
+    for part in namespaces.chunks(AT_ONCE) {
+        let mut query = select(part);
+        query.column(MetadefObjects::NamespaceId).order_by(MetadefObjects::Name, Order::Asc);
+        for row in tx.select(&query)? {
+            found.entry(row.get(7)?).or_default().push(read(&row)?.1);
+        }
+    }
+    Ok(found)
 }
 
 /// The row and the content of one.
@@ -25,7 +40,7 @@ pub(crate) fn all(tx: &Tx<'_>, namespace: i64) -> Result<Vec<Object>, DbError> {
 /// # Errors
 /// [`DbError`] of the statement.
 pub(crate) fn find(tx: &Tx<'_>, namespace: i64, name: &str) -> Result<Option<(i64, Object)>, DbError> {
-    let mut query = select(namespace);
+    let mut query = select(&[namespace]);
     query.and_where(Expr::col(MetadefObjects::Name).eq(name));
     tx.select_one(&query)?.as_ref().map(read).transpose()
 }
@@ -34,8 +49,33 @@ pub(crate) fn find(tx: &Tx<'_>, namespace: i64, name: &str) -> Result<Option<(i6
 ///
 /// # Errors
 /// [`DbError::Duplicate`] when a name is taken.
-pub(crate) fn insert(tx: &Tx<'_>, namespace: i64, new: &[Object], now: DateTime<Utc>) -> Result<(), DbError> {
-    for part in new.chunks(AT_ONCE) {
+pub(crate) fn insert(tx: &Tx<'_>, namespace: i64, new: &[Object], times: Times) -> Result<(), DbError> {
+    write(tx, namespace, new, times, None)
+}
+
+/// Writes all fields of objects that are there anew.
+///
+/// # Errors
+/// [`DbError`] of the statement.
+pub(crate) fn renew(tx: &Tx<'_>, namespace: i64, all: &[Object], now: DateTime<Utc>) -> Result<(), DbError> {
+    let mut conflict = OnConflict::columns([MetadefObjects::NamespaceId, MetadefObjects::Name]);
+    conflict.update_columns([
+        MetadefObjects::Description,
+        MetadefObjects::Required,
+        MetadefObjects::JsonSchema,
+        MetadefObjects::UpdatedAt,
+    ]);
+    write(tx, namespace, all, Times { created: now, updated: Some(now) }, Some(&conflict))
+}
+
+fn write(
+    tx: &Tx<'_>,
+    namespace: i64,
+    all: &[Object],
+    times: Times,
+    conflict: Option<&OnConflict>,
+) -> Result<(), DbError> {
+    for part in all.chunks(AT_ONCE) {
         let mut statement = Query::insert();
         statement.into_table(MetadefObjects::Table).columns([
             MetadefObjects::NamespaceId,
@@ -47,15 +87,19 @@ pub(crate) fn insert(tx: &Tx<'_>, namespace: i64, new: &[Object], now: DateTime<
             MetadefObjects::UpdatedAt,
         ]);
         for it in part {
+            let [created, updated] = written(times);
             statement.values_panic([
                 namespace.into(),
                 it.name.as_str().into(),
                 it.description.clone().into(),
                 required(it).into(),
                 schema(it).into(),
-                time(now).into(),
-                time(now).into(),
+                created,
+                updated,
             ]);
+        }
+        if let Some(conflict) = conflict {
+            statement.on_conflict(conflict.clone());
         }
         tx.execute(&statement)?;
     }
@@ -76,7 +120,7 @@ pub(crate) fn update(tx: &Tx<'_>, id: i64, it: &Object, now: DateTime<Utc>) -> R
     tx.execute(&statement).map(drop)
 }
 
-fn select(namespace: i64) -> SelectStatement {
+fn select(namespaces: &[i64]) -> SelectStatement {
     let mut query = Query::select();
     query.from(MetadefObjects::Table).columns([
         MetadefObjects::Id,
@@ -87,7 +131,7 @@ fn select(namespace: i64) -> SelectStatement {
         MetadefObjects::CreatedAt,
         MetadefObjects::UpdatedAt,
     ]);
-    query.and_where(Expr::col(MetadefObjects::NamespaceId).eq(namespace));
+    query.and_where(Expr::col(MetadefObjects::NamespaceId).is_in(namespaces.iter().copied()));
     query
 }
 

@@ -1,26 +1,42 @@
 //! The table `metadef_properties`.
 
 use crate::catalogue::tables::{
-    metadefs::{AT_ONCE, names::MetadefProperties, object},
+    metadefs::{AT_ONCE, names::MetadefProperties, object, written},
     names::time,
 };
 use crate::db::{DbError, Tx};
-use crate::image::metadef::{Properties, Schema};
+use crate::image::metadef::{Properties, Schema, Times};
 use chrono::{DateTime, Utc};
-use sea_query::{Expr, ExprTrait, Order, Query};
+use sea_query::{Expr, ExprTrait, OnConflict, Order, Query};
 use serde_json::Value;
+use std::collections::HashMap;
 
 /// All properties of a namespace, by name.
 ///
 /// # Errors
 /// [`DbError`] of the statement.
 pub(crate) fn all(tx: &Tx<'_>, namespace: i64) -> Result<Properties, DbError> {
-    let mut query = Query::select();
-    query.from(MetadefProperties::Table).columns([MetadefProperties::Name, MetadefProperties::JsonSchema]);
-    query.and_where(Expr::col(MetadefProperties::NamespaceId).eq(namespace));
-    query.order_by(MetadefProperties::Name, Order::Asc);
-    let read = |row: &crate::db::Row| Ok((row.get(0)?, object(row.get::<Option<String>>(1)?.as_deref()).into()));
-    tx.select(&query)?.iter().map(read).collect()
+    Ok(of(tx, &[namespace])?.remove(&namespace).unwrap_or_default())
+}
+
+/// The properties of namespaces, by the namespace's id and by name.
+///
+/// # Errors
+/// [`DbError`] of the statement.
+pub(crate) fn of(tx: &Tx<'_>, namespaces: &[i64]) -> Result<HashMap<i64, Properties>, DbError> {
+    let mut found: HashMap<i64, Properties> = HashMap::new();
+    for part in namespaces.chunks(AT_ONCE) {
+        let mut query = Query::select();
+        query.from(MetadefProperties::Table);
+        query.columns([MetadefProperties::NamespaceId, MetadefProperties::Name, MetadefProperties::JsonSchema]);
+        query.and_where(Expr::col(MetadefProperties::NamespaceId).is_in(part.iter().copied()));
+        query.order_by(MetadefProperties::Name, Order::Asc);
+        for row in tx.select(&query)? {
+            let schema = object(row.get::<Option<String>>(2)?.as_deref());
+            found.entry(row.get(0)?).or_default().insert(row.get(1)?, schema.into());
+        }
+    }
+    Ok(found)
 }
 
 /// The row and the schema of one.
@@ -40,9 +56,29 @@ pub(crate) fn find(tx: &Tx<'_>, namespace: i64, name: &str) -> Result<Option<(i6
 ///
 /// # Errors
 /// [`DbError::Duplicate`] when a name is taken.
-pub(crate) fn insert(tx: &Tx<'_>, namespace: i64, new: &Properties, now: DateTime<Utc>) -> Result<(), DbError> {
-    let new: Vec<(&String, &Value)> = new.iter().collect();
-    for part in new.chunks(AT_ONCE) {
+pub(crate) fn insert(tx: &Tx<'_>, namespace: i64, new: &Properties, times: Times) -> Result<(), DbError> {
+    write(tx, namespace, new, times, None)
+}
+
+/// Gives properties that are there other schemas.
+///
+/// # Errors
+/// [`DbError`] of the statement.
+pub(crate) fn renew(tx: &Tx<'_>, namespace: i64, all: &Properties, now: DateTime<Utc>) -> Result<(), DbError> {
+    let mut conflict = OnConflict::columns([MetadefProperties::NamespaceId, MetadefProperties::Name]);
+    conflict.update_columns([MetadefProperties::JsonSchema, MetadefProperties::UpdatedAt]);
+    write(tx, namespace, all, Times { created: now, updated: Some(now) }, Some(&conflict))
+}
+
+fn write(
+    tx: &Tx<'_>,
+    namespace: i64,
+    all: &Properties,
+    times: Times,
+    conflict: Option<&OnConflict>,
+) -> Result<(), DbError> {
+    let all: Vec<(&String, &Value)> = all.iter().collect();
+    for part in all.chunks(AT_ONCE) {
         let mut statement = Query::insert();
         statement.into_table(MetadefProperties::Table).columns([
             MetadefProperties::NamespaceId,
@@ -52,8 +88,12 @@ pub(crate) fn insert(tx: &Tx<'_>, namespace: i64, new: &Properties, now: DateTim
             MetadefProperties::UpdatedAt,
         ]);
         for (name, schema) in part {
-            let (name, schema) = (name.as_str().into(), schema.to_string().into());
-            statement.values_panic([namespace.into(), name, schema, time(now).into(), time(now).into()]);
+            let [created, updated] = written(times);
+            let schema = schema.to_string().into();
+            statement.values_panic([namespace.into(), name.as_str().into(), schema, created, updated]);
+        }
+        if let Some(conflict) = conflict {
+            statement.on_conflict(conflict.clone());
         }
         tx.execute(&statement)?;
     }
