@@ -10,7 +10,7 @@ use crate::wire::WireError;
 pub fn namespaces_query(params: &[(String, String)], default: usize, most: usize) -> Result<Listing, WireError> {
     let mut listing = common(params, &["public", "private"])?;
     listing.limit = Some(limit(params, 0)?.unwrap_or(default).min(most));
-    listing.sort = match last(params, "sort_key").unwrap_or("created_at") {
+    listing.sort = match first(params, "sort_key").unwrap_or("created_at") {
         "namespace" => SortKey::Name,
         "display_name" => SortKey::DisplayName,
         "description" => SortKey::Description,
@@ -31,7 +31,7 @@ pub fn namespaces_query(params: &[(String, String)], default: usize, most: usize
 pub fn tags_query(params: &[(String, String)]) -> Result<Listing, WireError> {
     let mut listing = common(params, &["public", "private", "shared"])?;
     listing.limit = limit(params, 0)?;
-    listing.sort = match last(params, "sort_key").unwrap_or("created_at") {
+    listing.sort = match first(params, "sort_key").unwrap_or("created_at") {
         "name" => SortKey::Name,
         other => by_time(other)?,
     };
@@ -48,7 +48,7 @@ pub fn objects_query(params: &[(String, String)]) -> Result<(), WireError> {
 }
 
 fn common(params: &[(String, String)], visibilities: &[&str]) -> Result<Listing, WireError> {
-    let direction = last(params, "sort_dir").unwrap_or("desc");
+    let direction = first(params, "sort_dir").unwrap_or("desc");
     if !["asc", "desc"].contains(&direction) {
         return Err(invalid("Invalid sort direction", direction));
     }
@@ -58,13 +58,13 @@ fn common(params: &[(String, String)], visibilities: &[&str]) -> Result<Listing,
         }
         _ => {}
     }
-    let marker = last(params, "marker").filter(|it| !it.is_empty()).map(str::to_owned);
+    let marker = first(params, "marker").filter(|it| !it.is_empty()).map(str::to_owned);
     Ok(Listing { marker, descending: direction == "desc", ..Listing::default() })
 }
 
 /// An empty one counts as none.
 fn limit(params: &[(String, String)], least: i64) -> Result<Option<usize>, WireError> {
-    let Some(text) = last(params, "limit").filter(|it| !it.is_empty()) else { return Ok(None) };
+    let Some(text) = first(params, "limit").filter(|it| !it.is_empty()) else { return Ok(None) };
     let Ok(number) = text.trim().parse::<i64>() else {
         return Err(WireError::Invalid("limit param must be an integer".to_owned()));
     };
@@ -86,7 +86,12 @@ fn invalid(what: &str, value: &str) -> WireError {
     WireError::Invalid(format!("{what}: {}", value.chars().take(80).collect::<String>()))
 }
 
-/// Of a repeated parameter the last one counts.
+/// Of a repeated parameter that orders or cuts the list the first one counts (Glance's behaviour).
+fn first<'a>(params: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    params.iter().find(|it| it.0 == name).map(|it| it.1.as_str())
+}
+
+/// Of a repeated filter the last one counts (Glance's behaviour).
 fn last<'a>(params: &'a [(String, String)], name: &str) -> Option<&'a str> {
     params.iter().rev().find(|it| it.0 == name).map(|it| it.1.as_str())
 }

@@ -65,7 +65,11 @@ pub(crate) fn page(
         query.cond_where(any);
     }
     if let Some(is_public) = listing.is_public {
-        query.and_where(Expr::col(MetadefNamespaces::Visibility).eq(visibility(is_public)));
+        // What `glance-manage` loads without a visibility has none, and counts as private.
+        let public = Expr::col(MetadefNamespaces::Visibility).eq(visibility(true));
+        let private = Expr::col(MetadefNamespaces::Visibility);
+        let private = Condition::any().add(private.clone().is_null()).add(private.ne(visibility(true)));
+        query.cond_where(if is_public { Condition::all().add(public) } else { private });
     }
     if let Some(types) = &listing.resource_types {
         query.and_where(Expr::col(MetadefNamespaces::Id).in_subquery(of_types(types)));

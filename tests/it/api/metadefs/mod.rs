@@ -3,6 +3,7 @@
 mod client;
 mod content;
 mod namespaces;
+mod standard;
 
 use super::Server;
 use serde_json::{Value, json};
