@@ -41,7 +41,7 @@ fn body(refusal: &Refusal, form: Form) -> (String, &'static str) {
             (text, "text/html; charset=UTF-8")
         }
         Form::Json => {
-            let message = format!("{}{html_end}", escape(words));
+            let message = format!("{words}{html_end}");
             let json = serde_json::json!({"message": message, "code": format!("{code} {title}"), "title": title});
             (json.to_string(), "application/json")
         }

@@ -73,7 +73,7 @@ async fn errors_look_as_webob_prints_them() {
     let refused = || Refusal::new(StatusCode::NOT_FOUND, "No image <x>").into_response();
     let html = "<html>\n <head>\n  <title>404 Not Found</title>\n </head>\n <body>\n  <h1>404 Not Found</h1>\n  \
         No image &lt;x&gt;<br /><br />\n\n\n\n </body>\n</html>";
-    let json = r#"{"message":"No image &lt;x&gt;<br /><br />\n\n\n","code":"404 Not Found","title":"Not Found"}"#;
+    let json = r#"{"message":"No image <x><br /><br />\n\n\n","code":"404 Not Found","title":"Not Found"}"#;
     for (accept, kind, wanted) in [
         (None, "text/plain; charset=UTF-8", "404 Not Found\n\nNo image <x>\n\n   "),
         (Some("*/*"), "text/html; charset=UTF-8", html),
