@@ -1,6 +1,9 @@
 //! What goes wrong with a database.
 
-use std::path::PathBuf;
+use std::{error::Error, path::PathBuf};
+
+/// What a driver says.
+pub type Source = Box<dyn Error + Send + Sync>;
 
 /// A failed step, with its object.
 #[derive(Debug, thiserror::Error)]
@@ -13,9 +16,6 @@ pub enum DbError {
         /// What it should be.
         why: &'static str,
     },
-    /// A database server that this build has no driver for.
-    #[error("[database] connection: this build has no driver for {0}; use sqlite:////path/of/the/file")]
-    NotBuiltIn(&'static str),
     /// The file or its folder.
     #[error("cannot open the database {path}")]
     Open {
@@ -24,22 +24,45 @@ pub enum DbError {
         /// Why.
         source: rusqlite::Error,
     },
+    /// No connection to the server can be had.
+    #[error("cannot connect to the database {at}")]
+    Unreachable {
+        /// `host:port/database`.
+        at: String,
+        /// Why.
+        source: Source,
+    },
+    /// A connection broke, or its server stops; nothing was changed.
+    #[error("the connection to the database broke")]
+    Lost(#[source] Source),
+    /// A connection broke while a transaction was ending.
+    #[error("the connection to the database broke while a change was being written: look whether it was made")]
+    Unknown(#[source] Source),
     /// A row of that key is there already.
     #[error("a row of this key exists already")]
     Duplicate,
-    /// Others held the database for longer than `busy_timeout`.
+    /// Others held the database, or the rows, for too long.
     #[error("the database is held by another program")]
     Busy,
+    /// Others changed the same rows at the same time.
+    #[error("others changed the same rows at the same time")]
+    Contended,
     /// The disk of the database is full.
     #[error("no room left for the database")]
     Full,
+    /// A text has characters that the database does not take.
+    #[error("a text has characters that the database does not take")]
+    Characters,
+    /// A value does not fit its column.
+    #[error("a value does not fit the database's column")]
+    TooLarge,
     /// Any other failure of a statement.
     #[error("statement failed: {sql}")]
     Statement {
         /// Its first characters.
         sql: String,
         /// Why.
-        source: rusqlite::Error,
+        source: Source,
     },
     /// A transaction does not begin or end.
     #[error("cannot {step} a transaction")]
@@ -47,7 +70,7 @@ pub enum DbError {
         /// `begin` or `commit`.
         step: &'static str,
         /// Why.
-        source: rusqlite::Error,
+        source: Source,
     },
     /// A column holds something else than the program expects.
     #[error("column {column} holds {found}, not {expected}")]
@@ -72,22 +95,7 @@ impl DbError {
         matches!(self, Self::Duplicate)
     }
 
-    pub(super) fn of_statement(sql: &str, source: rusqlite::Error) -> Self {
-        Self::known(&source).unwrap_or_else(|| Self::Statement { sql: sql.chars().take(200).collect(), source })
-    }
-
-    pub(super) fn of_transaction(step: &'static str, source: rusqlite::Error) -> Self {
-        Self::known(&source).unwrap_or(Self::Transaction { step, source })
-    }
-
-    fn known(source: &rusqlite::Error) -> Option<Self> {
-        use rusqlite::{ErrorCode, ffi};
-        let code = source.sqlite_error()?;
-        match (code.code, code.extended_code) {
-            (_, ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY) => Some(Self::Duplicate),
-            (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _) => Some(Self::Busy),
-            (ErrorCode::DiskFull, _) => Some(Self::Full),
-            _ => None,
-        }
+    pub(super) fn of_statement(sql: &str, source: impl Into<Source>) -> Self {
+        Self::Statement { sql: sql.chars().take(200).collect(), source: source.into() }
     }
 }

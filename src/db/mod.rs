@@ -7,19 +7,33 @@
 //! Db::read(work)  ─→ one of a few readers ─→ one snapshot ─→ work(&Tx)
 //! ```
 //!
+//! That is SQLite; on a server, each takes a connection of a pool:
+//!
+//! ```text
+//! Db::write(work) ─→ BEGIN (read committed) ─→ work(&Tx) ─→ COMMIT, or from the beginning after a deadlock or a lost connection
+//! Db::read(work)  ─→ one snapshot, read only ─→ work(&Tx)
+//! ```
+//!
 //! Statements are sea-query's values and rows are [`Row`]s, so a caller does not know which database it talks to.
 
+mod address;
+mod dialect;
 mod error;
+mod mysql;
 mod pool;
+mod postgres;
 mod row;
+mod server;
 mod settings;
 mod sqlite;
 #[cfg(test)]
 mod tests;
 mod tx;
 
-pub use error::DbError;
+pub use address::{Address, Engine};
+pub use dialect::Dialect;
+pub use error::{DbError, Source};
 pub use pool::Db;
 pub use row::{Cell, FromCell, Row};
-pub use settings::{Engine, Settings};
+pub use settings::Settings;
 pub use tx::Tx;

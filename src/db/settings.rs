@@ -1,24 +1,37 @@
 //! Which database, and how much of it.
 
-use crate::db::DbError;
-use std::{path::PathBuf, time::Duration};
+use crate::db::{DbError, Engine};
+use std::{fmt, time::Duration};
 
-/// The section `[database]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The section `[database]`; names and defaults are oslo.db's.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// `connection`, as SQLAlchemy writes it: `sqlite:////path/of/the/file`.
+    /// `connection`, as SQLAlchemy writes it: `sqlite:////path/of/the/file`, `mysql+pymysql://user:password@host/database`.
     pub connection: String,
-    /// How many transactions read at a time.
+    /// SQLite: how many transactions read at a time.
     pub readers: usize,
-    /// How long a transaction waits for another program.
+    /// SQLite: how long a transaction waits for another program.
     pub busy_timeout: Duration,
-}
-
-/// Where a connection string leads to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Engine {
-    /// The file of an embedded database.
-    Sqlite(PathBuf),
+    /// `max_pool_size`: connections to a server that are kept; with those of `max_overflow` the most there are.
+    pub max_pool_size: u32,
+    /// `max_overflow`
+    pub max_overflow: u32,
+    /// `pool_timeout`: how long a transaction waits for a connection.
+    pub pool_timeout: Duration,
+    /// `connection_recycle_time`: how old a connection gets.
+    pub connection_recycle_time: Duration,
+    /// `max_retries`: how often a server is tried again at the start; none for ever (-1 in the file).
+    pub max_retries: Option<u64>,
+    /// `retry_interval`: the time between these.
+    pub retry_interval: Duration,
+    /// `db_max_retries`: how often a transaction that the server broke off is tried again.
+    pub db_max_retries: u32,
+    /// `db_retry_interval`: the longest time between these; the first ones follow faster.
+    pub db_retry_interval: Duration,
+    /// `mysql_sql_mode`; empty for the server's own.
+    pub mysql_sql_mode: String,
+    /// `mysql_wsrep_sync_wait`: Galera's checks that a node has caught up before it is read.
+    pub mysql_wsrep_sync_wait: Option<u64>,
 }
 
 // === impl Settings ===
@@ -29,6 +42,16 @@ impl Default for Settings {
             connection: "sqlite:////var/lib/larder/catalogue.sqlite".to_owned(),
             readers: 4,
             busy_timeout: Duration::from_secs(10),
+            max_pool_size: 5,
+            max_overflow: 50,
+            pool_timeout: Duration::from_secs(30),
+            connection_recycle_time: Duration::from_secs(3600),
+            max_retries: Some(10),
+            retry_interval: Duration::from_secs(10),
+            db_max_retries: 20,
+            db_retry_interval: Duration::from_secs(1),
+            mysql_sql_mode: "TRADITIONAL".to_owned(),
+            mysql_wsrep_sync_wait: None,
         }
     }
 }
@@ -39,24 +62,23 @@ impl Settings {
         Self { connection: format!("sqlite:///{}", file.display()), ..Self::default() }
     }
 
-    /// Reads the connection string. Every engine that Glance knows is named, built in or not.
+    /// Where the connection string leads to.
     ///
     /// # Errors
-    /// [`DbError::Connection`], [`DbError::NotBuiltIn`].
+    /// [`DbError::Connection`].
     pub fn engine(&self) -> Result<Engine, DbError> {
-        let shown = || self.connection.split_once("://").map_or("(no URL)", |it| it.0).to_owned() + "://…";
-        let Some((scheme, rest)) = self.connection.split_once("://") else {
-            return Err(DbError::Connection { shown: shown(), why: "it takes sqlite:////path/of/the/file" });
-        };
-        match scheme.split('+').next().unwrap_or_default() {
-            // Three slashes and a path; options after a question mark are SQLAlchemy's own.
-            "sqlite" => match rest.strip_prefix('/').map(|it| it.split('?').next().unwrap_or_default()) {
-                Some(path) if !path.is_empty() && path != ":memory:" => Ok(Engine::Sqlite(PathBuf::from(path))),
-                _ => Err(DbError::Connection { shown: shown(), why: "it names no file" }),
-            },
-            "mysql" | "mariadb" => Err(DbError::NotBuiltIn("MySQL and MariaDB")),
-            "postgresql" | "postgres" => Err(DbError::NotBuiltIn("PostgreSQL")),
-            _ => Err(DbError::Connection { shown: shown(), why: "it takes sqlite:////path/of/the/file" }),
-        }
+        Engine::parse(&self.connection)
+    }
+
+    /// The most connections that there are to a server at the same time.
+    pub(super) fn connections(&self) -> u32 {
+        self.max_pool_size.saturating_add(self.max_overflow).clamp(1, 1000)
+    }
+}
+
+/// Without the password in the connection string.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings").field("engine", &self.engine()).finish_non_exhaustive()
     }
 }

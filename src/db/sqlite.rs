@@ -39,7 +39,7 @@ pub(super) fn open_reader(path: &Path, settings: &Settings) -> Result<Connection
 }
 
 pub(super) fn select(connection: &Connection, sql: &str, values: Values) -> Result<Vec<Row>, DbError> {
-    let failed = |source| DbError::of_statement(sql, source);
+    let failed = |source| of(sql, source);
     let mut statement = connection.prepare_cached(sql).map_err(failed)?;
     let columns = statement.column_count();
     let mut rows = statement.query(rusqlite::params_from_iter(bind(values))).map_err(failed)?;
@@ -52,10 +52,33 @@ pub(super) fn select(connection: &Connection, sql: &str, values: Values) -> Resu
 }
 
 pub(super) fn execute(connection: &Connection, sql: &str, values: Values) -> Result<u64, DbError> {
-    let failed = |source| DbError::of_statement(sql, source);
+    let failed = |source| of(sql, source);
     let mut statement = connection.prepare_cached(sql).map_err(failed)?;
     let touched = statement.execute(rusqlite::params_from_iter(bind(values))).map_err(failed)?;
     Ok(touched as u64)
+}
+
+pub(super) fn script(connection: &Connection, sql: &str) -> Result<(), DbError> {
+    connection.execute_batch(sql).map_err(|source| of(sql, source))
+}
+
+pub(super) fn of_transaction(step: &'static str, source: rusqlite::Error) -> DbError {
+    known(&source).unwrap_or_else(|| DbError::Transaction { step, source: source.into() })
+}
+
+fn of(sql: &str, source: rusqlite::Error) -> DbError {
+    known(&source).unwrap_or_else(|| DbError::of_statement(sql, source))
+}
+
+fn known(source: &rusqlite::Error) -> Option<DbError> {
+    use rusqlite::{ErrorCode, ffi};
+    let code = source.sqlite_error()?;
+    match (code.code, code.extended_code) {
+        (_, ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY) => Some(DbError::Duplicate),
+        (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _) => Some(DbError::Busy),
+        (ErrorCode::DiskFull, _) => Some(DbError::Full),
+        _ => None,
+    }
 }
 
 fn bind(values: Values) -> impl Iterator<Item = Sql> {

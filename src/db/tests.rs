@@ -105,8 +105,36 @@ fn connection_strings() {
         let error = engine(bad).unwrap_err();
         assert!(matches!(error, DbError::Connection { .. }) && !error.to_string().contains("secret"), "{error}");
     }
-    assert!(matches!(engine("mysql+pymysql://u:p@h/d"), Err(DbError::NotBuiltIn(_))));
-    assert!(matches!(engine("postgresql://u:p@h/d"), Err(DbError::NotBuiltIn(_))));
+    for bad in ["mysql://u:secret@h", "mysql://u:secret@h:port/d", "postgresql://u:secret@[::1/d"] {
+        let error = engine(bad).unwrap_err();
+        assert!(matches!(error, DbError::Connection { .. }) && !error.to_string().contains("secret"), "{error}");
+    }
+}
+
+#[test]
+fn servers_in_sqlalchemys_words() {
+    let engine = |text: &str| Engine::parse(text).unwrap();
+    let address = |text: &str| match engine(text) {
+        Engine::Mysql(it) | Engine::Postgres(it) => it,
+        Engine::Sqlite(_) => panic!("{text}"),
+    };
+    let it = address("mysql+pymysql://glance:p%40ss%2F:w@10.0.0.1:3307/glance?charset=utf8&ssl_ca=/etc/ca.pem");
+    assert_eq!((it.user.as_deref(), it.password.as_deref()), (Some("glance"), Some("p@ss/:w")));
+    assert_eq!((it.host.as_deref(), it.port, it.database.as_str()), (Some("10.0.0.1"), Some(3307), "glance"));
+    assert_eq!((it.option("charset"), it.option("ssl_ca")), (Some("utf8"), Some("/etc/ca.pem")));
+    assert_eq!(it.to_string(), "10.0.0.1:3307/glance");
+    let it = address("postgresql+psycopg2://glance@[fd00::1]:5433/glance");
+    assert_eq!((it.host.as_deref(), it.port, it.password), (Some("fd00::1"), Some(5433), None));
+    let it = address("postgresql:///glance?host=/var/run/postgresql&user=g");
+    assert_eq!((it.host.as_deref(), it.user.as_deref(), it.option("host")), (None, None, Some("/var/run/postgresql")));
+    for text in ["mysql://u:p@h/d", "mariadb+mariadbconnector://u:p@h/d", "mysql+mysqldb://u:p@h/d?unix_socket=/s"] {
+        assert!(matches!(engine(text), Engine::Mysql(_)), "{text}");
+    }
+    for text in ["postgres://u:p@h/d", "postgresql://u:p@h/d", "postgresql+asyncpg://u:p@h/d"] {
+        assert!(matches!(engine(text), Engine::Postgres(_)), "{text}");
+    }
+    let settings = Settings { connection: "mysql://u:secret@h/d?password=secret".into(), ..Settings::default() };
+    assert!(!format!("{settings:?} {:?}", settings.engine()).contains("secret"));
 }
 
 #[test]
