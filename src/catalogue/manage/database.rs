@@ -34,8 +34,7 @@ pub async fn sync(settings: &Settings) -> Result<bool, ManageError> {
 /// [`ManageError`].
 pub async fn versions(settings: &Settings) -> Result<Vec<String>, ManageError> {
     // A question makes no file.
-    let Engine::Sqlite(path) = settings.engine()?;
-    if !path.exists() {
+    if matches!(settings.engine()?, Engine::Sqlite(path) if !path.exists()) {
         return Ok(Vec::new());
     }
     Ok(tables::versions(&open(settings).await?).await?)

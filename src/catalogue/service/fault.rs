@@ -53,6 +53,19 @@ impl From<DbError> for Fault {
                 tracing::error!(%error, "the catalogue's database");
                 Self::Unavailable(format!("The catalogue's database cannot be written now: {error}."))
             }
+            DbError::Contended => Self::Unavailable("Too many changes at the same time; try again.".to_owned()),
+            DbError::Unknown(_) => {
+                tracing::error!(error = %chain(&error), "the catalogue's database");
+                Self::Unavailable(
+                    "The database broke off: look whether the change was made before you repeat it.".to_owned(),
+                )
+            }
+            DbError::Lost(_) | DbError::Unreachable { .. } => {
+                tracing::error!(error = %chain(&error), "the catalogue's database");
+                Self::Unavailable("The catalogue's database cannot be reached now.".to_owned())
+            }
+            DbError::Characters => Self::Invalid("A text has characters that the database cannot hold.".to_owned()),
+            DbError::TooLarge => Self::Invalid("A value is larger than the database can hold.".to_owned()),
             other => Self::internal(other),
         }
     }

@@ -1,14 +1,15 @@
 //! The schema of the database: Glance's own, and a few tables of ours beside it.
 
 use crate::catalogue::tables::names::{AlembicVersion, LarderVersion};
-use crate::db::{Db, DbError, Tx};
-use sea_query::{Expr, ExprTrait, Iden, Query};
+use crate::db::{Db, DbError, Dialect, Tx};
+use sea_query::{Expr, ExprTrait, Query};
 
 /// The revision of Glance's schema that this program speaks; Glance 2024.1 and all later ones have it.
 pub const HEAD: &str = "2024_1_contract01";
 
-/// The version of our own tables.
-const OURS: i64 = 1;
+/// What makes our own tables, step by step; a database that has run the first `n` is at version `n`. A step that is out
+/// is never changed, a change is a further step. MySQL takes no `CREATE` back: each statement must bear to run again.
+const STEPS: [&str; 1] = [include_str!("larder.1.sql")];
 
 /// The database is not one that this program can work on.
 #[derive(Debug, thiserror::Error)]
@@ -32,24 +33,45 @@ pub enum SchemaError {
         found: String,
     },
     /// A newer Larder.
-    #[error("the database was used by a newer larder (its tables are version {0}, this program knows {OURS})")]
-    Newer(i64),
+    #[error("the database was used by a newer larder (its tables are version {0}, this program knows {ours})", ours = STEPS.len())]
+    Newer(usize),
 }
 
-#[derive(Iden)]
-enum SqliteSchema {
-    #[iden = "sqlite_master"]
-    Table,
-    Type,
-    Name,
+/// What a database holds.
+#[derive(Debug, PartialEq, Eq)]
+enum State {
+    /// No tables, or those of a making that broke off.
+    Empty,
+    /// Glance's schema at [`HEAD`]; our own is at this version.
+    Glance(usize),
 }
 
-/// Makes the schema in an empty database; accepts Glance's as it is, and adds our own tables if they are missing.
+/// Makes the schema in an empty database; accepts Glance's as it is, and adds our own tables if they are missing. Waits
+/// for a server that does not answer yet.
 ///
 /// # Errors
 /// [`SchemaError`] when there is another schema; nothing is then changed.
 pub async fn ensure(db: &Db) -> Result<(), SchemaError> {
-    db.write(ensure_in).await
+    db.reach().await?;
+    // Nearly always there is nothing to do, and the login may not be allowed to make tables.
+    if db.read(state).await? == State::Glance(STEPS.len()) {
+        return Ok(());
+    }
+    db.alone(|tx| {
+        let done = match state(tx)? {
+            State::Empty => {
+                make(tx)?;
+                0
+            }
+            State::Glance(done) => done,
+        };
+        for step in &STEPS[done..] {
+            tx.script(&written_for(tx.dialect(), step))?;
+        }
+        set_version(tx, STEPS.len())?;
+        Ok(())
+    })
+    .await
 }
 
 /// The revisions of Glance's schema that the database is at; none when it is empty, or not Glance's.
@@ -57,6 +79,7 @@ pub async fn ensure(db: &Db) -> Result<(), SchemaError> {
 /// # Errors
 /// [`SchemaError::Db`].
 pub async fn versions(db: &Db) -> Result<Vec<String>, SchemaError> {
+    db.reach().await?;
     let found = db.read::<_, DbError, _>(|tx| {
         let is_glances = table_names(tx)?.iter().any(|it| it == "alembic_version");
         if is_glances { versions_in(tx) } else { Ok(Vec::new()) }
@@ -64,27 +87,62 @@ pub async fn versions(db: &Db) -> Result<Vec<String>, SchemaError> {
     Ok(found.await?)
 }
 
-fn ensure_in(tx: &Tx<'_>) -> Result<(), SchemaError> {
+fn state(tx: &Tx<'_>) -> Result<State, SchemaError> {
     let tables = table_names(tx)?;
     let has = |name: &str| tables.iter().any(|it| it == name);
-    if tables.is_empty() {
-        tx.script(include_str!("glance.sqlite.sql"))?;
-    } else if !has("alembic_version") {
+    let versions = if has("alembic_version") { versions_in(tx)? } else { Vec::new() };
+    let ours = if has(MARK) { Some(our_version(tx)?) } else { None };
+    if tables.is_empty() || (versions.is_empty() && ours == Some(None)) {
+        return Ok(State::Empty);
+    }
+    if !has("alembic_version") {
         return Err(SchemaError::Foreign);
     }
-    let versions = versions_in(tx)?;
     if versions != [HEAD] {
         let found = if versions.is_empty() { "unknown".to_owned() } else { versions.join(" and ") };
         return Err(SchemaError::Version { found });
     }
-    if !has("larder_version") {
-        tx.script(include_str!("larder.sqlite.sql"))?;
+    match ours.flatten().unwrap_or(0) {
+        version if version > STEPS.len() => Err(SchemaError::Newer(version)),
+        version => Ok(State::Glance(version)),
     }
-    let ours = tx.select_one(Query::select().column(LarderVersion::Version).from(LarderVersion::Table))?;
-    match ours.map(|row| row.get::<i64>(0)).transpose()? {
-        Some(version) if version > OURS => Err(SchemaError::Newer(version)),
-        _ => Ok(()),
+}
+
+/// The table of our own version. It is made first and filled last: empty, it says that a making broke off.
+const MARK: &str = "larder_version";
+
+const MAKE_MARK: &str = "CREATE TABLE larder_version (version INTEGER NOT NULL)";
+
+fn make(tx: &Tx<'_>) -> Result<(), DbError> {
+    if table_names(tx)?.is_empty() {
+        tx.script(MAKE_MARK)?;
     }
+    tx.script(match tx.dialect() {
+        Dialect::Sqlite => include_str!("glance.sqlite.sql"),
+        Dialect::Mysql => include_str!("glance.mysql.sql"),
+        Dialect::Postgres => include_str!("glance.postgres.sql"),
+    })
+}
+
+/// PostgreSQL has another word for times without zone.
+fn written_for(dialect: Dialect, sql: &str) -> String {
+    if dialect == Dialect::Postgres { sql.replace(" DATETIME", " TIMESTAMP") } else { sql.to_owned() }
+}
+
+fn our_version(tx: &Tx<'_>) -> Result<Option<usize>, DbError> {
+    let row = tx.select_one(Query::select().column(LarderVersion::Version).from(LarderVersion::Table))?;
+    Ok(row.map(|row| row.get::<u64>(0)).transpose()?.map(|it| usize::try_from(it).unwrap_or(usize::MAX)))
+}
+
+fn set_version(tx: &Tx<'_>, version: usize) -> Result<(), DbError> {
+    if !table_names(tx)?.iter().any(|it| it == MARK) {
+        tx.script(MAKE_MARK)?;
+    }
+    tx.execute(Query::delete().from_table(LarderVersion::Table))?;
+    let mut statement = Query::insert();
+    statement.into_table(LarderVersion::Table).columns([LarderVersion::Version]);
+    statement.values_panic([Expr::val(version as u64)]);
+    tx.execute(&statement).map(drop)
 }
 
 fn versions_in(tx: &Tx<'_>) -> Result<Vec<String>, DbError> {
@@ -94,8 +152,17 @@ fn versions_in(tx: &Tx<'_>) -> Result<Vec<String>, DbError> {
 
 fn table_names(tx: &Tx<'_>) -> Result<Vec<String>, DbError> {
     let mut query = Query::select();
-    query.column(SqliteSchema::Name).from(SqliteSchema::Table);
-    query.and_where(Expr::col(SqliteSchema::Type).eq("table"));
+    match tx.dialect() {
+        Dialect::Sqlite => query.column("name").from("sqlite_master").and_where(Expr::col("type").eq("table")),
+        Dialect::Mysql => query
+            .column("table_name")
+            .from(("information_schema", "tables"))
+            .and_where(Expr::col("table_schema").eq(Expr::cust("DATABASE()"))),
+        Dialect::Postgres => query
+            .column("tablename")
+            .from("pg_tables")
+            .and_where(Expr::col("schemaname").eq(Expr::cust("current_schema()"))),
+    };
     let mut names = tx.select(&query)?.iter().map(|row| row.get(0)).collect::<Result<Vec<String>, _>>()?;
     names.retain(|it| !it.starts_with("sqlite_"));
     Ok(names)
