@@ -214,10 +214,61 @@ fn database(options: &mut Options<'_>, settings: &mut db::Settings) {
     options.bind(
         "connection",
         &mut Secret(&mut settings.connection),
-        "The database, as SQLAlchemy writes it: sqlite:////path/of/the/file.",
+        "The database, as SQLAlchemy writes it: sqlite:////path/of/the/file, mysql+pymysql://user:password@host/glance \
+         (options: charset, ssl_ca, ssl_cert, ssl_key, unix_socket) or postgresql://user:password@host/glance (options: \
+         sslmode, sslrootcert, host=/path/of/the/socket). Special characters in the password are %-encoded.",
     );
-    options.bind("readers", &mut settings.readers, "Transactions that read at the same time.");
-    options.bind("busy_timeout", &mut settings.busy_timeout, "How long a transaction waits for another program.");
+    options.bind("readers", &mut settings.readers, "SQLite: transactions that read at the same time.");
+    options.bind(
+        "busy_timeout",
+        &mut settings.busy_timeout,
+        "SQLite: how long a transaction waits for another program.",
+    );
+    servers(options, settings);
+}
+
+/// What holds for databases on servers.
+fn servers(options: &mut Options<'_>, settings: &mut db::Settings) {
+    options.bind(
+        "max_pool_size",
+        &mut settings.max_pool_size,
+        "Connections to a database server; there are this many and those of max_overflow at the most.",
+    );
+    options.bind("max_overflow", &mut settings.max_overflow, "Further connections.");
+    options.bind("pool_timeout", &mut settings.pool_timeout, "How long a transaction waits for a connection.");
+    options.bind(
+        "connection_recycle_time",
+        &mut settings.connection_recycle_time,
+        "Connections that are older are replaced.",
+    );
+    options.bind_as(
+        "max_retries",
+        &mut settings.max_retries,
+        NO_LIMIT_BELOW_ZERO,
+        "How often a server that does not answer is tried again at the start; -1 for ever.",
+    );
+    options.bind("retry_interval", &mut settings.retry_interval, "The time between these.");
+    options.bind(
+        "db_max_retries",
+        &mut settings.db_max_retries,
+        "How often a transaction is run again that the server broke off (a deadlock, a lost connection).",
+    );
+    options.bind(
+        "db_retry_interval",
+        &mut settings.db_retry_interval,
+        "The longest time between these; the first repetitions follow at once.",
+    );
+    options.bind(
+        "mysql_sql_mode",
+        &mut settings.mysql_sql_mode,
+        "MySQL: the mode of connections; empty for the server's own.",
+    );
+    options.bind_as(
+        "mysql_wsrep_sync_wait",
+        &mut settings.mysql_wsrep_sync_wait,
+        NO_LIMIT_BELOW_ZERO,
+        "Galera: what a node must have caught up with before it answers (wsrep_sync_wait); -1 leaves the server's own.",
+    );
 }
 
 /// The store's options alone, for the section of one of `enabled_backends`.
