@@ -87,16 +87,6 @@ pub(crate) fn trusting_glance() -> Option<&'static Glance> {
     started.as_ref()
 }
 
-/// Glance without Keystone that no other test asks; `name` is the test's.
-pub(crate) fn own_glance(name: &str) -> Option<Glance> {
-    let port = free_port();
-    let dir = start(&format!("{name}-glance"), &[&port.to_string(), "none"]);
-    if dir.is_none() {
-        skip(NO_VENV);
-    }
-    Some(Glance { url: format!("http://127.0.0.1:{port}"), images: dir?.join("images") })
-}
-
 const NO_VENV: &str = "tests/setup has not been run: no Keystone and Glance to test with";
 
 fn glance_at(port: u16, auth_url: &str) -> Option<Glance> {
