@@ -11,5 +11,5 @@ mod tests;
 mod workers;
 
 pub use run::{BuildError, Catalogue, build};
-pub use settings::Settings;
+pub use settings::{Backend, Healthcheck, Settings};
 pub use tables::LocationKey;

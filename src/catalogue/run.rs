@@ -52,11 +52,11 @@ pub enum BuildError {
 /// # Errors
 /// [`BuildError`]; nothing runs then.
 pub async fn build(settings: Settings) -> Result<Catalogue, BuildError> {
-    let (host, port) = (settings.bind_host.clone(), settings.bind_port);
+    let (host, port, backlog) = (settings.bind_host.clone(), settings.bind_port, settings.backlog);
     let service = Service::open(settings).await?;
     workers::recover(&service).await.map_err(BuildError::Recover)?;
     let wanted = resolve(host, port).await?;
-    let listener = Listener::bind_tcp(wanted)?;
+    let listener = Listener::bind_tcp(wanted, backlog)?;
     let address = listener.address().unwrap_or(wanted);
     Ok(Catalogue { service, listener, address })
 }

@@ -6,6 +6,7 @@ use crate::db;
 use crate::http;
 use crate::identity::{self, protection, quota};
 use crate::store;
+use ipnet::IpNet;
 use std::{path::PathBuf, time::Duration};
 
 /// Settings of the catalogue. The default of each field is the default of Glance's option of that name.
@@ -15,8 +16,16 @@ pub struct Settings {
     pub bind_host: String,
     /// `bind_port`; 0 takes a free port.
     pub bind_port: u16,
+    /// `backlog`: connections that the kernel keeps until they are accepted.
+    pub backlog: u32,
     /// Limits of the server.
     pub server: http::server::Settings,
+    /// `[cors]`
+    pub cors: http::cors::Settings,
+    /// `[oslo_middleware] enable_proxy_headers_parsing`: believe what a proxy in front says of the request.
+    pub enable_proxy_headers_parsing: bool,
+    /// `[oslo_middleware] max_request_body_size`: bytes of a JSON document; data has limits of its own.
+    pub max_request_body_size: usize,
     /// Who asks, and what they may: `[paste_deploy]`, `[keystone_authtoken]`, `[oslo_policy]`.
     pub identity: identity::Settings,
     /// `property_protection_file`, `property_protection_rule_format`
@@ -67,16 +76,62 @@ pub struct Settings {
     pub vmdk_allowed_types: Vec<String>,
     /// `[image_format] gpt_safety_checks_nonfatal`
     pub gpt_safety_checks_nonfatal: Vec<String>,
-    /// `[healthcheck] disable_by_file_path`: while this file exists, `/healthcheck` says 503.
-    pub healthcheck_disable_by_file_path: Option<PathBuf>,
+    /// `[healthcheck]`
+    pub healthcheck: Healthcheck,
     /// `metadata_source_path`: the folder of metadata definitions.
     pub metadata_source_path: PathBuf,
     /// Serve `/metrics` on the API's address.
     pub metrics: bool,
 }
 
+/// `[healthcheck]`; the defaults are what Glance's `api-paste.ini` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Healthcheck {
+    /// `backends`, each asked in this order.
+    pub backends: Vec<Backend>,
+    /// `detailed`
+    pub detailed: bool,
+    /// `disable_by_file_path`: while this file exists, `/healthcheck` says 503.
+    pub disable_by_file_path: Option<PathBuf>,
+    /// `disable_by_file_paths`: the same, for a process that listens on this port.
+    pub disable_by_file_paths: Vec<(u16, PathBuf)>,
+    /// `enable_by_file_paths`: while one of them is missing, `/healthcheck` says 503.
+    pub enable_by_file_paths: Vec<PathBuf>,
+    /// `allowed_source_ranges`: who is answered; empty for everybody.
+    pub allowed_source_ranges: Vec<IpNet>,
+    /// `ignore_proxied_requests`
+    pub ignore_proxied_requests: bool,
+}
+
+/// What a healthcheck looks at; the names are oslo.middleware's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// `disable_by_file`
+    DisableByFile,
+    /// `disable_by_files_ports`
+    DisableByFilesPorts,
+    /// `enable_by_files`
+    EnableByFiles,
+}
+
 fn words(text: &str) -> Vec<String> {
     text.split(',').map(str::to_owned).collect()
+}
+
+// === impl Healthcheck ===
+
+impl Default for Healthcheck {
+    fn default() -> Self {
+        Self {
+            backends: vec![Backend::DisableByFile],
+            detailed: false,
+            disable_by_file_path: Some(PathBuf::from("/etc/glance/healthcheck_disable")),
+            disable_by_file_paths: Vec::new(),
+            enable_by_file_paths: Vec::new(),
+            allowed_source_ranges: Vec::new(),
+            ignore_proxied_requests: false,
+        }
+    }
 }
 
 // === impl Settings ===
@@ -86,7 +141,11 @@ impl Default for Settings {
         Self {
             bind_host: "0.0.0.0".to_owned(),
             bind_port: 9292,
+            backlog: http::server::BACKLOG,
             server: http::server::Settings::default(),
+            cors: http::cors::Settings::default(),
+            enable_proxy_headers_parsing: false,
+            max_request_body_size: 1 << 20,
             identity: identity::Settings::default(),
             protection: protection::Settings::default(),
             limits: None,
@@ -112,7 +171,7 @@ impl Default for Settings {
             require_image_format_match: true,
             vmdk_allowed_types: words("streamOptimized,monolithicSparse"),
             gpt_safety_checks_nonfatal: Vec::new(),
-            healthcheck_disable_by_file_path: Some(PathBuf::from("/etc/glance/healthcheck_disable")),
+            healthcheck: Healthcheck::default(),
             metadata_source_path: PathBuf::from("/etc/glance/metadefs/"),
             metrics: true,
         }

@@ -1,7 +1,7 @@
 //! The catalogue's options. Names and meanings are Glance's.
 
 use super::{
-    ConfigError,
+    ConfigError, http,
     identity::{self, Who},
     logs,
     options::Options,
@@ -9,7 +9,6 @@ use super::{
 };
 use crate::catalogue;
 use crate::db;
-use crate::http;
 use crate::runtime::logging;
 use crate::store;
 use std::collections::BTreeMap;
@@ -57,12 +56,7 @@ pub(super) fn visit(options: &mut Options<'_>, it: &mut Catalogue) {
     store(options, &mut it.settings.store);
     options.section("image_format");
     formats(options, &mut it.settings);
-    options.section("healthcheck");
-    options.bind(
-        "disable_by_file_path",
-        &mut it.settings.healthcheck_disable_by_file_path,
-        "While this file exists, /healthcheck answers 503, so that a load balancer takes this process out.",
-    );
+    http::sections(options, &mut it.settings);
 }
 
 fn server(options: &mut Options<'_>, settings: &mut catalogue::Settings) {
@@ -73,7 +67,7 @@ fn server(options: &mut Options<'_>, settings: &mut catalogue::Settings) {
         &mut settings.public_endpoint,
         "What absolute links in answers begin with, such as https://images.example.org. Not set: the Host that the request names.",
     );
-    limits(options, &mut settings.server);
+    http::default_section(options, settings);
     options.bind(
         "process_lease",
         &mut settings.lease,
@@ -86,33 +80,6 @@ fn server(options: &mut Options<'_>, settings: &mut catalogue::Settings) {
          standard definitions in the program are loaded.",
     );
     options.bind("metrics", &mut settings.metrics, "Answer /metrics on the API's address, in Prometheus' text format.");
-}
-
-fn limits(options: &mut Options<'_>, server: &mut http::server::Settings) {
-    options.bind("header_timeout", &mut server.header_timeout, "A request's header must come within this time.");
-    options.bind(
-        "client_socket_timeout",
-        &mut server.keep_alive_timeout,
-        "A connection without a request is closed after this time.",
-    );
-    options.bind(
-        "body_timeout",
-        &mut server.body_timeout,
-        "A client that sends nothing of a body, or takes nothing of an answer, for this long is cut off.",
-    );
-    options.bind("max_connections", &mut server.max_connections, "Connections served at the same time; more wait.");
-    options.bind_as(
-        "max_header_bytes",
-        &mut server.max_header_bytes,
-        parsed("bytes"),
-        "Bytes of a request's header; more is answered with 431.",
-    );
-    options.bind("max_headers", &mut server.max_headers, "Fields of a request's header; more is answered with 431.");
-    options.bind(
-        "drain_timeout",
-        &mut server.drain_timeout,
-        "How long requests may take to end when the catalogue stops.",
-    );
 }
 
 fn api(options: &mut Options<'_>, settings: &mut catalogue::Settings) {

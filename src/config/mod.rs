@@ -17,6 +17,8 @@ mod client;
 mod error;
 mod file;
 #[cfg(feature = "catalogue")]
+mod http;
+#[cfg(feature = "catalogue")]
 mod identity;
 mod load;
 mod login;

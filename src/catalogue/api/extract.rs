@@ -1,6 +1,9 @@
 //! What handlers take out of a request.
 
-use super::{refusal::Refusal, state::no_image};
+use super::{
+    refusal::Refusal,
+    state::{Api, no_image},
+};
 use crate::http::body;
 use crate::image::ImageId;
 use axum::{
@@ -9,10 +12,7 @@ use axum::{
 };
 use bytes::Bytes;
 use http::{header, request::Parts};
-use std::time::Duration;
-
-/// The largest JSON document that is taken, in bytes.
-const MAX_DOCUMENT: usize = 1 << 20;
+use std::{sync::Arc, time::Duration};
 
 /// The server's own limit per piece of a body comes first; this one is for a document as a whole.
 const DOCUMENT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -78,11 +78,12 @@ impl<S: Send + Sync> FromRequestParts<S> for TaskId {
 
 // === impl Document ===
 
-impl<S: Send + Sync> FromRequest<S> for Document {
+impl FromRequest<Arc<Api>> for Document {
     type Rejection = Refusal;
 
-    async fn from_request(request: Request<Body>, _: &S) -> Result<Self, Refusal> {
-        let whole = body::collect(request.into_body(), MAX_DOCUMENT, DOCUMENT_TIMEOUT);
+    async fn from_request(request: Request<Body>, api: &Arc<Api>) -> Result<Self, Refusal> {
+        let most = api.settings().max_request_body_size;
+        let whole = body::collect(request.into_body(), most, DOCUMENT_TIMEOUT);
         match tokio::time::timeout(DOCUMENT_TIMEOUT, whole).await {
             Ok(bytes) => Ok(Self(bytes?)),
             Err(_) => Err(body::BodyError::Idle(DOCUMENT_TIMEOUT).into()),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! /healthcheck, /metrics ─ answered here
-//! version ─ request id ─ caller ─ router ─ handler ─ error body ─ request id ─ metrics, access log
+//! other origins ─ proxy in front ─ version ─ request id ─ caller ─ router ─ handler ─ error body ─ request id ─ metrics, access log
 //! ```
 
 use super::{
@@ -12,6 +12,8 @@ use super::{
     state::Api,
     versions::{self, Target},
 };
+use crate::catalogue::Settings;
+use crate::http::{Forwarded, Peer, cors};
 use crate::identity::Caller;
 use axum::{
     Router,
@@ -41,16 +43,20 @@ pub(super) struct BaseUrl(pub(super) String);
 pub(super) async fn answer(api: Arc<Api>, router: Router, request: Request) -> Response {
     let began = Instant::now();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    match path.as_str() {
-        "/healthcheck" => return healthcheck::answer(&api, request.headers()).await,
-        "/metrics" => {
-            if let Some(metrics) = &api.metrics {
-                return metrics.render().into_response();
-            }
-        }
-        _ => {}
+    let settings = api.settings();
+    if healthcheck::is_asked(&path) {
+        let (parts, _) = request.into_parts();
+        return healthcheck::answer(&settings.healthcheck, settings.bind_port, &parts).await;
     }
-    let (id, response) = through(&api, router, request).await;
+    if let Some(metrics) = api.metrics.as_ref().filter(|_| path == "/metrics") {
+        return metrics.render().into_response();
+    }
+    let other_origin = settings.cors.fields(&method, request.headers());
+    let before =
+        if settings.enable_proxy_headers_parsing { Forwarded::of(request.headers()) } else { Forwarded::default() };
+    let client = before.client.clone().or_else(|| request.extensions().get::<Peer>().map(Peer::to_string));
+    let (id, mut response) = through(&api, &settings, router, (request, before)).await;
+    cors::apply(other_origin, response.headers_mut());
     let route = response.extensions().get::<Route>().map_or("none", |it| it.0.as_str());
     let status = response.status().as_u16();
     let took = began.elapsed();
@@ -61,7 +67,8 @@ pub(super) async fn answer(api: Arc<Api>, router: Router, request: Request) -> R
         .record(took.as_secs_f64());
     #[expect(clippy::cast_possible_truncation, reason = "milliseconds of a request")]
     let took_ms = took.as_millis() as u64;
-    tracing::info!(request.id = id, method = %method, path = %shortened(&path), status, took_ms, "answered");
+    let client = client.unwrap_or_default();
+    tracing::info!(request.id = id, client, method = %method, path = %shortened(&path), status, took_ms, "answered");
     response
 }
 
@@ -76,14 +83,20 @@ pub(super) async fn note_route(request: Request, next: Next) -> Response {
 }
 
 /// The request's id, and the answer.
-async fn through(api: &Api, router: Router, request: Request) -> (String, Response) {
-    if request.method() == Method::OPTIONS {
-        // No origin is allowed anything that a browser would have to ask for first.
+async fn through(
+    api: &Api,
+    settings: &Settings,
+    router: Router,
+    (request, before): (Request, Forwarded),
+) -> (String, Response) {
+    let accept = text(request.headers(), header::ACCEPT);
+    let base = versions::base_url(request.headers(), request.uri(), settings.public_endpoint.as_deref(), &before);
+    let target = versions::negotiate(request.uri(), accept.as_deref(), api.abilities);
+    if request.method() == Method::OPTIONS && target != Target::Versions(StatusCode::OK) {
+        // A browser that asks first, without a login; what it may do stands in the headers of other origins.
         return (String::new(), Response::new(Body::empty()));
     }
-    let accept = text(request.headers(), header::ACCEPT);
-    let base = versions::base_url(request.headers(), request.uri(), api.settings().public_endpoint.as_deref());
-    let uri = match versions::negotiate(request.uri(), accept.as_deref(), api.abilities) {
+    let uri = match target {
         Target::Versions(status) => return (String::new(), versions::document(status, &base, api.abilities)),
         Target::Moved => {
             let id = new_request_id();
@@ -92,7 +105,7 @@ async fn through(api: &Api, router: Router, request: Request) -> (String, Respon
         }
         Target::Api(uri) => uri,
     };
-    let id = match request_id(request.headers(), api.settings().max_request_id_length) {
+    let id = match request_id(request.headers(), settings.max_request_id_length) {
         Ok(id) => id,
         Err(refusal) => return (String::new(), render::render(refusal.into_response(), accept.as_deref())),
     };
@@ -118,12 +131,8 @@ async fn caller(api: &Api, parts: &Parts) -> Result<Caller, Refusal> {
     Ok(caller)
 }
 
-async fn call(router: Router, mut request: Request) -> Response {
+async fn call(router: Router, request: Request) -> Response {
     let method = request.method().clone();
-    if method == Method::HEAD {
-        // axum answers HEAD wherever there is a GET; Glance nowhere. No route knows this one.
-        *request.method_mut() = Method::OPTIONS;
-    }
     let response = match router.oneshot(request).await {
         Ok(response) => response,
         Err(never) => match never {},
@@ -145,6 +154,7 @@ fn is_routed(response: &Response) -> bool {
     response.extensions().get::<Route>().is_some()
 }
 
+/// HEAD goes wherever GET goes, and is not named beside it: Glance does not know it, and tools compare this list.
 fn method_not_allowed(response: Response, method: &Method) -> Response {
     let allowed = response.headers().get(header::ALLOW).and_then(|it| it.to_str().ok()).unwrap_or_default();
     let allowed: Vec<&str> = allowed.split(',').map(str::trim).filter(|it| *it != "HEAD").collect();

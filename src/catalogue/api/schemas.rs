@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 pub(super) async fn show(State(api): State<Arc<Api>>, Path(name): Path<String>, _: NoBody) -> Answer {
     let schema = match name.as_str() {
-        "image" => schemas::image(&api.formats),
-        "images" => schemas::images(&api.formats),
+        "image" => schemas::image(&api.formats()),
+        "images" => schemas::images(&api.formats()),
         "member" => schemas::member(),
         "members" => schemas::members(),
         "task" => schemas::task(),

@@ -14,7 +14,6 @@ use std::sync::Arc;
 /// The verbs, and what their translation to HTTP depends on.
 pub(super) struct Api {
     pub(super) service: Arc<Service>,
-    pub(super) formats: Formats,
     pub(super) abilities: Abilities,
     pub(super) metrics: Option<PrometheusHandle>,
 }
@@ -26,17 +25,19 @@ pub(super) type Answer = Result<axum::response::Response, super::refusal::Refusa
 
 impl Api {
     pub(super) fn new(service: Arc<Service>) -> Self {
-        let settings = service.settings();
-        Self {
-            formats: Formats { disk: settings.disk_formats.clone(), container: settings.container_formats.clone() },
-            abilities: Abilities::default(),
-            metrics: settings.metrics.then(metrics::install),
-            service,
-        }
+        let metrics = service.settings().metrics.then(metrics::install);
+        Self { abilities: Abilities::default(), metrics, service }
     }
 
-    pub(super) fn settings(&self) -> &Settings {
+    /// Those of the moment.
+    pub(super) fn settings(&self) -> Arc<Settings> {
         self.service.settings()
+    }
+
+    /// The formats that images may have now.
+    pub(super) fn formats(&self) -> Formats {
+        let settings = self.settings();
+        Formats { disk: settings.disk_formats.clone(), container: settings.container_formats.clone() }
     }
 
     /// Which fields of `image` the caller sees: where the data of a deactivated image is, admins only.

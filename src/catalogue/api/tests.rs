@@ -3,6 +3,7 @@ use super::{
     render::{Form, form, quality, render},
     versions::{Target, base_url, negotiate},
 };
+use crate::http::Forwarded;
 use crate::wire::versions::Abilities;
 use axum::response::IntoResponse;
 use http::{HeaderMap, StatusCode, Uri};
@@ -42,12 +43,21 @@ fn versions_are_found_in_accept() {
 fn links_begin_with_the_host_that_was_asked() {
     let uri = Uri::from_static("/v2/images");
     let mut headers = HeaderMap::new();
-    assert_eq!(base_url(&headers, &uri, None), "http://localhost");
+    let base = |headers: &HeaderMap, endpoint| base_url(headers, &uri, endpoint, &Forwarded::default());
+    assert_eq!(base(&headers, None), "http://localhost");
     headers.insert("host", "images.example:9292".parse().unwrap());
-    assert_eq!(base_url(&headers, &uri, None), "http://images.example:9292");
-    assert_eq!(base_url(&headers, &uri, Some("https://front/")), "https://front");
+    assert_eq!(base(&headers, None), "http://images.example:9292");
+    assert_eq!(base(&headers, Some("https://front/")), "https://front");
+    let proxy = Forwarded { scheme: Some("https"), prefix: "/image".to_owned(), ..Forwarded::default() };
+    assert_eq!(base_url(&headers, &uri, None, &proxy), "https://images.example:9292/image");
+    for (host, scheme, link) in
+        [("a:80", "http", "http://a"), ("a:443", "https", "https://a"), ("a:80", "https", "https://a:80")]
+    {
+        let proxy = Forwarded { scheme: Some(scheme), host: Some(host.to_owned()), ..Forwarded::default() };
+        assert_eq!(base_url(&headers, &uri, None, &proxy), link);
+    }
     headers.insert("host", "a\"><b".parse().unwrap());
-    assert_eq!(base_url(&headers, &uri, None), "http://localhost");
+    assert_eq!(base(&headers, None), "http://localhost");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `/` and `/versions`, and which version a path or an `Accept` asks for.
 
 use super::reply;
+use crate::http::{Forwarded, is_host};
 use crate::wire::versions::{self, Abilities};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode, Uri, header, uri::PathAndQuery};
@@ -48,13 +49,14 @@ pub(super) fn document(status: StatusCode, base: &str, abilities: Abilities) -> 
     reply::json(status, &versions::document(base, abilities))
 }
 
-/// What links begin with: the configured endpoint, or the host that the client asked.
-pub(super) fn base_url(headers: &HeaderMap, uri: &Uri, public_endpoint: Option<&str>) -> String {
+/// What links begin with: the configured endpoint, or the host that the client asked, as far as a proxy in front says.
+pub(super) fn base_url(headers: &HeaderMap, uri: &Uri, public_endpoint: Option<&str>, before: &Forwarded) -> String {
     if let Some(endpoint) = public_endpoint {
         return endpoint.trim_end_matches('/').to_owned();
     }
-    let asked = headers.get(header::HOST).and_then(|it| it.to_str().ok()).or(uri.authority().map(|it| it.as_str()));
-    let is_host =
-        |text: &&str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_alphanumeric() || b".:[]_-".contains(&it));
-    format!("http://{}", asked.filter(is_host).unwrap_or("localhost"))
+    let sent = headers.get(header::HOST).and_then(|it| it.to_str().ok()).or(uri.authority().map(|it| it.as_str()));
+    let asked = before.host.as_deref().or(sent.filter(|it| is_host(it))).unwrap_or("localhost");
+    let scheme = before.scheme.unwrap_or("http");
+    let own_port = if scheme == "https" { ":443" } else { ":80" };
+    format!("{scheme}://{}{}", asked.strip_suffix(own_port).unwrap_or(asked), before.prefix)
 }

@@ -86,7 +86,7 @@ impl Service {
         id: &ImageId,
         edit: impl Fn(&Access, &Image, &mut Image) -> Result<bool, Fault> + Send + 'static,
     ) -> Result<Image, Fault> {
-        let (access, id, now, settings) = (self.access(caller), id.clone(), self.now(), self.shared_settings());
+        let (access, id, now, settings) = (self.access(caller), id.clone(), self.now(), self.settings());
         self.db()
             .write(move |tx| {
                 let before = seen(tx, &access, &id)?;

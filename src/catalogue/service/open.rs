@@ -17,7 +17,7 @@ use crate::store::{self, Store};
 use chrono::{DateTime, SubsecRound, Utc};
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard},
 };
 use tokio_util::task::TaskTracker;
 
@@ -28,12 +28,10 @@ pub struct Service {
 }
 
 struct Shared {
-    settings: Arc<Settings>,
+    /// What may change while it runs.
+    live: RwLock<Live>,
     db: Db,
     store: Arc<dyn Store>,
-    authenticator: Authenticator,
-    protections: Arc<Protections>,
-    limits: Option<Limits>,
     /// How the URLs of locations stand in the database.
     cipher: LocationCipher,
     process: Process,
@@ -41,6 +39,15 @@ struct Shared {
     uploading: Mutex<HashSet<ImageId>>,
     /// Work that outlives the request that began it.
     tasks: TaskTracker,
+}
+
+/// The settings, and what was read as they say; see [`super::reconfigure`].
+#[derive(Clone)]
+pub(super) struct Live {
+    pub(super) settings: Arc<Settings>,
+    pub(super) authenticator: Arc<Authenticator>,
+    pub(super) protections: Arc<Protections>,
+    pub(super) limits: Option<Arc<Limits>>,
 }
 
 /// The catalogue cannot start.
@@ -72,25 +79,17 @@ pub enum OpenError {
     BrokeOff,
 }
 
-/// What is opened on a thread that may block.
-struct Parts {
-    db: Db,
-    store: Arc<dyn Store>,
-    authenticator: Authenticator,
-    protections: Arc<Protections>,
-    limits: Option<Limits>,
-}
+// === impl Live ===
 
-// === impl Parts ===
-
-impl Parts {
-    fn open(settings: &Settings) -> Result<Self, OpenError> {
+impl Live {
+    /// Reads policy, protections and certificates. Blocks.
+    pub(super) fn open(settings: Arc<Settings>) -> Result<Self, OpenError> {
+        let limits = settings.limits.clone().map(Limits::new).transpose().map_err(OpenError::Limits)?;
         Ok(Self {
-            authenticator: Authenticator::open(settings.identity.clone())?,
+            authenticator: Arc::new(Authenticator::open(settings.identity.clone())?),
             protections: Arc::new(Protections::open(&settings.protection)?),
-            limits: settings.limits.clone().map(Limits::new).transpose().map_err(OpenError::Limits)?,
-            db: Db::open(&settings.database)?,
-            store: store::open(&settings.store)?,
+            limits: limits.map(Arc::new),
+            settings,
         })
     }
 }
@@ -104,19 +103,17 @@ impl Service {
     /// [`OpenError`].
     pub async fn open(settings: Settings) -> Result<Self, OpenError> {
         let settings = Arc::new(settings);
-        let opening = Arc::clone(&settings);
-        let opened = tokio::task::spawn_blocking(move || Parts::open(&opening));
-        let Parts { db, store, authenticator, protections, limits } =
-            opened.await.unwrap_or(Err(OpenError::BrokeOff))?;
+        let open = move || {
+            let live = Live::open(Arc::clone(&settings))?;
+            Ok::<_, OpenError>((live, Db::open(&settings.database)?, store::open(&settings.store)?))
+        };
+        let (live, db, store) = tokio::task::spawn_blocking(open).await.unwrap_or(Err(OpenError::BrokeOff))?;
         tables::ensure(&db).await?;
-        let cipher = opened_cipher(&db, settings.metadata_encryption_key.clone()).await?;
+        let cipher = opened_cipher(&db, live.settings.metadata_encryption_key.clone()).await?;
         let shared = Shared {
-            settings,
+            live: RwLock::new(live),
             db,
             store,
-            authenticator,
-            protections,
-            limits,
             cipher,
             process: Process::this(),
             uploading: Mutex::default(),
@@ -125,33 +122,41 @@ impl Service {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// What it was opened with.
-    pub fn settings(&self) -> &Settings {
-        &self.shared.settings
+    /// Those of the moment.
+    pub fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.live().settings)
     }
 
     /// Who finds the callers of requests.
-    pub fn authenticator(&self) -> &Authenticator {
-        &self.shared.authenticator
+    pub fn authenticator(&self) -> Arc<Authenticator> {
+        Arc::clone(&self.live().authenticator)
+    }
+
+    /// What holds now; not to be kept across a wait.
+    pub(super) fn live(&self) -> RwLockReadGuard<'_, Live> {
+        self.shared.live.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Requests from now on find this.
+    #[expect(dead_code, reason = "for the next step")]
+    pub(super) fn set_live(&self, live: Live) {
+        *self.shared.live.write().unwrap_or_else(PoisonError::into_inner) = live;
     }
 
     /// What this caller may do, by the rules of the moment.
     pub(super) fn access(&self, caller: &Caller) -> Access {
+        let live = self.live();
         Access {
             caller: caller.clone(),
-            enforcer: self.shared.authenticator.enforcer().clone(),
-            protections: Arc::clone(&self.shared.protections),
+            enforcer: live.authenticator.enforcer().clone(),
+            protections: Arc::clone(&live.protections),
             cipher: self.shared.cipher.clone(),
         }
     }
 
     /// Keystone's limits, where they are used (`use_keystone_limits`).
-    pub(super) fn limits(&self) -> Option<&Limits> {
-        self.shared.limits.as_ref()
-    }
-
-    pub(super) fn shared_settings(&self) -> Arc<Settings> {
-        Arc::clone(&self.shared.settings)
+    pub(super) fn limits(&self) -> Option<Arc<Limits>> {
+        self.live().limits.clone()
     }
 
     pub(crate) fn db(&self) -> &Db {

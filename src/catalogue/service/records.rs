@@ -32,7 +32,7 @@ impl Service {
         }
         let access = self.access(caller);
         access.may_create(&image)?;
-        check::record(self.settings(), None, &image)?;
+        check::record(&self.settings(), None, &image)?;
         self.enforce(caller, &[(Resource::ImageCountTotal, 1)]).await?;
         let row = image.clone();
         let made = self.db().write(move |tx| images::insert(tx, &row)).await;

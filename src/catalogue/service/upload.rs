@@ -94,7 +94,7 @@ impl Service {
     /// `queued` → `saving`; the image as it was, and the most bytes that it may have.
     async fn begin(&self, caller: &Caller, id: &ImageId, expected: Option<u64>) -> Result<(Image, u64), Fault> {
         let (access, id, now) = (self.access(caller), id.clone(), self.now());
-        let (settings, process) = (self.shared_settings(), self.process().clone());
+        let (settings, process) = (self.settings(), self.process().clone());
         self.db()
             .write(move |tx| {
                 let image = seen(tx, &access, &id)?;

@@ -3,17 +3,18 @@
 use crate::http::{
     Peer,
     server::{
-        Settings, connection,
+        Live,
+        connection::{self, Ends},
+        crowd::Crowd,
         handler::Handler,
         listener::{Listener, Stream},
         stall::Turns,
     },
 };
 use axum::Router;
-use hyper_util::server::graceful::GracefulShutdown;
 use std::{io, sync::Arc, time::Duration};
 use tokio::{
-    sync::Semaphore,
+    sync::OwnedSemaphorePermit,
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -25,16 +26,19 @@ const CLEAN_UP: Duration = Duration::from_secs(5);
 const REST: Duration = Duration::from_millis(200);
 
 /// Serves `router` on all `listeners` until `shutdown`, then drains: nobody new is accepted, idle connections are
-/// closed, requests under way get `settings.drain_timeout` to end.
-pub async fn serve(listeners: Vec<Listener>, router: Router, settings: Settings, shutdown: CancellationToken) {
+/// closed, requests under way get `drain_timeout` to end.
+pub async fn serve(listeners: Vec<Listener>, router: Router, settings: impl Into<Live>, shutdown: CancellationToken) {
+    let settings = settings.into();
     let server = Server {
         router,
-        permits: Arc::new(Semaphore::new(settings.max_connections.clamp(1, Semaphore::MAX_PERMITS))),
+        ends: Ends {
+            drain: CancellationToken::new(),
+            cut: CancellationToken::new(),
+            crowd: Crowd::new(settings.now().max_connections),
+        },
         settings,
-        graceful: GracefulShutdown::new(),
         connections: TaskTracker::new(),
         handlers: TaskTracker::new(),
-        cut: CancellationToken::new(),
     };
     {
         let server = &server;
@@ -47,12 +51,10 @@ pub async fn serve(listeners: Vec<Listener>, router: Router, settings: Settings,
 
 struct Server {
     router: Router,
-    settings: Settings,
-    permits: Arc<Semaphore>,
-    graceful: GracefulShutdown,
+    settings: Live,
+    ends: Ends,
     connections: TaskTracker,
     handlers: TaskTracker,
-    cut: CancellationToken,
 }
 
 // === impl Server ===
@@ -61,7 +63,7 @@ impl Server {
     async fn accept_until(&self, listener: &Listener, shutdown: &CancellationToken) {
         loop {
             let next = async {
-                let permit = self.permits.clone().acquire_owned().await;
+                let permit = self.ends.crowd.place().await;
                 (permit, listener.accept().await)
             };
             let accepted = tokio::select! {
@@ -70,9 +72,9 @@ impl Server {
                 accepted = next => accepted,
             };
             match accepted {
-                (Ok(permit), Ok((stream, peer))) => self.start(stream, peer, Arc::new(permit)),
+                (Some(permit), Ok((stream, peer))) => self.start(stream, peer, Arc::new(permit)),
                 // Never closed, so it cannot happen; there would be nobody to serve.
-                (Err(_), _) => return,
+                (None, _) => return,
                 (_, Err(error)) if of_the_client(&error) => {}
                 (_, Err(error)) => {
                     tracing::error!(%error, "cannot accept connections on {listener}; trying on");
@@ -82,30 +84,33 @@ impl Server {
         }
     }
 
-    fn start(&self, stream: Stream, peer: Peer, permit: Arc<tokio::sync::OwnedSemaphorePermit>) {
+    fn start(&self, stream: Stream, peer: Peer, permit: Arc<OwnedSemaphorePermit>) {
+        let settings = self.settings.now();
+        stream.ask_when_silent(settings.tcp_keepidle);
         let handler = Handler {
             router: self.router.clone(),
             peer,
             turns: Turns::default(),
-            body_timeout: self.settings.body_timeout,
+            body_timeout: settings.body_timeout,
+            max_header_line: settings.max_header_line,
             tasks: self.handlers.clone(),
             permit,
-            permits: self.permits.clone(),
+            crowd: self.ends.crowd.clone(),
         };
-        let (settings, graceful, cut) = (self.settings.clone(), self.graceful.watcher(), self.cut.clone());
-        self.connections.spawn(connection::run(stream, handler, settings, graceful, cut));
+        self.connections.spawn(connection::run(stream, handler, settings, self.ends.clone()));
     }
 
     async fn drain(self) {
-        let Self { graceful, connections, handlers, cut, settings, .. } = self;
+        let Self { ends, connections, handlers, settings, .. } = self;
         let open = connections.len();
         if open > 0 {
             tracing::info!(connections = open, "draining");
         }
         connections.close();
         handlers.close();
-        if timeout(settings.drain_timeout, graceful.shutdown()).await.is_err() {
-            cut.cancel();
+        ends.drain.cancel();
+        if timeout(settings.now().drain_timeout, connections.wait()).await.is_err() {
+            ends.cut.cancel();
         }
         connections.wait().await;
         // A handler outlives a client that went away.

@@ -3,7 +3,10 @@
 use crate::http::{
     Peer,
     body::Received,
-    server::stall::{Busy, Turns},
+    server::{
+        crowd::Crowd,
+        stall::{Busy, Turns},
+    },
 };
 use axum::{Router, body::Body};
 use bytes::Bytes;
@@ -18,7 +21,7 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
@@ -29,9 +32,10 @@ pub(super) struct Handler {
     pub(super) peer: Peer,
     pub(super) turns: Turns,
     pub(super) body_timeout: Duration,
+    pub(super) max_header_line: usize,
     pub(super) tasks: TaskTracker,
     pub(super) permit: Arc<OwnedSemaphorePermit>,
-    pub(super) permits: Arc<Semaphore>,
+    pub(super) crowd: Crowd,
 }
 
 /// A body that keeps its connection marked as busy until all of it is sent.
@@ -52,6 +56,9 @@ impl hyper::service::Service<Request<Incoming>> for Handler {
         let expects = request.headers().contains_key(header::EXPECT);
         let timeout = self.body_timeout;
         let mut request = request.map(|body| Body::new(Received::new(body, expects, timeout)));
+        if let Some(refused) = too_long(&request, self.max_header_line) {
+            return Box::pin(async move { Ok(refused.map(|body| Body::new(Answer { body, _busy: busy }))) });
+        }
         request.extensions_mut().insert(self.peer);
         let permit = self.permit.clone();
         let answer = self.router.clone().oneshot(request);
@@ -60,7 +67,7 @@ impl hyper::service::Service<Request<Incoming>> for Handler {
             drop(permit);
             answer
         });
-        let permits = self.permits.clone();
+        let crowd = self.crowd.clone();
         Box::pin(async move {
             let mut answer = match task.await {
                 Ok(Ok(answer)) => answer,
@@ -70,7 +77,7 @@ impl hyper::service::Service<Request<Incoming>> for Handler {
                     internal_error()
                 }
             };
-            if permits.available_permits() == 0 {
+            if crowd.is_full() {
                 // Others wait: nobody keeps a connection for later.
                 answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
@@ -79,11 +86,29 @@ impl hyper::service::Service<Request<Incoming>> for Handler {
     }
 }
 
+/// The answer to a path or a header field of more than `most` bytes.
+fn too_long<T>(request: &Request<T>, most: usize) -> Option<Response<Body>> {
+    let path = request.uri().path_and_query().map_or(0, |it| it.as_str().len());
+    if path > most {
+        let why = format!("The path and query are longer than {most} bytes.");
+        return Some(plain(StatusCode::URI_TOO_LONG, &why));
+    }
+    let (name, _) = request.headers().iter().find(|(name, value)| name.as_str().len() + value.len() > most)?;
+    let name: String = name.as_str().chars().take(80).collect();
+    let why = format!("The header field {name} is longer than {most} bytes.");
+    Some(plain(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, &why))
+}
+
 fn internal_error() -> Response<Body> {
-    let mut answer = Response::new(Body::from(
-        "500 Internal Server Error\n\nThe server has either erred or is incapable of performing the requested operation.\n\n   ",
-    ));
-    *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    let why = "The server has either erred or is incapable of performing the requested operation.";
+    plain(StatusCode::INTERNAL_SERVER_ERROR, why)
+}
+
+/// A refusal that comes before the router, in the form that clients of Glance read.
+fn plain(status: StatusCode, why: &str) -> Response<Body> {
+    let title = status.canonical_reason().unwrap_or_default();
+    let mut answer = Response::new(Body::from(format!("{} {title}\n\n{why}\n\n   ", status.as_u16())));
+    *answer.status_mut() = status;
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=UTF-8"));
     answer
 }

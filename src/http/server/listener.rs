@@ -1,6 +1,7 @@
 //! The sockets that are listened on.
 
 use crate::http::Peer;
+use nix::sys::socket::{setsockopt, sockopt};
 use std::{
     fmt, io,
     net::SocketAddr,
@@ -8,14 +9,19 @@ use std::{
     path::{Path, PathBuf},
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream},
 };
 
-/// Connections that the kernel keeps for us while all permits are taken.
-const BACKLOG: u32 = 1024;
+/// Connections that the kernel keeps for us while all permits are taken, unless it is told otherwise (Glance's default;
+/// `net.core.somaxconn` is the most that it keeps).
+pub const BACKLOG: u32 = 4096;
+
+/// What the kernel takes for `TCP_KEEPIDLE`, in seconds.
+const LONGEST_SILENCE: u32 = 32_767;
 
 /// A socket to accept on.
 #[derive(Debug)]
@@ -50,16 +56,17 @@ pub enum BindError {
 // === impl Listener ===
 
 impl Listener {
-    /// Listens on a TCP port; port 0 takes a free one.
+    /// Listens on a TCP port; port 0 takes a free one. The kernel keeps up to `backlog` connections until they are
+    /// accepted.
     ///
     /// # Errors
     /// [`BindError::Tcp`]
-    pub fn bind_tcp(address: SocketAddr) -> Result<Self, BindError> {
+    pub fn bind_tcp(address: SocketAddr, backlog: u32) -> Result<Self, BindError> {
         let bind = || {
             let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
             socket.set_reuseaddr(true)?;
             socket.bind(address)?;
-            socket.listen(BACKLOG)
+            socket.listen(backlog)
         };
         bind().map(Self::Tcp).map_err(|source| BindError::Tcp { address, source })
     }
@@ -134,6 +141,19 @@ pub(super) enum Stream {
 }
 
 // === impl Stream ===
+
+impl Stream {
+    /// Has the kernel find out, after `silence`, that a client is gone without a word; zero does not.
+    pub(super) fn ask_when_silent(&self, silence: Duration) {
+        let Self::Tcp(stream) = self else { return };
+        let seconds = u32::try_from(silence.as_secs()).unwrap_or(u32::MAX).min(LONGEST_SILENCE);
+        if seconds > 0 {
+            // Without it a dead connection is only found later.
+            let _ = setsockopt(stream, sockopt::KeepAlive, &true);
+            let _ = setsockopt(stream, sockopt::TcpKeepIdle, &seconds);
+        }
+    }
+}
 
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {

@@ -5,20 +5,24 @@
 //! ```
 //!
 //! A connection holds a permit for as long as it, or a handler that it started, lives; without a free permit nobody is
-//! accepted, and the surplus waits in the kernel's backlog. A handler runs in a task of its own: its panic is a 500, and
-//! it is not cut in two when its client goes away. `serve` returns when all is drained, or the deadline has passed.
+//! accepted, the surplus waits in the kernel's backlog, and connections without a request are closed to make room. A
+//! handler runs in a task of its own: its panic is a 500, and it is not cut in two when its client goes away. `serve`
+//! returns when all is drained, or the deadline has passed.
 
 mod accept;
 mod connection;
+mod crowd;
 mod handler;
 mod listener;
+mod live;
 mod stall;
 
 #[cfg(test)]
 mod tests;
 
 pub use accept::serve;
-pub use listener::{BindError, Listener};
+pub use listener::{BACKLOG, BindError, Listener};
+pub use live::{Dial, Live};
 
 use std::time::Duration;
 
@@ -27,14 +31,21 @@ use std::time::Duration;
 pub struct Settings {
     /// For a whole request header, from its first byte.
     pub header_timeout: Duration,
-    /// For a connection without a request: after it is opened, and between requests (Glance: `client_socket_timeout`).
+    /// For a connection without a request: after it is opened, and between requests (Glance: `client_socket_timeout`);
+    /// zero for ever. Where connections are short, it is a second.
     pub keep_alive_timeout: Duration,
     /// For each piece of a request's body, and for each piece of an answer that a client does not take.
     pub body_timeout: Duration,
+    /// Whether a connection may have several requests (Glance: `http_keepalive`).
+    pub keep_alive: bool,
+    /// A silent TCP connection is asked whether it still lives after this time (Glance: `tcp_keepidle`); zero never.
+    pub tcp_keepidle: Duration,
     /// Connections served at a time; more wait in the kernel's backlog.
     pub max_connections: usize,
     /// Bytes of the request line and all header fields; more is 431.
     pub max_header_bytes: usize,
+    /// Bytes of one header field, more is 431, and of the path with its query, more is 414 (Glance: `max_header_line`).
+    pub max_header_line: usize,
     /// Header fields of a request; more is 431.
     pub max_headers: usize,
     /// How long requests under way may take to end at shutdown.
@@ -45,10 +56,13 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             header_timeout: Duration::from_secs(30),
-            keep_alive_timeout: Duration::from_secs(75),
-            body_timeout: Duration::from_secs(60),
+            keep_alive_timeout: Duration::from_secs(900),
+            body_timeout: Duration::from_secs(900),
+            keep_alive: true,
+            tcp_keepidle: Duration::from_secs(600),
             max_connections: 1024,
             max_header_bytes: 64 * 1024,
+            max_header_line: 16 * 1024,
             max_headers: 100,
             drain_timeout: Duration::from_secs(30),
         }

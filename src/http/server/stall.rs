@@ -62,6 +62,11 @@ impl Turns {
         self.0.fetch_add(1, Ordering::AcqRel);
         Busy(self.clone())
     }
+
+    /// Which pause between requests this is; none while there is a request.
+    pub(super) fn idle(&self) -> Option<u64> {
+        Some(self.0.load(Ordering::Acquire)).filter(|it| it % 2 == 0)
+    }
 }
 
 impl Drop for Busy {

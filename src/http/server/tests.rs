@@ -64,7 +64,7 @@ async fn count(request: Request) -> (StatusCode, String) {
 }
 
 fn start(settings: Settings) -> Server {
-    let listener = Listener::bind_tcp(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let listener = Listener::bind_tcp(SocketAddr::from(([127, 0, 0, 1], 0)), BACKLOG).unwrap();
     let address = listener.address().unwrap();
     let shutdown = CancellationToken::new();
     let task = tokio::spawn(serve(vec![listener], router(), settings, shutdown.clone()));

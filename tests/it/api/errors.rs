@@ -33,7 +33,7 @@ fn wrong_methods_are_told_the_right_ones() {
     let server = Server::start();
     for (method, path, allow) in [
         ("PUT", "/v2/images", "GET, POST"),
-        ("HEAD", "/v2/images", "GET, POST"),
+        ("HEAD", "/v2/stores/a/b", "DELETE"),
         ("FOO", "/v2/images", "GET, POST"),
         ("POST", MISSING, "GET, PATCH, DELETE"),
         ("GET", "/v2/stores/a/b", "DELETE"),
@@ -48,7 +48,6 @@ fn wrong_methods_are_told_the_right_ones() {
         assert_eq!(told, wanted, "{method} {path}");
         assert!(answer.header("x-openstack-request-id").is_some());
     }
-    assert!(server.ask("HEAD", "/v2/images", &[], b"").body.is_empty());
     assert_eq!(server.ask("FOO", "/v2/nonsense", &[], b"").status, 501);
     assert_eq!(server.ask("HEAD", "/v2/nonsense", &[], b"").status, 404);
     assert_eq!(server.ask("OPTIONS", "/v2/images", &[], b"").status, 200);

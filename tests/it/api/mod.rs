@@ -5,6 +5,7 @@ mod errors;
 mod hostile;
 mod images;
 mod metadefs;
+mod middleware;
 mod requests;
 mod schemas;
 mod server;

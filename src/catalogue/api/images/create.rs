@@ -18,7 +18,7 @@ pub(in crate::catalogue::api) async fn handle(
     Extension(BaseUrl(base)): Extension<BaseUrl>,
     Document(body): Document,
 ) -> Answer {
-    let new = parse_create(&body, &api.formats)?;
+    let new = parse_create(&body, &api.formats())?;
     let image = api.service.create(&caller, new).await?;
     let mut response = reply::json(StatusCode::CREATED, &to_json(&image, api.shown(&caller, &image)));
     if let Ok(location) = HeaderValue::try_from(format!("{base}/v2/images/{}", image.id)) {

@@ -19,7 +19,7 @@ pub(in crate::catalogue::api) async fn handle(
     Document(body): Document,
 ) -> Answer {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
-    let changes = patch::parse(kind, &body, &api.formats)?;
+    let changes = patch::parse(kind, &body, &api.formats())?;
     let image = api.service.change(&caller, &id, changes).await?;
     Ok(reply::json(StatusCode::OK, &to_json(&image, api.shown(&caller, &image))))
 }
