@@ -23,7 +23,12 @@ mod mysql;
 mod pool;
 mod postgres;
 mod row;
+#[cfg(test)]
+#[path = "../../tests/it/support/database.rs"]
+pub(crate) mod scratch;
 mod server;
+#[cfg(test)]
+mod server_tests;
 mod settings;
 mod sqlite;
 #[cfg(test)]

@@ -4,6 +4,7 @@ use crate::catalogue::{
     service::{Fault, Service, access::Access, check, records::seen, relocate},
     tables::images,
 };
+use crate::db::DbError;
 use crate::identity::Caller;
 use crate::image::{Change, ChangeError, Image, ImageId, Status};
 
@@ -96,10 +97,14 @@ impl Service {
                 }
                 check::record(&settings, Some(&before), &after)?;
                 after.updated_at = now;
-                if images::update(tx, &before, &after)? {
-                    Ok(access.readable(after))
-                } else {
-                    Err(Fault::Conflict(format!("Image {id} was changed by another request; try again.")))
+                match images::update(tx, &before, &after) {
+                    Ok(true) => Ok(access.readable(after)),
+                    Ok(false) => Err(Fault::Conflict(format!("Image {id} was changed by another request; try again."))),
+                    // Names that are the same for MySQL.
+                    Err(DbError::Duplicate) => Err(Fault::Conflict(format!(
+                        "Image {id} would have properties whose names differ by case alone."
+                    ))),
+                    Err(other) => Err(other.into()),
                 }
             })
             .await

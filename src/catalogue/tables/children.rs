@@ -25,7 +25,7 @@ pub(crate) fn fill(tx: &Tx<'_>, cipher: &LocationCipher, images: &mut [Image]) -
 }
 
 fn fill_part(tx: &Tx<'_>, cipher: &LocationCipher, images: &mut [Image]) -> Result<(), DbError> {
-    let ids = || images.iter().map(|it| it.id.as_str().to_owned()).collect::<Vec<_>>();
+    let ids = || padded(images);
     let mut query = Query::select();
     query.columns([ImageProperties::ImageId, ImageProperties::Name, ImageProperties::Value]);
     query.from(ImageProperties::Table).and_where(Expr::col(ImageProperties::ImageId).is_in(ids()));
@@ -63,6 +63,14 @@ fn fill_part(tx: &Tx<'_>, cipher: &LocationCipher, images: &mut [Image]) -> Resu
         }
     }
     Ok(())
+}
+
+/// The images' ids, the last one so often that there are a power of two: few lengths are few different statements, which
+/// servers and connections keep prepared.
+fn padded(images: &[Image]) -> Vec<String> {
+    let ids = images.iter().map(|it| it.id.as_str().to_owned());
+    let last = images.last().map(|it| it.id.as_str().to_owned());
+    ids.chain(last.into_iter().cycle()).take(images.len().next_power_of_two()).collect()
 }
 
 /// Deletes, softly, all that hangs on an image.

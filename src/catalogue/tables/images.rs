@@ -2,14 +2,14 @@
 
 use crate::catalogue::tables::{
     LocationCipher, children, locations, members,
-    names::{Images, time},
+    names::{Images, same, time},
     properties, tags,
 };
-use crate::db::{DbError, Row, Tx};
+use crate::db::{DbError, Dialect, Row, Tx};
 use crate::identity::Caller;
 use crate::image::{Image, ImageId, Status};
 use chrono::{DateTime, Utc};
-use sea_query::{Expr, ExprTrait, Query, SelectStatement, UpdateStatement, Value};
+use sea_query::{Expr, ExprTrait, Func, Query, SelectStatement, UpdateStatement, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The columns that [`read`] takes, in its order.
@@ -54,26 +54,27 @@ pub(crate) fn insert(tx: &Tx<'_>, image: &Image) -> Result<(), DbError> {
         .collect::<Vec<(Images, Value)>>();
     statement.columns(pairs.iter().map(|it| it.0)).values_panic(pairs.into_iter().map(|it| Expr::val(it.1)));
     tx.execute(&statement)?;
-    let (none, no_tags) = (BTreeMap::new(), BTreeSet::new());
-    properties::save(tx, &image.id, &none, &image.properties, image.created_at)?;
-    tags::save(tx, &image.id, &no_tags, &image.tags, image.created_at)
+    properties::save_first(tx, &image.id, &image.properties, image.created_at)?;
+    tags::save(tx, &image.id, &BTreeSet::new(), &image.tags, image.created_at)
 }
 
-/// An image that is not deleted, with all that hangs on it.
+/// An image that is not deleted, with all that hangs on it. In a transaction that writes, others that want to change it
+/// wait for the end of this one.
 ///
 /// # Errors
 /// [`DbError`] of the statements.
 pub(crate) fn find(tx: &Tx<'_>, cipher: &LocationCipher, id: &ImageId) -> Result<Option<Image>, DbError> {
     let mut query = select();
     query.and_where(Expr::col(Images::Id).eq(id.as_str())).and_where(Expr::col(Images::Deleted).eq(false));
-    let Some(row) = tx.select_one(&query)? else { return Ok(None) };
+    let Some(row) = tx.select_to_change(&mut query)? else { return Ok(None) };
     let mut images = vec![read(&row)?];
     children::fill(tx, cipher, &mut images)?;
     Ok(images.pop())
 }
 
 /// Writes what differs between two states of an image; both have the same id and status. The time of the change is
-/// `after.updated_at`. False when the image is gone or has another status by now: then nothing was written.
+/// `after.updated_at`. False when the image is gone or has another status by now: then nothing was written. When it was
+/// changed since it was read (by another node of a cluster), the transaction runs again.
 ///
 /// # Errors
 /// [`DbError`] of the statements.
@@ -85,8 +86,13 @@ pub(crate) fn update(tx: &Tx<'_>, before: &Image, after: &Image) -> Result<bool,
             statement.value(column, new);
         }
     }
-    if tx.execute(live(&mut statement, &before.id, &[before.status]))? == 0 {
-        return Ok(false);
+    live(&mut statement, &before.id, &[before.status]);
+    // SQLite has one writer at a time.
+    if tx.dialect() != Dialect::Sqlite {
+        as_it_was(&mut statement, before);
+    }
+    if tx.execute(&statement)? == 0 {
+        return if tx.dialect() == Dialect::Sqlite { Ok(false) } else { Err(tx.conflict()) };
     }
     properties::save(tx, &before.id, &before.properties, &after.properties, after.updated_at)?;
     tags::save(tx, &before.id, &before.tags, &after.tags, after.updated_at)?;
@@ -155,7 +161,7 @@ pub(crate) fn stored_bytes(tx: &Tx<'_>, owner: Option<&str>, but: Option<&ImageI
     let mut query = Query::select();
     query.columns([Images::Id, Images::Size]).from(Images::Table);
     match owner {
-        Some(owner) => query.and_where(Expr::col(Images::Owner).eq(owner)),
+        Some(owner) => query.and_where(same(tx.dialect(), Images::Owner, owner)),
         None => query.and_where(Expr::col(Images::Owner).is_null()),
     };
     query.and_where(Expr::col(Images::Size).gt(0));
@@ -192,7 +198,7 @@ pub(crate) struct Used {
 pub(crate) fn used(tx: &Tx<'_>, owner: &str) -> Result<Used, DbError> {
     let mut query = Query::select();
     query.column(Images::Status).expr(Expr::col(Images::Id).count()).expr(Expr::col(Images::Size).sum());
-    query.from(Images::Table).and_where(Expr::col(Images::Owner).eq(owner));
+    query.from(Images::Table).and_where(same(tx.dialect(), Images::Owner, owner));
     query.and_where(Expr::col(Images::Status).is_not_in(["killed", "deleted", "pending_delete"]));
     query.group_by_col(Images::Status);
     let mut used = Used { bytes: stored_bytes(tx, Some(owner), None)?, ..Used::default() };
@@ -286,6 +292,16 @@ fn columns_of(image: &Image) -> [(Images, Value); 14] {
         (Images::OsHashAlgo, image.os_hash_algo.as_deref().into()),
         (Images::OsHashValue, image.os_hash_value.as_deref().into()),
     ]
+}
+
+/// Demands that the row still is what it was when it was read.
+fn as_it_was(statement: &mut UpdateStatement, before: &Image) {
+    let changed = Func::coalesce([Expr::col(Images::UpdatedAt), Expr::col(Images::CreatedAt)]);
+    statement.and_where(Expr::from(changed).eq(Expr::val(time(before.updated_at))));
+    for (column, old) in columns_of(before) {
+        let nothing = old == old.as_null();
+        statement.and_where(if nothing { Expr::col(column).is_null() } else { Expr::col(column).eq(Expr::val(old)) });
+    }
 }
 
 fn live<'a>(statement: &'a mut UpdateStatement, id: &ImageId, from: &[Status]) -> &'a UpdateStatement {

@@ -2,9 +2,9 @@
 
 use crate::catalogue::tables::{
     LocationCipher, children, images,
-    names::{ImageMembers, ImageProperties, ImageTags, Images, alive, time},
+    names::{ImageMembers, ImageProperties, ImageTags, Images, alive, same, same_as_any, time},
 };
-use crate::db::{DbError, Tx};
+use crate::db::{DbError, Dialect, Tx};
 use crate::identity::Caller;
 use crate::image::{
     Image, ListQuery, Visibility,
@@ -24,7 +24,7 @@ pub(crate) fn page(
     query: &ListQuery,
     marker: Option<&Image>,
 ) -> Result<(Vec<Image>, usize), DbError> {
-    let rows = tx.select(&statement(caller, query, marker))?;
+    let rows = tx.select(&statement(tx.dialect(), caller, query, marker))?;
     let mut found = Vec::with_capacity(rows.len());
     for row in &rows {
         match images::read(row) {
@@ -36,24 +36,29 @@ pub(crate) fn page(
     Ok((found, rows.len()))
 }
 
-pub(super) fn statement(caller: &Caller, query: &ListQuery, marker: Option<&Image>) -> SelectStatement {
+pub(super) fn statement(
+    dialect: Dialect,
+    caller: &Caller,
+    query: &ListQuery,
+    marker: Option<&Image>,
+) -> SelectStatement {
     let mut select = images::select();
     // Columns in which most rows have one value are not looked up by their index: the index of the sort key gives the
     // order for free, and the first page is found at its end.
     select.and_where(alive((Images::Table, Images::Deleted)));
     select.and_where(unindexed(Images::OsHidden).eq(query.hidden));
     select.and_where(col(Images::Status).ne("killed"));
-    select.cond_where(visible(caller, query));
+    select.cond_where(visible(dialect, caller, query));
     for filter in &query.filters {
-        select.and_where(condition(filter));
+        select.and_where(condition(dialect, filter));
     }
     if let Some(marker) = marker {
         select.cond_where(after(marker, &query.sort));
     }
     for sort in &query.sort {
         let order = if sort.descending { Order::Desc } else { Order::Asc };
-        if is_nullable(sort.key) {
-            // Nothing is less than anything, on every database.
+        // Nothing is less than anything, on every database. On MySQL that is so of itself, and to say it costs the index.
+        if is_nullable(sort.key) && dialect != Dialect::Mysql {
             let nulls = if sort.descending { NullOrdering::Last } else { NullOrdering::First };
             select.order_by_with_nulls((Images::Table, column(sort.key)), order, nulls);
         } else {
@@ -65,14 +70,14 @@ pub(super) fn statement(caller: &Caller, query: &ListQuery, marker: Option<&Imag
 }
 
 /// What the caller may see, cut to the visibility that was asked for.
-fn visible(caller: &Caller, query: &ListQuery) -> Condition {
-    let mine = |project: &str| col(Images::Owner).eq(project);
+fn visible(dialect: Dialect, caller: &Caller, query: &ListQuery) -> Condition {
+    let mine = |project: &str| same(dialect, (Images::Table, Images::Owner), project);
     let is = |visibility: Visibility| unindexed(Images::Visibility).eq(visibility.as_str());
     let mut all = Condition::all();
     if !caller.is_admin {
         let mut any = Condition::any().add(is(Visibility::Public)).add(is(Visibility::Community));
         if let Some(project) = &caller.project {
-            any = any.add(mine(project)).add(is(Visibility::Shared).and(shared_to(project, query)));
+            any = any.add(mine(project)).add(is(Visibility::Shared).and(shared_to(dialect, project, query)));
         }
         all = all.add(any);
     }
@@ -87,11 +92,11 @@ fn visible(caller: &Caller, query: &ListQuery) -> Condition {
     }
 }
 
-fn shared_to(project: &str, query: &ListQuery) -> Expr {
+fn shared_to(dialect: Dialect, project: &str, query: &ListQuery) -> Expr {
     let mut members = Query::select();
     members.expr(Expr::val(1)).from(ImageMembers::Table);
     members.and_where(Expr::col((ImageMembers::Table, ImageMembers::ImageId)).equals((Images::Table, Images::Id)));
-    members.and_where(Expr::col((ImageMembers::Table, ImageMembers::Member)).eq(project));
+    members.and_where(same(dialect, (ImageMembers::Table, ImageMembers::Member), project));
     members.and_where(alive((ImageMembers::Table, ImageMembers::Deleted)));
     if let Some(word) = query.member_status.word() {
         members.and_where(Expr::col((ImageMembers::Table, ImageMembers::Status)).eq(word));
@@ -99,10 +104,10 @@ fn shared_to(project: &str, query: &ListQuery) -> Expr {
     Expr::exists(members)
 }
 
-fn condition(filter: &Filter) -> Expr {
+fn condition(dialect: Dialect, filter: &Filter) -> Expr {
     match filter {
         Filter::Text { field, any_of } => {
-            let column = col(match field {
+            let column = match field {
                 TextField::Name => Images::Name,
                 TextField::Id => Images::Id,
                 TextField::Status => Images::Status,
@@ -112,8 +117,8 @@ fn condition(filter: &Filter) -> Expr {
                 TextField::Owner => Images::Owner,
                 TextField::HashAlgo => Images::OsHashAlgo,
                 TextField::HashValue => Images::OsHashValue,
-            });
-            column.is_in(any_of.iter().map(String::as_str))
+            };
+            same_as_any(dialect, (Images::Table, column), &any_of.iter().map(String::as_str).collect::<Vec<_>>())
         }
         Filter::Time { field, is, than } => {
             let column = match field {
@@ -136,7 +141,7 @@ fn condition(filter: &Filter) -> Expr {
             let mut tags = Query::select();
             tags.expr(Expr::val(1)).from(ImageTags::Table);
             tags.and_where(Expr::col((ImageTags::Table, ImageTags::ImageId)).equals((Images::Table, Images::Id)));
-            tags.and_where(Expr::col((ImageTags::Table, ImageTags::Value)).eq(tag.as_str()));
+            tags.and_where(same(dialect, (ImageTags::Table, ImageTags::Value), tag));
             tags.and_where(alive((ImageTags::Table, ImageTags::Deleted)));
             Expr::exists(tags)
         }
@@ -145,8 +150,8 @@ fn condition(filter: &Filter) -> Expr {
             let mut properties = Query::select();
             properties.expr(Expr::val(1)).from(Table);
             properties.and_where(Expr::col((Table, ImageId)).equals((Images::Table, Images::Id)));
-            properties.and_where(Expr::col((Table, Name)).eq(name.as_str()));
-            properties.and_where(Expr::col((Table, Value)).eq(value.as_str()));
+            properties.and_where(same(dialect, (Table, Name), name));
+            properties.and_where(same(dialect, (Table, Value), value));
             properties.and_where(alive((Table, Deleted)));
             Expr::exists(properties)
         }

@@ -1,10 +1,11 @@
 //! The table `image_members`.
 
-use crate::catalogue::tables::names::{ImageMembers, alive, time};
+use crate::catalogue::tables::names::{ImageMembers, alive, same, time};
 use crate::db::{DbError, Row, Tx};
 use crate::image::{Answer, ImageId, Member};
 use chrono::{DateTime, Utc};
 use sea_query::{Expr, ExprTrait, Order, Query, SelectStatement, UpdateStatement};
+use std::collections::HashSet;
 
 /// Whether the image was shared to this project, whatever it answered.
 pub(super) fn is_member(tx: &Tx<'_>, id: &ImageId, project: &str) -> Result<bool, DbError> {
@@ -17,7 +18,7 @@ pub(super) fn is_member(tx: &Tx<'_>, id: &ImageId, project: &str) -> Result<bool
 /// [`DbError`] of the statement.
 pub(crate) fn find(tx: &Tx<'_>, id: &ImageId, project: &str) -> Result<Option<Member>, DbError> {
     let mut query = select(id);
-    query.and_where(Expr::col(ImageMembers::Member).eq(project));
+    query.and_where(same(tx.dialect(), ImageMembers::Member, project));
     tx.select_one(&query)?.map(|row| read(&row, id)).transpose()
 }
 
@@ -28,7 +29,11 @@ pub(crate) fn find(tx: &Tx<'_>, id: &ImageId, project: &str) -> Result<Option<Me
 pub(crate) fn of(tx: &Tx<'_>, id: &ImageId) -> Result<Vec<Member>, DbError> {
     let mut query = select(id);
     query.order_by(ImageMembers::Id, Order::Asc);
-    tx.select(&query)?.iter().map(|row| read(row, id)).collect()
+    let mut all: Vec<Member> = tx.select(&query)?.iter().map(|row| read(row, id)).collect::<Result<_, _>>()?;
+    // Two nodes of a cluster can add the same one at the same time: the table's key does not see to it.
+    let mut seen = HashSet::new();
+    all.retain(|it| seen.insert(it.project.clone()));
+    Ok(all)
 }
 
 /// Adds a member that is none yet. The row of an earlier membership is used again (Glance's behaviour).
@@ -39,7 +44,7 @@ pub(crate) fn add(tx: &Tx<'_>, member: &Member) -> Result<(), DbError> {
     use ImageMembers::{CanShare, CreatedAt, Deleted, DeletedAt, Id, ImageId, Status, Table, UpdatedAt};
     let mut query = Query::select();
     query.column(Id).from(Table).and_where(Expr::col(ImageId).eq(member.image.as_str()));
-    query.and_where(Expr::col(ImageMembers::Member).eq(member.project.as_str()));
+    query.and_where(same(tx.dialect(), ImageMembers::Member, &member.project));
     query.order_by(Id, Order::Desc).limit(1);
     if let Some(row) = tx.select_one(&query)? {
         let mut statement = Query::update();
@@ -71,7 +76,7 @@ pub(crate) fn answer(tx: &Tx<'_>, member: &Member) -> Result<bool, DbError> {
     let mut statement = Query::update();
     statement.table(ImageMembers::Table).value(ImageMembers::Status, member.status.as_str());
     statement.value(ImageMembers::UpdatedAt, time(member.updated_at));
-    Ok(tx.execute(live(&mut statement, &member.image, &member.project))? > 0)
+    Ok(tx.execute(live(tx, &mut statement, &member.image, &member.project))? > 0)
 }
 
 /// Deletes, softly, a member. False when it is none.
@@ -82,7 +87,7 @@ pub(crate) fn remove(tx: &Tx<'_>, id: &ImageId, project: &str, now: DateTime<Utc
     let mut statement = Query::update();
     statement.table(ImageMembers::Table).value(ImageMembers::Deleted, true);
     statement.value(ImageMembers::DeletedAt, time(now)).value(ImageMembers::UpdatedAt, time(now));
-    Ok(tx.execute(live(&mut statement, id, project))? > 0)
+    Ok(tx.execute(live(tx, &mut statement, id, project))? > 0)
 }
 
 fn select(id: &ImageId) -> SelectStatement {
@@ -93,9 +98,9 @@ fn select(id: &ImageId) -> SelectStatement {
     query
 }
 
-fn live<'a>(statement: &'a mut UpdateStatement, id: &ImageId, project: &str) -> &'a UpdateStatement {
+fn live<'a>(tx: &Tx<'_>, statement: &'a mut UpdateStatement, id: &ImageId, project: &str) -> &'a UpdateStatement {
     statement.and_where(Expr::col(ImageMembers::ImageId).eq(id.as_str()));
-    statement.and_where(Expr::col(ImageMembers::Member).eq(project));
+    statement.and_where(same(tx.dialect(), ImageMembers::Member, project));
     statement.and_where(Expr::col(ImageMembers::Deleted).eq(false))
 }
 

@@ -1,7 +1,8 @@
 //! The names of tables and columns, and how the columns that all have are written.
 
+use crate::db::Dialect;
 use chrono::{DateTime, Utc};
-use sea_query::{Expr, ExprTrait, Func, Iden, IntoColumnRef, Value};
+use sea_query::{ColumnRef, Expr, ExprTrait, Func, Iden, IntoColumnRef, Value};
 
 /// A time as a column holds it: UTC, without zone.
 pub(super) fn time(at: DateTime<Utc>) -> Value {
@@ -11,6 +12,28 @@ pub(super) fn time(at: DateTime<Utc>) -> Value {
 /// `deleted` is false, so written that no index is looked up for it: nearly every row would match.
 pub(super) fn alive(deleted: impl IntoColumnRef) -> Expr {
     Expr::from(Func::coalesce([Expr::col(deleted), Expr::val(false)])).eq(false)
+}
+
+/// A column of texts is this one, letter for letter. MySQL's collation takes `A`, `a`, `á` and `a ` for the same text:
+/// there the index finds what may be meant, and the bytes decide. (Glance leaves it to the collation.)
+pub(super) fn same(dialect: Dialect, column: impl IntoColumnRef, text: &str) -> Expr {
+    same_as_any(dialect, column, &[text])
+}
+
+/// A column of texts is one of these, letter for letter.
+pub(super) fn same_as_any(dialect: Dialect, column: impl IntoColumnRef, texts: &[&str]) -> Expr {
+    let column: ColumnRef = column.into_column_ref();
+    let among = |it: Expr| match texts {
+        [one] => it.eq(*one),
+        more => it.is_in(more.iter().copied()),
+    };
+    let found = Expr::col(column.clone());
+    if dialect != Dialect::Mysql {
+        return among(found);
+    }
+    let exact = among(Func::cast_as(Expr::col(column), "BINARY").into());
+    // A column of Glance's has no character of four bytes, and is not comparable to one.
+    if texts.iter().any(|it| it.chars().any(|it| it.len_utf8() > 3)) { exact } else { among(found).and(exact) }
 }
 
 #[derive(Clone, Copy, Iden)]
@@ -53,6 +76,7 @@ pub(super) enum Images {
 #[derive(Clone, Copy, Iden)]
 pub(super) enum ImageProperties {
     Table,
+    Id,
     ImageId,
     Name,
     Value,

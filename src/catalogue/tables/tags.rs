@@ -1,6 +1,9 @@
 //! The table `image_tags`.
 
-use crate::catalogue::tables::names::{ImageTags, time};
+use crate::catalogue::tables::{
+    children::AT_ONCE,
+    names::{ImageTags, same_as_any, time},
+};
 use crate::db::{DbError, Tx};
 use crate::image::ImageId;
 use chrono::{DateTime, Utc};
@@ -18,16 +21,18 @@ pub(super) fn save(
     after: &BTreeSet<String>,
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
-    for tag in before.difference(after) {
+    let gone: Vec<&str> = before.difference(after).map(String::as_str).collect();
+    for part in gone.chunks(AT_ONCE) {
         let mut statement = Query::update();
         statement.table(ImageTags::Table).value(ImageTags::Deleted, true);
         statement.value(ImageTags::DeletedAt, time(now)).value(ImageTags::UpdatedAt, time(now));
         statement.and_where(Expr::col(ImageTags::ImageId).eq(id.as_str()));
-        statement.and_where(Expr::col(ImageTags::Value).eq(tag.as_str()));
+        statement.and_where(same_as_any(tx.dialect(), ImageTags::Value, part));
         statement.and_where(Expr::col(ImageTags::Deleted).eq(false));
         tx.execute(&statement)?;
     }
-    for tag in after.difference(before) {
+    let new: Vec<&String> = after.difference(before).collect();
+    for part in new.chunks(AT_ONCE) {
         let mut statement = Query::insert();
         statement.into_table(ImageTags::Table).columns([
             ImageTags::ImageId,
@@ -36,8 +41,10 @@ pub(super) fn save(
             ImageTags::UpdatedAt,
             ImageTags::Deleted,
         ]);
-        let (id, tag) = (Expr::val(id.as_str()), Expr::val(tag.as_str()));
-        statement.values_panic([id, tag, Expr::val(time(now)), Expr::val(time(now)), false.into()]);
+        for tag in part {
+            let (id, tag) = (Expr::val(id.as_str()), Expr::val(tag.as_str()));
+            statement.values_panic([id, tag, Expr::val(time(now)), Expr::val(time(now)), false.into()]);
+        }
         tx.execute(&statement)?;
     }
     Ok(())

@@ -1,5 +1,5 @@
 use super::{HEAD, LocationCipher, SchemaError, ensure, images, list, locations};
-use crate::db::{Db, DbError, Settings};
+use crate::db::{Db, DbError, Dialect, Settings};
 use crate::identity::Caller;
 use crate::image::{Image, ImageId, ListQuery, Location, NewImage, query::Limits};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -161,7 +161,7 @@ async fn a_page_comes_from_the_index_of_its_order() {
     let first = page(&db, &Caller::admin(), "", None).await;
     let connection = raw(dir.path());
     let plan = |caller: &Caller, text: &str, marker: Option<&Image>| {
-        let sql = list::statement(caller, &query(text), marker).to_string(SqliteQueryBuilder);
+        let sql = list::statement(Dialect::Sqlite, caller, &query(text), marker).to_string(SqliteQueryBuilder);
         let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         let rows = statement.query_map([], |row| row.get::<_, String>(3)).unwrap();
         rows.map(Result::unwrap).collect::<Vec<_>>().join("; ")

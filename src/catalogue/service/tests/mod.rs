@@ -2,6 +2,7 @@
 
 mod changes;
 mod data;
+mod engines;
 mod quotas;
 mod records;
 

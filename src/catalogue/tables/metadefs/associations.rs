@@ -6,7 +6,7 @@ use crate::catalogue::tables::{
         names::{MetadefNamespaceResourceTypes as Links, MetadefResourceTypes as Types},
         times, written,
     },
-    names::time,
+    names::{same, time},
 };
 use crate::db::{DbError, Tx};
 use crate::image::metadef::{Association, ResourceType, Times};
@@ -169,7 +169,7 @@ fn write(
 /// [`DbError`] of the statement.
 pub(crate) fn remove(tx: &Tx<'_>, namespace: i64, name: &str) -> Result<bool, DbError> {
     let mut of_name = Query::select();
-    of_name.column(Types::Id).from(Types::Table).and_where(Expr::col(Types::Name).eq(name));
+    of_name.column(Types::Id).from(Types::Table).and_where(same(tx.dialect(), Types::Name, name));
     let mut statement = Query::delete();
     statement.from_table(Links::Table).and_where(Expr::col(Links::NamespaceId).eq(namespace));
     statement.and_where(Expr::col(Links::ResourceTypeId).in_subquery(of_name));
@@ -182,8 +182,16 @@ fn ids(tx: &Tx<'_>, names: &[&str]) -> Result<HashMap<String, i64>, DbError> {
         let mut query = Query::select();
         query.from(Types::Table).columns([Types::Name, Types::Id]);
         query.and_where(Expr::col(Types::Name).is_in(part.iter().map(|it| Value::from(*it))));
-        for row in tx.select(&query)? {
-            found.insert(row.get(0)?, row.get(1)?);
+        let rows = tx.select(&query)?;
+        let rows: Vec<(String, i64)> =
+            rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<_, DbError>>()?;
+        // On MySQL `a` is found for `A`, and there can be no other.
+        for name in part {
+            let exact = rows.iter().find(|it| it.0 == *name);
+            let alike = || rows.iter().find(|it| it.0.to_lowercase() == name.to_lowercase());
+            if let Some((_, id)) = exact.or_else(alike) {
+                found.insert((*name).to_owned(), *id);
+            }
         }
     }
     Ok(found)

@@ -6,7 +6,7 @@ use crate::catalogue::tables::{
         names::{MetadefNamespaceResourceTypes, MetadefNamespaces, MetadefResourceTypes},
         times,
     },
-    names::time,
+    names::{same, time},
 };
 use crate::db::{DbError, Row, Tx};
 use crate::image::metadef::{Listing, Namespace, SortKey};
@@ -26,14 +26,15 @@ pub(crate) enum Sight {
     Public { and_of: Option<String> },
 }
 
-/// The namespace of this name.
+/// The namespace of this name. In a transaction that writes, others that want to change it or what is in it wait for the
+/// end of this one.
 ///
 /// # Errors
 /// [`DbError`] of the statement.
 pub(crate) fn find(tx: &Tx<'_>, name: &str) -> Result<Option<Found>, DbError> {
     let mut query = select();
-    query.and_where(Expr::col(MetadefNamespaces::Namespace).eq(name));
-    tx.select_one(&query)?.as_ref().map(read).transpose()
+    query.and_where(same(tx.dialect(), MetadefNamespaces::Namespace, name));
+    tx.select_to_change(&mut query)?.as_ref().map(read).transpose()
 }
 
 /// All of them, by name.
@@ -121,7 +122,7 @@ pub(crate) fn insert(tx: &Tx<'_>, it: &Namespace) -> Result<i64, DbError> {
     tx.execute(&statement)?;
     let mut query = Query::select();
     query.column(MetadefNamespaces::Id).from(MetadefNamespaces::Table);
-    query.and_where(Expr::col(MetadefNamespaces::Namespace).eq(it.name.as_str()));
+    query.and_where(same(tx.dialect(), MetadefNamespaces::Namespace, &it.name));
     tx.select_one(&query)?.ok_or(DbError::BrokeOff)?.get(0)
 }
 

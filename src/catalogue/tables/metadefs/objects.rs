@@ -2,7 +2,7 @@
 
 use crate::catalogue::tables::{
     metadefs::{AT_ONCE, names::MetadefObjects, object, times, written},
-    names::time,
+    names::{same, time},
 };
 use crate::db::{DbError, Row, Tx};
 use crate::image::metadef::{Object, Times};
@@ -41,7 +41,7 @@ pub(crate) fn of(tx: &Tx<'_>, namespaces: &[i64]) -> Result<HashMap<i64, Vec<Obj
 /// [`DbError`] of the statement.
 pub(crate) fn find(tx: &Tx<'_>, namespace: i64, name: &str) -> Result<Option<(i64, Object)>, DbError> {
     let mut query = select(&[namespace]);
-    query.and_where(Expr::col(MetadefObjects::Name).eq(name));
+    query.and_where(same(tx.dialect(), MetadefObjects::Name, name));
     tx.select_one(&query)?.as_ref().map(read).transpose()
 }
 

@@ -2,7 +2,7 @@
 
 use crate::catalogue::tables::{
     metadefs::{AT_ONCE, names::MetadefProperties, object, written},
-    names::time,
+    names::{same, time},
 };
 use crate::db::{DbError, Tx};
 use crate::image::metadef::{Properties, Schema, Times};
@@ -47,7 +47,7 @@ pub(crate) fn find(tx: &Tx<'_>, namespace: i64, name: &str) -> Result<Option<(i6
     let mut query = Query::select();
     query.from(MetadefProperties::Table).columns([MetadefProperties::Id, MetadefProperties::JsonSchema]);
     query.and_where(Expr::col(MetadefProperties::NamespaceId).eq(namespace));
-    query.and_where(Expr::col(MetadefProperties::Name).eq(name));
+    query.and_where(same(tx.dialect(), MetadefProperties::Name, name));
     let Some(row) = tx.select_one(&query)? else { return Ok(None) };
     Ok(Some((row.get(0)?, object(row.get::<Option<String>>(1)?.as_deref()))))
 }
