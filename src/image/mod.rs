@@ -8,6 +8,7 @@ pub mod metadef;
 mod new;
 pub mod query;
 mod record;
+mod revision;
 mod status;
 pub mod task;
 #[cfg(test)]

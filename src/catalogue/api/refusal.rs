@@ -69,6 +69,7 @@ impl From<Fault> for Refusal {
             Fault::Forbidden(words) => Self::new(StatusCode::FORBIDDEN, words),
             Fault::NotFound(words) => Self::new(StatusCode::NOT_FOUND, words),
             Fault::Conflict(words) => Self::new(StatusCode::CONFLICT, words),
+            Fault::Stale(words) => Self::new(StatusCode::PRECONDITION_FAILED, words),
             Fault::Gone(words) => Self::new(StatusCode::GONE, words),
             Fault::TooLarge(words) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, words),
             Fault::UnsupportedMedia(words) => Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, words),

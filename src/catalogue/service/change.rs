@@ -1,7 +1,7 @@
 //! Changing what is known of an image.
 
 use crate::catalogue::{
-    service::{Fault, Service, access::Access, check, records::seen, relocate},
+    service::{Expected, Fault, Service, access::Access, check, records::seen, relocate},
     tables::images,
 };
 use crate::db::DbError;
@@ -14,11 +14,27 @@ impl Service {
     /// # Errors
     /// `NotFound`, `Forbidden`, `Conflict`, `Invalid`, `TooLarge`.
     pub async fn change(&self, caller: &Caller, id: &ImageId, changes: Vec<Change>) -> Result<Image, Fault> {
+        self.change_if(caller, id, Expected::default(), changes).await
+    }
+
+    /// As [`Self::change`], if the image is as expected.
+    ///
+    /// # Errors
+    /// `Stale`, and those of [`Self::change`].
+    pub async fn change_if(
+        &self,
+        caller: &Caller,
+        id: &ImageId,
+        expected: Expected,
+        changes: Vec<Change>,
+    ) -> Result<Image, Fault> {
         if changes.is_empty() {
-            return self.show(caller, id).await;
+            let image = self.show(caller, id).await?;
+            expected.check(&image)?;
+            return Ok(image);
         }
         let (is_admin, shown) = (caller.is_admin, self.settings().show_multiple_locations);
-        self.edit(caller, id, move |access, before, image| {
+        self.edit_if(caller, id, expected, move |access, before, image| {
             for change in &changes {
                 access.may_apply(change, before, image)?;
                 if !shown || !relocate::apply(change, image)? {
@@ -79,12 +95,23 @@ impl Service {
         self.switch(caller, id, "reactivate", (Status::Deactivated, Status::Active)).await
     }
 
-    /// Reads the image, lets `edit` change it if the caller may, and writes what differs, all in one transaction: changes of one image
-    /// follow each other. When `edit` says false, nothing is written.
     async fn edit(
         &self,
         caller: &Caller,
         id: &ImageId,
+        edit: impl Fn(&Access, &Image, &mut Image) -> Result<bool, Fault> + Send + 'static,
+    ) -> Result<Image, Fault> {
+        self.edit_if(caller, id, Expected::default(), edit).await
+    }
+
+    /// Reads the image, lets `edit` change it if the caller may, and writes what differs, all in one transaction: changes of one image
+    /// follow each other. When `edit` says false, nothing is written. What is expected is looked at last, so that
+    /// whoever may not change the image is told that.
+    async fn edit_if(
+        &self,
+        caller: &Caller,
+        id: &ImageId,
+        expected: Expected,
         edit: impl Fn(&Access, &Image, &mut Image) -> Result<bool, Fault> + Send + 'static,
     ) -> Result<Image, Fault> {
         let (access, id, now, settings) = (self.access(caller), id.clone(), self.now(), self.settings());
@@ -92,7 +119,9 @@ impl Service {
             .write(move |tx| {
                 let before = seen(tx, &access, &id)?;
                 let mut after = before.clone();
-                if !edit(&access, &before, &mut after)? {
+                let edited = edit(&access, &before, &mut after)?;
+                expected.check(&access.readable(before.clone()))?;
+                if !edited {
                     return Ok(access.readable(before));
                 }
                 check::record(&settings, Some(&before), &after)?;

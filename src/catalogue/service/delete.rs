@@ -2,7 +2,7 @@
 
 use crate::base::chain;
 use crate::catalogue::{
-    service::{Fault, Service, check, records::seen},
+    service::{Expected, Fault, Service, check, records::seen},
     tables::{images, locations},
 };
 use crate::db::DbError;
@@ -32,9 +32,17 @@ impl Service {
     /// # Errors
     /// `NotFound`, `Forbidden` (protected, too).
     pub async fn delete(&self, caller: &Caller, id: &ImageId) -> Result<(), Fault> {
+        self.delete_if(caller, id, Expected::default()).await
+    }
+
+    /// As [`Self::delete`], if the image is as expected.
+    ///
+    /// # Errors
+    /// `Stale`, and those of [`Self::delete`].
+    pub async fn delete_if(&self, caller: &Caller, id: &ImageId, expected: Expected) -> Result<(), Fault> {
         let (service, caller, id) = (self.clone(), caller.clone(), id.clone());
         self.see_through(async move {
-            service.delete_rows(&caller, &id).await?;
+            service.delete_rows(&caller, &id, expected).await?;
             tracing::info!(image.id = %id, "image deleted");
             if let Err(error) = service.remove_leftovers(Some(&id)).await {
                 tracing::error!(image.id = %id, error = %chain(&error), "a deleted image's data is not removed yet");
@@ -44,7 +52,7 @@ impl Service {
         .await
     }
 
-    async fn delete_rows(&self, caller: &Caller, id: &ImageId) -> Result<(), Fault> {
+    async fn delete_rows(&self, caller: &Caller, id: &ImageId, expected: Expected) -> Result<(), Fault> {
         let (access, id, now) = (self.access(caller), id.clone(), self.now());
         self.db()
             .write(move |tx| {
@@ -53,6 +61,7 @@ impl Service {
                 if image.protected {
                     return Err(Fault::Forbidden(format!("Image {id} is protected and cannot be deleted.")));
                 }
+                expected.check(&access.readable(image))?;
                 if images::delete(tx, &id, &DELETABLE, now)? { Ok(()) } else { Err(check::not_found(&id)) }
             })
             .await

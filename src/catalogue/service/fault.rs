@@ -17,6 +17,9 @@ pub enum Fault {
     /// It is not in the state for this.
     #[error("{0}")]
     Conflict(String),
+    /// It is not in the state that the client expects.
+    #[error("{0}")]
+    Stale(String),
     /// The request makes no sense.
     #[error("{0}")]
     Invalid(String),

@@ -9,6 +9,7 @@ mod change;
 mod check;
 mod delete;
 mod download;
+mod expected;
 mod fault;
 mod limits;
 mod members;
@@ -23,6 +24,7 @@ mod undo;
 mod upload;
 
 pub use download::Download;
+pub use expected::Expected;
 pub use fault::Fault;
 pub use limits::Limited;
 pub use open::{OpenError, Service};

@@ -1,6 +1,7 @@
 //! The Image API, from outside: raw requests over TCP, so that what is sent is what is written here.
 
 mod access;
+mod conditional;
 mod errors;
 mod hostile;
 mod images;

@@ -1,6 +1,7 @@
 //! `POST /v2/images`
 
 use crate::catalogue::api::{
+    etag,
     extract::Document,
     pipeline::BaseUrl,
     reply,
@@ -20,9 +21,10 @@ pub(in crate::catalogue::api) async fn handle(
 ) -> Answer {
     let new = parse_create(&body, &api.formats())?;
     let image = api.service.create(&caller, new).await?;
-    let mut response = reply::json(StatusCode::CREATED, &to_json(&image, api.shown(&caller, &image)));
+    let shown = api.shown(&caller, &image);
+    let mut response = reply::json(StatusCode::CREATED, &to_json(&image, shown));
     if let Ok(location) = HeaderValue::try_from(format!("{base}/v2/images/{}", image.id)) {
         response.headers_mut().insert(header::LOCATION, location);
     }
-    Ok(response)
+    Ok(etag::put(response, Some(&etag::of_image(&image, shown))))
 }

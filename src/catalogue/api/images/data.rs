@@ -2,6 +2,7 @@
 
 use crate::catalogue::{
     api::{
+        etag,
         extract::{Id, NoBody},
         refusal::Refusal,
         reply,
@@ -9,8 +10,9 @@ use crate::catalogue::{
     },
     service::{BoxError, Upload},
 };
-use crate::http::{body, range};
+use crate::http::{body, conditional, range};
 use crate::identity::Caller;
+use crate::image::Status;
 use axum::{
     Extension,
     body::Body,
@@ -18,7 +20,7 @@ use axum::{
     response::Response,
 };
 use futures_util::TryStreamExt;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use std::{sync::Arc, time::Duration};
 
 const SIZE: HeaderName = HeaderName::from_static("x-openstack-image-size");
@@ -37,6 +39,14 @@ pub(in crate::catalogue::api) async fn upload(
     let (parts, body) = request.into_parts();
     check_media_type(&parts.headers)?;
     let expected = announced_size(&parts.headers)?;
+    if parts.headers.contains_key(header::IF_MATCH) {
+        // An image that takes data has none that could match; one that has data says so below.
+        let image = api.service.show(&caller, &id).await?;
+        let tag = etag::of_data(&image).filter(|_| image.status != Status::Queued);
+        if tag.is_none_or(|it| conditional::is_other(&parts.headers, &it)) {
+            return Err(etag::stale());
+        }
+    }
     let body = body::idle_limited(body, SILENCE).map_err(BoxError::from);
     // With a single store the choice of `X-Image-Meta-Store` has no meaning, and Glance does not look at it.
     let upload = Upload { body: Box::pin(body), expected, store: None };
@@ -49,15 +59,23 @@ pub(in crate::catalogue::api) async fn download(
     Extension(caller): Extension<Caller>,
     _: NoBody,
     Id(id): Id,
+    method: Method,
     headers: HeaderMap,
 ) -> Answer {
     let Some(data) = api.service.download(&caller, &id).await? else {
         return Ok(reply::empty(StatusCode::NO_CONTENT));
     };
-    let part = range::parse(&headers, data.size)?;
+    let tag = etag::of_data(&data.image);
+    if let Some(answer) = etag::instead(&headers, tag.as_deref())? {
+        return Ok(answer);
+    }
+    // A HEAD tells of the whole.
+    let is_part = method == Method::GET && conditional::may_be_part(&headers, tag.as_deref());
+    let part = if is_part { range::parse(&headers, data.size)? } else { None };
     let span = part.clone().unwrap_or(0..data.size);
     let length = span.end - span.start;
     let body = match length {
+        _ if method == Method::HEAD => Body::empty(),
         0 => Body::empty(),
         _ => body::measured(data.read(span.clone()).await?, length),
     };
@@ -69,6 +87,7 @@ pub(in crate::catalogue::api) async fn download(
     };
     put(header::CONTENT_TYPE, MEDIA_TYPE.to_owned());
     put(header::CONTENT_LENGTH, length.to_string());
+    put(header::ACCEPT_RANGES, "bytes".to_owned());
     // In hex, and of the whole image even for a part of it (Glance's behaviour, which clients rely on).
     if let Some(checksum) = &data.image.checksum {
         put(MD5, checksum.clone());
@@ -77,7 +96,7 @@ pub(in crate::catalogue::api) async fn download(
         put(header::CONTENT_RANGE, format!("bytes {}-{}/{}", span.start, span.end - 1, data.size));
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     }
-    Ok(response)
+    Ok(etag::put(response, tag.as_deref()))
 }
 
 fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {

@@ -1,6 +1,7 @@
 //! `PATCH /v2/images/{id}`
 
 use crate::catalogue::api::{
+    etag,
     extract::{Document, Id},
     reply,
     state::{Answer, Api},
@@ -20,6 +21,8 @@ pub(in crate::catalogue::api) async fn handle(
 ) -> Answer {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
     let changes = patch::parse(kind, &body, &api.formats())?;
-    let image = api.service.change(&caller, &id, changes).await?;
-    Ok(reply::json(StatusCode::OK, &to_json(&image, api.shown(&caller, &image))))
+    let image = api.service.change_if(&caller, &id, etag::expected(&headers), changes).await?;
+    let shown = api.shown(&caller, &image);
+    let response = reply::json(StatusCode::OK, &to_json(&image, shown));
+    Ok(etag::put(response, Some(&etag::of_image(&image, shown))))
 }
