@@ -97,12 +97,18 @@ fn exit_code(done: bool) -> anyhow::Result<ExitCode> {
 
 /// Reads a daemon's configuration, starts its log, and says what an operator should hear about it.
 #[cfg(any(feature = "agent", feature = "catalogue"))]
-fn start_log(args: &ConfigArgs, mut settings: logging::Settings, notes: &[Note]) -> anyhow::Result<()> {
-    settings.debug |= args.debug;
-    settings.json |= args.log_json;
-    logging::init(&settings)?;
+fn start_log(args: &ConfigArgs, settings: logging::Settings, notes: &[Note]) -> anyhow::Result<()> {
+    logging::init(&log_of(args, settings))?;
     tell(notes);
     Ok(())
+}
+
+/// The log as the command line wants it.
+#[cfg(any(feature = "agent", feature = "catalogue"))]
+fn log_of(args: &ConfigArgs, mut settings: logging::Settings) -> logging::Settings {
+    settings.debug |= args.debug;
+    settings.json |= args.log_json;
+    settings
 }
 
 #[cfg(any(feature = "agent", feature = "catalogue"))]
@@ -210,20 +216,32 @@ fn catalogue(args: &commands::ServeArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let sources = sources(&args.config, "/etc/larder/catalogue.conf");
-    let loaded = config::catalogue(&sources)?;
-    let config::Catalogue { mut settings, logging, .. } = loaded.settings;
-    start_log(&args.config, logging, &loaded.notes)?;
+    let (given, no_auth) = (args.config.clone(), args.no_auth);
+    let read = move || {
+        let loaded = config::catalogue(&sources)?;
+        let config::Catalogue { mut settings, logging, .. } = loaded.settings;
+        if no_auth {
+            settings.identity.flavour = larder::identity::Flavour::None;
+        }
+        Ok::<_, config::ConfigError>((
+            larder::catalogue::Read { settings, logging: log_of(&given, logging) },
+            loaded.notes,
+        ))
+    };
+    let (larder::catalogue::Read { settings, logging }, notes) = read()?;
+    start_log(&args.config, logging, &notes)?;
     if let Some(verb) = &args.verb {
         return block_on(manage_catalogue(&settings, verb));
-    }
-    if args.no_auth {
-        settings.identity.flavour = larder::identity::Flavour::None;
     }
     block_on(async {
         let shutdown = signals::shutdown_token().context("cannot listen to signals")?;
         let hangups = signals::hangups().context("cannot listen to SIGHUP")?;
-        let catalogue = larder::catalogue::build(settings).await?;
-        tokio::spawn(check_again(sources, hangups));
+        let read_again = move || {
+            let (read, notes) = read().map_err(|error| chain(&error).to_string())?;
+            tell(&notes);
+            Ok(read)
+        };
+        let catalogue = larder::catalogue::build(settings).await?.configured_by(hangups, read_again);
         supervise(shutdown.clone(), async { Ok(catalogue.run(shutdown).await?) }).await
     })
 }
@@ -318,22 +336,6 @@ fn said(done: &larder::catalogue::manage::Loaded) -> anyhow::Result<ExitCode> {
     ));
     commands::print(&lines.join("\n"))?;
     exit_code(failed == 0)
-}
-
-/// At each SIGHUP: says whether the configuration could be used. All of it is taken over at a start only.
-#[cfg(feature = "catalogue")]
-async fn check_again(sources: Sources, mut hangups: tokio::sync::mpsc::Receiver<()>) {
-    while hangups.recv().await.is_some() {
-        let sources = sources.clone();
-        match tokio::task::spawn_blocking(move || config::catalogue(&sources)).await {
-            Ok(Ok(loaded)) => {
-                tell(&loaded.notes);
-                tracing::info!("the configuration is in order; what has changed in it needs a restart");
-            }
-            Ok(Err(error)) => tracing::error!("the configuration cannot be used: {}", chain(&error)),
-            Err(error) => tracing::error!("the configuration could not be read: {}", chain(&error)),
-        }
-    }
 }
 
 #[cfg(all(feature = "agent", feature = "catalogue"))]

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod manage;
+mod reload;
 mod run;
 pub mod service;
 mod settings;
@@ -10,6 +11,7 @@ pub mod tables;
 mod tests;
 mod workers;
 
+pub use reload::Read;
 pub use run::{BuildError, Catalogue, build};
 pub use settings::{Backend, Healthcheck, Settings};
 pub use tables::LocationKey;

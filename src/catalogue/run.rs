@@ -2,17 +2,19 @@
 
 use crate::base::chain;
 use crate::catalogue::{
-    Settings, api,
+    Read, Settings, api,
+    reload::Configuration,
     service::{Fault, OpenError, Service},
     workers,
 };
-use crate::http::server::{self, BindError, Listener};
+use crate::http::server::{self, BindError, Dial, Listener};
 use std::{
     io,
     net::{SocketAddr, ToSocketAddrs},
     sync::Arc,
     time::Duration,
 };
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// Work that requests left behind gets so long at the end; what is not done then is undone at the next start.
@@ -23,6 +25,7 @@ pub struct Catalogue {
     service: Service,
     listener: Listener,
     address: SocketAddr,
+    configuration: Option<Configuration>,
 }
 
 /// The catalogue cannot start.
@@ -58,7 +61,7 @@ pub async fn build(settings: Settings) -> Result<Catalogue, BuildError> {
     let wanted = resolve(host, port).await?;
     let listener = Listener::bind_tcp(wanted, backlog)?;
     let address = listener.address().unwrap_or(wanted);
-    Ok(Catalogue { service, listener, address })
+    Ok(Catalogue { service, listener, address, configuration: None })
 }
 
 async fn resolve(host: String, port: u16) -> Result<SocketAddr, BuildError> {
@@ -80,14 +83,28 @@ impl Catalogue {
         self.address
     }
 
+    /// Reads the configuration again by `read` at each hang-up (SIGHUP). What cannot change while the catalogue runs is
+    /// named in the log; a configuration with an error changes nothing.
+    #[must_use]
+    pub fn configured_by(
+        self,
+        hangups: mpsc::Receiver<()>,
+        read: impl Fn() -> Result<Read, String> + Send + Sync + 'static,
+    ) -> Self {
+        Self { configuration: Some(Configuration { hangups, read: Arc::new(read) }), ..self }
+    }
+
     /// Answers until `shutdown`, then lets requests under way end.
     ///
     /// # Errors
     /// None by now; the signature leaves room.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), BuildError> {
-        let Self { service, listener, address } = self;
-        let limits = service.settings().server.clone();
+        let Self { service, listener, address, configuration } = self;
+        let (dial, limits) = Dial::new(service.settings().server.clone());
         let background = tokio::spawn(workers::run(service.clone(), shutdown.clone()));
+        if let Some(configuration) = configuration {
+            tokio::spawn(configuration.follow(service.clone(), dial, shutdown.clone()));
+        }
         let service = Arc::new(service);
         let router = api::router(Arc::clone(&service));
         tracing::info!(%address, "the catalogue listens");

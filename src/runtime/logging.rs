@@ -1,7 +1,7 @@
 //! Logs: readable lines on a terminal, JSON with `--log-json`, journald's own fields under systemd.
 
-use std::{env, io::IsTerminal};
-use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, registry, util::SubscriberInitExt};
+use std::{env, io::IsTerminal, sync::OnceLock};
+use tracing_subscriber::{EnvFilter, Layer, Registry, layer::SubscriberExt, registry, reload, util::SubscriberInitExt};
 
 /// How to log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,17 +23,45 @@ pub struct InvalidLevel {
     source: tracing_subscriber::filter::ParseError,
 }
 
+/// What is logged, as settings say it.
+#[derive(Debug)]
+pub struct Filter(EnvFilter);
+
+/// Where the filter of the running log is changed.
+static RUNNING: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
+
+// === impl Filter ===
+
+impl Filter {
+    /// The filter of these settings.
+    ///
+    /// # Errors
+    /// [`InvalidLevel`] when `level` can't be parsed.
+    pub fn of(settings: &Settings) -> Result<Self, InvalidLevel> {
+        let level = match (settings.level.as_str(), settings.debug) {
+            ("", true) => "info,larder=debug",
+            ("", false) => "info",
+            (level, _) => level,
+        };
+        EnvFilter::try_new(level).map(Self).map_err(|source| InvalidLevel { level: level.to_owned(), source })
+    }
+
+    /// Logs by this filter from now on.
+    pub fn apply(self) {
+        if let Some(running) = RUNNING.get() {
+            // Fails only when there is no log.
+            let _ = running.reload(self.0);
+        }
+    }
+}
+
 /// Starts logging for the process; a second call changes nothing.
 ///
 /// # Errors
 /// [`InvalidLevel`] when `level` can't be parsed.
 pub fn init(settings: &Settings) -> Result<(), InvalidLevel> {
-    let level = match (settings.level.as_str(), settings.debug) {
-        ("", true) => "info,larder=debug",
-        ("", false) => "info",
-        (level, _) => level,
-    };
-    let filter = EnvFilter::try_new(level).map_err(|source| InvalidLevel { level: level.to_owned(), source })?;
+    let Filter(filter) = Filter::of(settings)?;
+    let (filter, running) = reload::Layer::new(filter);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let layer = if settings.json {
         lines.json().flatten_event(true).boxed()
@@ -43,7 +71,9 @@ pub fn init(settings: &Settings) -> Result<(), InvalidLevel> {
         lines.with_ansi(std::io::stderr().is_terminal()).with_target(false).boxed()
     };
     // Fails only when logging has begun already, as in `larder dev`, where that is right.
-    let _ = registry().with(filter).with(layer).try_init();
+    if registry().with(filter).with(layer).try_init().is_ok() {
+        let _ = RUNNING.set(running);
+    }
     Ok(())
 }
 

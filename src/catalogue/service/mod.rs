@@ -15,6 +15,7 @@ mod limits;
 mod members;
 pub mod metadefs;
 mod open;
+mod reconfigure;
 mod records;
 mod relocate;
 mod tasks;

@@ -138,7 +138,6 @@ impl Service {
     }
 
     /// Requests from now on find this.
-    #[expect(dead_code, reason = "for the next step")]
     pub(super) fn set_live(&self, live: Live) {
         *self.shared.live.write().unwrap_or_else(PoisonError::into_inner) = live;
     }

@@ -37,7 +37,9 @@ fn an_image_has_a_tag_that_changes_with_it() {
         named(json!([{"op": "replace", "path": "/name", "value": "b"}])),
         named(add("colour", "red")),
         named(json!([{"op": "remove", "path": "/colour"}])),
-        named(json!([{"op": "add", "path": "/disk_format", "value": "raw"}, {"op": "add", "path": "/container_format", "value": "bare"}])),
+        named(
+            json!([{"op": "add", "path": "/disk_format", "value": "raw"}, {"op": "add", "path": "/container_format", "value": "bare"}]),
+        ),
         ("PUT", format!("{path}/tags/t"), data, String::new()),
         ("PUT", file.clone(), data, "data".to_owned()),
         ("POST", format!("{path}/actions/deactivate"), data, String::new()),
@@ -84,7 +86,13 @@ fn a_change_can_depend_on_the_state_that_was_seen() {
     assert_eq!(answer.status, 200, "{answer:?}");
     let new = tag(&answer);
     assert_eq!(tag(&server.get(&path)), new);
-    for (name, value) in [("If-Match", old.clone()), ("If-Match", format!("W/{new}")), ("If-Match", "nonsense".to_owned()), ("If-None-Match", new.clone()), ("If-None-Match", "*".to_owned())] {
+    for (name, value) in [
+        ("If-Match", old.clone()),
+        ("If-Match", format!("W/{new}")),
+        ("If-Match", "nonsense".to_owned()),
+        ("If-None-Match", new.clone()),
+        ("If-None-Match", "*".to_owned()),
+    ] {
         for change in [add("p", "2"), json!([])] {
             patch_if(&server, &id, (name, &value), &change).refuses(412, "has another state");
         }
@@ -92,8 +100,11 @@ fn a_change_can_depend_on_the_state_that_was_seen() {
     }
     assert_eq!(server.get(&path).json()["p"], "1");
     // Who may not, or asks for what cannot be, is told that first.
-    patch_if(&server, &id, ("If-Match", &old), &json!([{"op": "remove", "path": "/none"}])).refuses(409, "does not exist");
-    server.ask("DELETE", "/v2/images/11111111-2222-3333-4444-555555555555", &[("If-Match", &old)], b"").refuses(404, "No image");
+    patch_if(&server, &id, ("If-Match", &old), &json!([{"op": "remove", "path": "/none"}]))
+        .refuses(409, "does not exist");
+    server
+        .ask("DELETE", "/v2/images/11111111-2222-3333-4444-555555555555", &[("If-Match", &old)], b"")
+        .refuses(404, "No image");
     assert_eq!(patch_if(&server, &id, ("If-Match", "*"), &add("p", "3")).status, 200);
     let now = format!("\"x\", {}", tag(&server.get(&path)));
     assert_eq!(server.ask("DELETE", &path, &[("If-Match", &now)], b"").status, 204);
@@ -135,16 +146,42 @@ fn head_is_get_without_its_body() {
     let server = Server::start();
     let id = server.upload(b"0123456789");
     let image = format!("/v2/images/{id}");
-    let of_image: Vec<String> = ["", "/file", "/tasks", "/locations", "/members", "/members/x"].iter().map(|it| format!("{image}{it}")).collect();
-    let fixed = ["/", "/versions", "/v1", "/v2", "/v2/", "/v2/images", "/v2/images?limit=x", "/v2/nonsense", "/v2/info/import", "/v2/info/stores",
-        "/v2/info/usage", "/v2/tasks", "/v2/tasks/x", "/v2/schemas/image", "/v2/schemas/metadefs/tag", "/v2/schemas/x",
-        "/v2/metadefs/resource_types", "/v2/metadefs/namespaces", "/v2/metadefs/namespaces/x", "/v2/cache"];
+    let of_image: Vec<String> = ["", "/file", "/tasks", "/locations", "/members", "/members/x"]
+        .iter()
+        .map(|it| format!("{image}{it}"))
+        .collect();
+    let fixed = [
+        "/",
+        "/versions",
+        "/v1",
+        "/v2",
+        "/v2/",
+        "/v2/images",
+        "/v2/images?limit=x",
+        "/v2/nonsense",
+        "/v2/info/import",
+        "/v2/info/stores",
+        "/v2/info/usage",
+        "/v2/tasks",
+        "/v2/tasks/x",
+        "/v2/schemas/image",
+        "/v2/schemas/metadefs/tag",
+        "/v2/schemas/x",
+        "/v2/metadefs/resource_types",
+        "/v2/metadefs/namespaces",
+        "/v2/metadefs/namespaces/x",
+        "/v2/cache",
+    ];
     for path in fixed.into_iter().map(str::to_owned).chain(of_image) {
         for accept in ["*/*", "application/json"] {
-            let (get, head) = (server.ask("GET", &path, &[("Accept", accept)], b""), server.ask("HEAD", &path, &[("Accept", accept)], b""));
+            let (get, head) = (
+                server.ask("GET", &path, &[("Accept", accept)], b""),
+                server.ask("HEAD", &path, &[("Accept", accept)], b""),
+            );
             let told = |it: &Answer| {
                 let ours = |name: &str| !["date", "x-openstack-request-id"].contains(&name);
-                let mut all: Vec<_> = it.headers.iter().map(|it| (it.0.to_lowercase(), it.1.clone())).filter(|it| ours(&it.0)).collect();
+                let mut all: Vec<_> =
+                    it.headers.iter().map(|it| (it.0.to_lowercase(), it.1.clone())).filter(|it| ours(&it.0)).collect();
                 all.sort();
                 (it.status, all)
             };
@@ -187,7 +224,9 @@ fn of_changes_to_one_state_one_is_made() {
         let statuses: Vec<u16> = thread::scope(|scope| {
             let begin = |client: usize| {
                 let (server, id, seen) = (&server, &id, &seen);
-                scope.spawn(move || patch_if(server, id, ("If-Match", seen), &add("who", &format!("{round} {client}"))).status)
+                scope.spawn(move || {
+                    patch_if(server, id, ("If-Match", seen), &add("who", &format!("{round} {client}"))).status
+                })
             };
             let all: Vec<_> = (0..CLIENTS).map(begin).collect();
             all.into_iter().map(|it| it.join().unwrap()).collect()

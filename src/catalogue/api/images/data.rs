@@ -20,7 +20,7 @@ use axum::{
     response::Response,
 };
 use futures_util::TryStreamExt;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
 use std::{sync::Arc, time::Duration};
 
 const SIZE: HeaderName = HeaderName::from_static("x-openstack-image-size");
@@ -59,8 +59,7 @@ pub(in crate::catalogue::api) async fn download(
     Extension(caller): Extension<Caller>,
     _: NoBody,
     Id(id): Id,
-    method: Method,
-    headers: HeaderMap,
+    Parts { method, headers, .. }: Parts,
 ) -> Answer {
     let Some(data) = api.service.download(&caller, &id).await? else {
         return Ok(reply::empty(StatusCode::NO_CONTENT));
@@ -74,10 +73,10 @@ pub(in crate::catalogue::api) async fn download(
     let part = if is_part { range::parse(&headers, data.size)? } else { None };
     let span = part.clone().unwrap_or(0..data.size);
     let length = span.end - span.start;
-    let body = match length {
-        _ if method == Method::HEAD => Body::empty(),
-        0 => Body::empty(),
-        _ => body::measured(data.read(span.clone()).await?, length),
+    let body = if method == Method::HEAD || length == 0 {
+        Body::empty()
+    } else {
+        body::measured(data.read(span.clone()).await?, length)
     };
     let mut response = Response::new(body);
     let mut put = |name, value: String| {

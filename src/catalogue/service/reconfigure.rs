@@ -1,0 +1,63 @@
+//! Other settings, while it runs.
+
+use crate::catalogue::{
+    Settings,
+    service::{OpenError, Service, open::Live},
+};
+use std::sync::Arc;
+
+impl Service {
+    /// Takes over what may change while it runs: requests from now on find it, and files that the settings name are
+    /// read again. The rest stays as it was; its options are named in the result.
+    ///
+    /// # Errors
+    /// [`OpenError`]; then nothing has changed.
+    pub async fn reconfigure(&self, wanted: Settings) -> Result<Vec<&'static str>, OpenError> {
+        let before = self.live().clone();
+        let (settings, staying) = keep_fixed(wanted, &before.settings);
+        let renewed = tokio::task::spawn_blocking(move || before.renewed(Arc::new(settings)));
+        self.set_live(renewed.await.unwrap_or(Err(OpenError::BrokeOff))?);
+        Ok(staying)
+    }
+}
+
+/// The wanted settings with what is fixed once it runs, and the options of that which differ.
+fn keep_fixed(mut wanted: Settings, now: &Settings) -> (Settings, Vec<&'static str>) {
+    let mut staying = Vec::new();
+    macro_rules! fixed {
+        ($($option:literal $($field:ident).+,)*) => {$(
+            if wanted.$($field).+ != now.$($field).+ {
+                wanted.$($field).+ = now.$($field).+.clone();
+                staying.push($option);
+            }
+        )*};
+    }
+    fixed! {
+        "bind_host" bind_host,
+        "bind_port" bind_port,
+        "backlog" backlog,
+        "max_connections" server.max_connections,
+        "process_lease" lease,
+        "metrics" metrics,
+        "metadata_encryption_key" metadata_encryption_key,
+        "[database]" database,
+        "[glance_store]" store,
+    }
+    (wanted, staying)
+}
+
+// === impl Live ===
+
+impl Live {
+    /// What holds with other settings. Blocks. Tokens that were validated stay so while nothing about it changes.
+    fn renewed(self, settings: Arc<Settings>) -> Result<Self, OpenError> {
+        let same_door = settings.identity == self.settings.identity;
+        let same_limits = settings.limits == self.settings.limits;
+        let opened = Self::open(settings)?;
+        Ok(Self {
+            authenticator: if same_door { self.authenticator } else { opened.authenticator },
+            limits: if same_limits { self.limits } else { opened.limits },
+            ..opened
+        })
+    }
+}
