@@ -76,7 +76,7 @@ fn answers_are_those_of_oslo_middleware() {
                         if method == "GET" && (wanted.is_some() || names.is_some()) {
                             continue;
                         }
-                        let said = oslo.ask("cors", &conf, (method, "/v2/images"), &sent, None);
+                        let said = oslo.ask("cors", &conf, (method, "/v2/images"), (&sent, None));
                         let answer = server.ask(method, "/v2/images", &sent, b"");
                         let theirs = of_cors(said.headers.iter().map(|it| (it.0.as_str(), it.1.as_str())));
                         assert_eq!(fields(&answer), theirs, "{file}: {method} {sent:?}");

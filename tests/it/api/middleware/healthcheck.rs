@@ -37,7 +37,7 @@ fn answers_are_those_of_oslo_middleware() {
                 [None, Some("*/*"), Some("application/json"), Some("text/html, text/plain;q=0.5"), Some("image/png")]
             {
                 let headers: Vec<_> = accept.into_iter().map(|it| ("Accept", it)).collect();
-                let said = oslo.ask("healthcheck", &conf, (method, "/healthcheck"), &headers, None);
+                let said = oslo.ask("healthcheck", &conf, (method, "/healthcheck"), (&headers, None));
                 let answer = server.ask(method, "/healthcheck", &headers, b"");
                 let what = format!("{backends} {method} {accept:?}");
                 // The test's server listens elsewhere than on port 80, so that its ports' files never count.

@@ -44,8 +44,7 @@ impl Oslo {
         middleware: &str,
         settings: &Value,
         (method, path): (&str, &str),
-        headers: &[(&str, &str)],
-        base: Option<&str>,
+        (headers, base): (&[(&str, &str)], Option<&str>),
     ) -> Said {
         let question = json!({"middleware": middleware, "settings": settings, "method": method, "path": path,
             "headers": headers, "base": base});

@@ -27,7 +27,7 @@ fn links_and_the_log_are_those_of_oslo_middleware() {
         let conf = json!({"enable_proxy_headers_parsing": parsing});
         let base = format!("http://{}", server.address);
         for (number, headers) in CASES.into_iter().enumerate() {
-            let said = oslo.ask("proxy", &conf, ("GET", "/versions"), headers, Some(&base));
+            let said = oslo.ask("proxy", &conf, ("GET", "/versions"), (headers, Some(&base)));
             let seen: Value = serde_json::from_str(&said.body).unwrap();
             let wanted = format!("{}/v2/", seen["url"].as_str().unwrap());
             let document = server.ask("GET", "/versions", headers, b"").json();
