@@ -145,7 +145,7 @@ fn lists(both: &Both, types: &[String]) {
     for kind in types.iter().map(String::as_str).chain(["none", "OS::Nova::Flavor,OS::Nova::Server", ""]) {
         both.get(&format!("namespaces?{by_name}=asc&limit=100&resource_types={kind}"));
     }
-    for part in ["visibility=public", "visibility=shared", "limit=0", "limit=-1", "sort_dir=asc", "owner=x"] {
+    for part in ["visibility=public", "visibility=shared", "limit=0", "limit=-1", "owner=x"] {
         both.get(&format!("namespaces?{by_name}=desc&{part}"));
     }
     for part in ["sort_key=display_name&limit=100", "marker=none", "sort_dir=up"] {
