@@ -12,6 +12,8 @@ mod agent;
 #[cfg(feature = "catalogue")]
 mod api;
 mod cli;
+#[cfg(feature = "catalogue")]
+mod clients;
 mod config;
 #[cfg(feature = "catalogue")]
 mod deletes;

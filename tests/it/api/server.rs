@@ -24,14 +24,23 @@ impl Server {
 
     /// With options of `[DEFAULT]`, a line each.
     pub(crate) fn with(options: &str) -> Self {
+        Self::at(free_port(), options)
+    }
+
+    /// At this port, with options of `[DEFAULT]`, a line each.
+    pub(crate) fn at(port: u16, options: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (database, images) = (dir.path().join("catalogue.sqlite"), dir.path().join("images"));
-        Self::over(dir, &database, &images, options)
+        Self::start_at(port, dir, &database, &images, options)
     }
 
     /// On this SQLite database and this folder of images, which may be another server's; `dir` is for what is its own.
     pub(crate) fn over(dir: TempDir, database: &Path, images: &Path, options: &str) -> Self {
-        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        Self::start_at(free_port(), dir, database, images, options)
+    }
+
+    fn start_at(port: u16, dir: TempDir, database: &Path, images: &Path, options: &str) -> Self {
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
         let config = format!(
             "[DEFAULT]\nbind_host = 127.0.0.1\nbind_port = {}\n{options}\n[database]\nconnection = sqlite:///{database}\n\
              [glance_store]\nfilesystem_store_datadir = {images}\n[healthcheck]\ndisable_by_file_path = {dir}/out-of-service\n",

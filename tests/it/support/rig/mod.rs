@@ -34,18 +34,50 @@ pub(crate) struct Glance {
     pub(crate) images: PathBuf,
 }
 
+/// A running Horizon.
+#[derive(Debug)]
+pub(crate) struct Horizon {
+    /// `http://127.0.0.1:<port>`.
+    pub(crate) url: String,
+    /// An interpreter with the libraries that Horizon brings, `requests` among them.
+    pub(crate) python: PathBuf,
+}
+
 /// Keystone; none (and why on standard error) where it cannot be started, which in CI is a failure.
 pub(crate) fn keystone() -> Option<&'static Keystone> {
     static KEYSTONE: OnceLock<Option<Keystone>> = OnceLock::new();
-    let started = KEYSTONE.get_or_init(|| {
-        let (port, image_port) = (free_port(), free_port());
-        start("keystone", &[&port.to_string(), &image_port.to_string()], "")?;
-        Some(Keystone { auth_url: format!("http://127.0.0.1:{port}/v3"), image_port })
-    });
+    let started = KEYSTONE.get_or_init(|| keystone_named("keystone"));
     if started.is_none() {
         skip(NO_VENV);
     }
     started.as_ref()
+}
+
+/// Another Keystone, for tests that need its `image_port` for themselves; `name` must be its own. None where there is no rig.
+pub(crate) fn own_keystone(name: &str) -> Option<Keystone> {
+    let started = keystone_named(&format!("{name}-keystone"));
+    if started.is_none() {
+        skip(NO_VENV);
+    }
+    started
+}
+
+fn keystone_named(name: &str) -> Option<Keystone> {
+    let (port, image_port) = (free_port(), free_port());
+    start(name, &[&port.to_string(), &image_port.to_string()], "")?;
+    Some(Keystone { auth_url: format!("http://127.0.0.1:{port}/v3"), image_port })
+}
+
+/// Horizon at this port, under this Keystone. None where there is no rig.
+pub(crate) fn horizon(port: u16, keystone: &Keystone) -> Option<Horizon> {
+    let made = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("horizon-venv");
+    let venv = std::env::var_os("LARDER_HORIZON_VENV").map_or(made, PathBuf::from);
+    let python = venv.join("bin/python");
+    if !python.is_file() || start("horizon", &[&port.to_string(), &keystone.auth_url, venv.to_str()?], "").is_none() {
+        skip(NO_VENV);
+        return None;
+    }
+    Some(Horizon { url: format!("http://127.0.0.1:{port}"), python })
 }
 
 /// Glance under [`keystone`], where Keystone's catalogue says.

@@ -1,0 +1,3 @@
+//! OpenStack's own clients, with a real Keystone.
+
+mod horizon;
