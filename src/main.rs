@@ -14,13 +14,17 @@ use larder::{
     remote,
     runtime::{logging, signals, systemd},
 };
-use std::{env, ffi::OsStr, future::Future, path::Path, process::ExitCode};
+use std::{env, ffi::OsStr, future::Future, path::{Path, PathBuf}, process::ExitCode};
 use tokio_util::sync::CancellationToken;
 
 fn main() -> ExitCode {
     // The client of a catalogue may speak TLS; one provider for the whole process. Fails only when there is one already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let done = if called_as("glance-cache-manage") { manage(ManageCli::parse()) } else { run(Cli::parse().command) };
+    let done = match called_as().as_deref() {
+        Some("glance-cache-manage") => manage(ManageCli::parse()),
+        Some(name) => pass_or_run(name),
+        None => run(Cli::parse().command),
+    };
     match done {
         Ok(code) => code,
         Err(error) => {
@@ -50,9 +54,27 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Whether the program was started under this name (a link to it).
-fn called_as(name: &str) -> bool {
-    env::args_os().next().is_some_and(|program| Path::new(&program).file_name() == Some(OsStr::new(name)))
+/// The name under which the program was started (perhaps that of a link to it).
+fn called_as() -> Option<String> {
+    let program = env::args_os().next()?;
+    Path::new(&program).file_name().and_then(OsStr::to_str).map(str::to_owned)
+}
+
+#[cfg(feature = "catalogue")]
+fn pass_or_run(name: &str) -> anyhow::Result<ExitCode> {
+    let Some(verb) = commands::PassVerb::of_program(name) else { return run(Cli::parse().command) };
+    let mut args = commands::PassCli::parse().config;
+    if args.config_file.is_empty() && args.config_dir.is_empty() {
+        let files = ["/etc/glance/glance-api.conf", "/etc/glance/glance-cache.conf"].map(PathBuf::from);
+        args.config_file.extend(files.into_iter().filter(|it| it.is_file()));
+    }
+    let (verb, no_auth) = (Some(commands::CatalogueVerb::Cache(verb)), false);
+    catalogue(&commands::ServeArgs { config: args, no_auth, verb })
+}
+
+#[cfg(not(feature = "catalogue"))]
+fn pass_or_run(_: &str) -> anyhow::Result<ExitCode> {
+    run(Cli::parse().command)
 }
 
 fn image(args: ImageArgs) -> anyhow::Result<ExitCode> {
@@ -296,6 +318,7 @@ async fn manage_catalogue(
             manage::unload_metadefs(database).await?;
             commands::print("All metadata definitions have been deleted.")?;
         }
+        CatalogueVerb::Cache(verb) => return cache_pass(settings.clone(), *verb).await,
         CatalogueVerb::Metadefs(MetadefsVerb::Export { path }) => {
             let files = manage::export_metadefs(database, path.as_deref().unwrap_or(default)).await?;
             let files: Vec<String> = files.iter().map(|it| it.display().to_string()).collect();
@@ -336,6 +359,33 @@ fn said(done: &larder::catalogue::manage::Loaded) -> anyhow::Result<ExitCode> {
     ));
     commands::print(&lines.join("\n"))?;
     exit_code(failed == 0)
+}
+
+/// One pass over the image cache.
+#[cfg(feature = "catalogue")]
+async fn cache_pass(settings: larder::catalogue::Settings, verb: commands::PassVerb) -> anyhow::Result<ExitCode> {
+    use commands::PassVerb;
+    use larder::catalogue::manage;
+    let said = match verb {
+        PassVerb::Prefetch => {
+            let done = manage::prefetch(settings).await?;
+            for (id, why) in &done.failed {
+                eprintln!("larder: {id}: {why}");
+            }
+            commands::print(&format!("Cached {} image(s), {} failed.", done.cached.len(), done.failed.len()))?;
+            return exit_code(done.failed.is_empty());
+        }
+        PassVerb::Prune => {
+            let done = manage::prune_cache(settings).await?;
+            format!("Pruned {} file(s), {} byte(s).", done.files, done.bytes)
+        }
+        PassVerb::Clean => {
+            let done = manage::clean_cache(settings).await?;
+            format!("Removed {} invalid and {} stalled file(s).", done.invalid, done.stalled)
+        }
+    };
+    commands::print(&said)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 #[cfg(all(feature = "agent", feature = "catalogue"))]

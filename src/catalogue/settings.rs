@@ -2,6 +2,7 @@
 
 use crate::base::digest::Algorithm;
 use crate::catalogue::tables::LocationKey;
+use crate::catalogue::service::CacheSettings;
 use crate::db;
 use crate::http;
 use crate::identity::{self, protection, quota};
@@ -36,6 +37,10 @@ pub struct Settings {
     pub database: db::Settings,
     /// `[glance_store]`
     pub store: store::Settings,
+    /// The cache of this node: `image_cache_dir` and its like.
+    pub cache: CacheSettings,
+    /// `worker_self_reference_url`: where the other nodes of a site reach this very one.
+    pub worker_self_reference_url: Option<String>,
     /// How long another catalogue process on this database may be silent before its uploads count as broken off.
     pub lease: Duration,
     /// `public_endpoint`: what links in answers begin with; otherwise the request's own host.
@@ -151,6 +156,8 @@ impl Default for Settings {
             limits: None,
             database: db::Settings::default(),
             store: store::Settings::default(),
+            cache: CacheSettings::default(),
+            worker_self_reference_url: None,
             lease: Duration::from_secs(60),
             public_endpoint: None,
             limit_param_default: 25,

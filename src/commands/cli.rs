@@ -74,7 +74,8 @@ pub struct ConfigArgs {
         environment as OS_<GROUP>__<OPTION>, such as OS_DEFAULT__BIND_PORT.\n\nExamples:\n  \
         larder catalogue\n  larder catalogue --config-file /etc/glance/glance-api.conf\n  \
         larder catalogue --print-config > /etc/larder/catalogue.conf\n  \
-        larder catalogue --config-file /etc/glance/glance-api.conf db check\n\n\
+        larder catalogue --config-file /etc/glance/glance-api.conf db check\n  \
+        larder catalogue --config-file /etc/glance/glance-api.conf cache prune\n\n\
         Exit codes: 0 stopped by SIGTERM or SIGINT after the drain, 1 could not start or go on, 2 wrong usage."
 )]
 pub struct ServeArgs {
@@ -84,12 +85,12 @@ pub struct ServeArgs {
     /// Serve everybody as administrator, although [paste_deploy] flavor asks for Keystone
     #[arg(long)]
     pub no_auth: bool,
-    /// Work on the database instead of serving
+    /// Work on the database or the image cache instead of serving
     #[command(subcommand)]
     pub verb: Option<CatalogueVerb>,
 }
 
-/// What is done with the catalogue's database alone.
+/// What is done instead of serving.
 #[derive(Clone, Debug, Subcommand)]
 pub enum CatalogueVerb {
     /// The database's schema, as `glance-manage db` has it
@@ -98,6 +99,56 @@ pub enum CatalogueVerb {
     /// Metadata definitions, as `glance-manage db load_metadefs` and so on have them
     #[command(subcommand)]
     Metadefs(MetadefsVerb),
+    /// One pass over the image cache of this node, for timers; a running catalogue does all of this by itself
+    #[command(subcommand)]
+    Cache(PassVerb),
+}
+
+/// What is done with the cache of `image_cache_dir`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub enum PassVerb {
+    /// Fetch what is queued, as `glance-cache-prefetcher` does
+    #[command(after_help = "Examples:\n  larder catalogue --config-file /etc/glance/glance-api.conf cache prefetch\n\n\
+        Exit codes: 0 done, 1 failed or an image could not be fetched (it stays queued), 2 wrong usage.")]
+    Prefetch,
+    /// Remove what was not read for the longest time, down to image_cache_max_size, as `glance-cache-pruner` does
+    #[command(after_help = "Examples:\n  larder catalogue --config-file /etc/glance/glance-api.conf cache prune\n\n\
+        Exit codes: 0 done, 1 failed, 2 wrong usage.")]
+    Prune,
+    /// Remove what is invalid, and what was left unfinished for image_cache_stall_time, as `glance-cache-cleaner` does
+    #[command(after_help = "Examples:\n  larder catalogue --config-file /etc/glance/glance-api.conf cache clean\n\n\
+        Exit codes: 0 done, 1 failed, 2 wrong usage.")]
+    Clean,
+}
+
+/// What the program takes when it is called as `glance-cache-prefetcher`, `glance-cache-pruner` or
+/// `glance-cache-cleaner`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "glance-cache",
+    version,
+    about = "One pass over the image cache of this node: `larder catalogue cache` under the name of Glance's program",
+    after_help = "Without --config-file, /etc/glance/glance-api.conf and /etc/glance/glance-cache.conf are read when they are \
+        there.\n\nExit codes: 0 done, 1 failed, 2 wrong usage."
+)]
+pub struct PassCli {
+    /// The configuration.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+// === impl PassVerb ===
+
+impl PassVerb {
+    /// The verb that a program of Glance's of this name stands for.
+    pub fn of_program(name: &str) -> Option<Self> {
+        match name {
+            "glance-cache-prefetcher" => Some(Self::Prefetch),
+            "glance-cache-pruner" => Some(Self::Prune),
+            "glance-cache-cleaner" => Some(Self::Clean),
+            _ => None,
+        }
+    }
 }
 
 /// What is done with the schema.

@@ -15,7 +15,8 @@ mod login;
 mod output;
 
 pub use cli::{
-    AgentArgs, AgentVerb, CatalogueVerb, Cli, Command, ConfigArgs, DbVerb, DevArgs, MetadefsVerb, ServeArgs,
+    AgentArgs, AgentVerb, CatalogueVerb, Cli, Command, ConfigArgs, DbVerb, DevArgs, MetadefsVerb, PassCli, PassVerb,
+    ServeArgs,
 };
 pub use login::LoginArgs;
 pub use output::print;

@@ -34,6 +34,7 @@ pub(super) fn visit(options: &mut Options<'_>, it: &mut Catalogue) {
     server(options, &mut it.settings);
     api(options, &mut it.settings);
     quotas(options, &mut it.settings);
+    cache(options, &mut it.settings.cache);
     identity::default_section(options, it);
     options.bind(
         "enabled_backends",
@@ -68,6 +69,11 @@ fn server(options: &mut Options<'_>, settings: &mut catalogue::Settings) {
         "What absolute links in answers begin with, such as https://images.example.org. Not set: the Host that the request names.",
     );
     http::default_section(options, settings);
+    options.bind(
+        "worker_self_reference_url",
+        &mut settings.worker_self_reference_url,
+        "Where the other nodes of the site reach this very one, past any balancer; the name of its image cache, too.",
+    );
     options.bind(
         "process_lease",
         &mut settings.lease,
@@ -154,6 +160,33 @@ fn quotas(options: &mut Options<'_>, settings: &mut catalogue::Settings) {
         &mut settings.user_storage_quota,
         BYTES,
         "What the images of a project may take in all; 0 for no limit.",
+    );
+}
+
+fn cache(options: &mut Options<'_>, settings: &mut catalogue::service::CacheSettings) {
+    options.bind(
+        "image_cache_dir",
+        &mut settings.image_cache_dir,
+        "Folder of this node's image cache, which a flavor with caching or cachemanagement fills and serves downloads from. \
+         Not set: no cache, and no cache API.",
+    );
+    options.bind_as(
+        "image_cache_driver",
+        &mut settings.image_cache_driver,
+        parsed("centralized_db, sqlite or xattr"),
+        "With centralized_db every node can tell which nodes have an image, by their worker_self_reference_url; with the others \
+         each keeps that to itself. The records are in the database either way.",
+    );
+    options.bind_as(
+        "image_cache_max_size",
+        &mut settings.image_cache_max_size,
+        BYTES,
+        "What the cache may hold; the images that were not read for the longest time go first. A larger image is not cached.",
+    );
+    options.bind(
+        "image_cache_stall_time",
+        &mut settings.image_cache_stall_time,
+        "How long nobody may have written to an unfinished file of the cache before it is removed.",
     );
 }
 

@@ -19,11 +19,21 @@ use std::{fmt::Display, path::PathBuf, str::FromStr, time::Duration};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Who {
     /// None: not set.
-    flavor: Option<Flavour>,
+    flavor: Option<Flavor>,
     auth_type: String,
     use_keystone_limits: bool,
     limits: quota::Settings,
     limits_auth_type: String,
+}
+
+/// `[paste_deploy] flavor`
+#[derive(Clone, Copy, Debug, Default)]
+struct Flavor {
+    who: Flavour,
+    /// Downloads go through the image cache.
+    caching: bool,
+    /// The older paths of the cache API are there.
+    managed: bool,
 }
 
 /// `[DEFAULT]`
@@ -62,7 +72,8 @@ pub(super) fn paste_deploy(options: &mut Options<'_>, it: &mut Catalogue) {
         FLAVOR,
         "Who says who asks. keystone, alone or with +caching or +cachemanagement: Keystone, by the request's token. trusted-auth: a proxy \
          in front, by headers; see trusted_peers. Empty: nobody, and whoever reaches the address may do everything. Not set: keystone if \
-         [keystone_authtoken] auth_url is set, else nobody.",
+         [keystone_authtoken] auth_url is set, else nobody. With caching, downloads go through the cache of image_cache_dir; with \
+         cachemanagement, the older paths of its API are there, too.",
     );
     options.bind_as(
         "trusted_peers",
@@ -240,7 +251,10 @@ fn connection(options: &mut Options<'_>, it: &mut Connection) {
 pub(super) fn finish(it: &mut Catalogue, folders: Vec<PathBuf>) {
     let identity = &mut it.settings.identity;
     let has_keystone = !identity.keystone.connection.credentials.auth_url.is_empty();
-    identity.flavour = it.who.flavor.unwrap_or(if has_keystone { Flavour::Keystone } else { Flavour::None });
+    let flavor = it.who.flavor.unwrap_or_default();
+    let unset = if has_keystone { Flavour::Keystone } else { Flavour::None };
+    identity.flavour = it.who.flavor.map_or(unset, |it| it.who);
+    (it.settings.cache.caching, it.settings.cache.managed) = (flavor.caching, flavor.managed);
     for folder in folders.into_iter().rev() {
         identity.policy.directories.retain(|it| *it != folder);
         identity.policy.directories.insert(0, folder);
@@ -252,16 +266,20 @@ fn refused<E: Display>(error: E) -> Refused {
     Refused(Some(error.to_string()))
 }
 
-const FLAVOR: Kind<Option<Flavour>> = Kind {
+const FLAVOR: Kind<Option<Flavor>> = Kind {
     takes: "keystone or trusted-auth, alone or with +caching or +cachemanagement; caching, cachemanagement or nothing",
-    read: |text| Flavour::from_str(text).map(Some).map_err(refused),
+    read: |text| {
+        let who = Flavour::from_str(text).map_err(refused)?;
+        let managed = text.trim().ends_with("cachemanagement");
+        Ok(Some(Flavor { who, caching: managed || text.trim().ends_with("caching"), managed }))
+    },
     write: |value| {
         let word = |it: &Flavour| match it {
             Flavour::None => "",
             Flavour::Keystone => "keystone",
             Flavour::TrustedHeaders => "trusted-auth",
         };
-        value.as_ref().map(|it| word(it).to_owned())
+        value.as_ref().map(|it| word(&it.who).to_owned())
     },
 };
 

@@ -1,10 +1,20 @@
 //! Which back ends there are.
 
 use crate::store::{OpenError, Settings, Store, file::FileStore};
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 /// The kinds of Glance, by the names of `stores` and `enabled_backends`.
 const KINDS: [&str; 7] = ["file", "http", "rbd", "swift", "s3", "cinder", "vmware"];
+
+/// A folder of files by image id, as a store; what is being written stands in `unfinished`, a folder in it. Makes both,
+/// removes what a crash left half-written. Blocking.
+///
+/// # Errors
+/// [`OpenError::Folder`].
+pub fn open_folder(name: &str, path: &Path, unfinished: &str) -> Result<Arc<dyn Store>, OpenError> {
+    let settings = Settings { filesystem_store_datadir: path.to_owned(), ..Settings::default() };
+    Ok(Arc::new(FileStore::open_with(name, &settings, Some(unfinished))?))
+}
 
 /// Opens the store; removes what a crash left half-written. Blocking.
 pub fn open(settings: &Settings) -> Result<Arc<dyn Store>, OpenError> {

@@ -5,6 +5,7 @@
 //! as a [`refusal::Refusal`] and becomes text, HTML or JSON at the end of the pipeline.
 
 mod cache;
+mod cached_images;
 mod etag;
 mod extract;
 mod healthcheck;

@@ -1,6 +1,6 @@
 //! Which handler answers which path.
 
-use super::{cache, images, info, metadefs, pipeline, refusal::Refusal, schemas, state::Api, stores, tasks};
+use super::{cache, cached_images, images, info, metadefs, pipeline, refusal::Refusal, schemas, state::Api, stores, tasks};
 use crate::catalogue::service::Service;
 use axum::{
     Router,
@@ -19,6 +19,7 @@ pub fn router(service: Arc<Service>) -> Router {
 }
 
 fn routes(api: Arc<Api>) -> Router {
+    let managed = api.settings().cache.managed;
     Router::new()
         .merge(image_routes())
         .merge(metadefs::routes())
@@ -31,11 +32,12 @@ fn routes(api: Arc<Api>) -> Router {
         .route("/v2/stores/{store}/{image_id}", delete(stores::delete))
         .route("/v2/tasks", get(tasks::list))
         .route("/v2/tasks/{task_id}", get(tasks::show))
-        .route("/v2/cache", get(cache::unsupported).delete(cache::unsupported))
-        .route("/v2/cache/{image_id}", put(cache::unsupported).delete(cache::unsupported))
-        .route("/v2/cache/nodes/{image_id}", get(cache::unsupported))
-        .route("/v2/cache/clean", post(cache::unsupported))
-        .route("/v2/cache/prune", post(cache::unsupported))
+        .route("/v2/cache", get(cache::list).delete(cache::clear))
+        .route("/v2/cache/{image_id}", delete(cache::delete).put(cache::queue))
+        .route("/v2/cache/nodes/{image_id}", get(cache::nodes))
+        .route("/v2/cache/clean", post(cache::clean))
+        .route("/v2/cache/prune", post(cache::prune))
+        .merge(if managed { cached_images::routes() } else { Router::new() })
         .layer(middleware::from_fn(pipeline::note_route))
         .fallback(async |_: State<Arc<Api>>| Refusal::no_resource())
         .with_state(api)

@@ -25,8 +25,10 @@ pub(super) type Answer = Result<axum::response::Response, super::refusal::Refusa
 
 impl Api {
     pub(super) fn new(service: Arc<Service>) -> Self {
-        let metrics = service.settings().metrics.then(metrics::install);
-        Self { abilities: Abilities::default(), metrics, service }
+        let settings = service.settings();
+        let abilities = Abilities { cache: settings.cache.image_cache_dir.is_some(), ..Abilities::default() };
+        let metrics = settings.metrics.then(metrics::install);
+        Self { abilities, metrics, service }
     }
 
     /// Those of the moment.

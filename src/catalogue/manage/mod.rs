@@ -1,14 +1,20 @@
-//! What `glance-manage` does, on the database alone: nothing is served meanwhile, and nothing else is opened.
+//! What `glance-manage` does, on the database alone, and the one-pass programs of Glance's image cache: nothing is served
+//! meanwhile.
 
+mod cache;
 mod database;
 mod metadefs;
 #[cfg(test)]
 mod tests;
 
+pub use cache::{clean_cache, prefetch, prune_cache};
 pub use database::{State, check, sync, versions};
 pub use metadefs::{How, Loaded, Outcome, Source, export_metadefs, load_metadefs, unload_metadefs};
 
-use crate::catalogue::tables::SchemaError;
+use crate::catalogue::{
+    service::{Fault, OpenError},
+    tables::SchemaError,
+};
 use crate::db::DbError;
 use std::{io, path::PathBuf};
 
@@ -34,6 +40,15 @@ pub enum ManageError {
     /// A folder without definitions.
     #[error("there are no *.json files in {0}")]
     Empty(PathBuf),
+    /// The catalogue on which the work is done.
+    #[error("cannot work on the image cache")]
+    Open(#[from] OpenError),
+    /// `image_cache_dir`
+    #[error("there is no image cache: image_cache_dir is not set")]
+    NoCache,
+    /// The work itself.
+    #[error("the image cache")]
+    Cache(#[from] Fault),
     /// The thread that did it.
     #[error("the work broke off")]
     BrokeOff,

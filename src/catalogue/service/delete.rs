@@ -47,6 +47,9 @@ impl Service {
             if let Err(error) = service.remove_leftovers(Some(&id)).await {
                 tracing::error!(image.id = %id, error = %chain(&error), "a deleted image's data is not removed yet");
             }
+            if let Err(error) = service.uncache(&id).await {
+                tracing::error!(image.id = %id, error = %chain(&error), "a deleted image is still cached; that is looked at again");
+            }
             Ok(())
         })
         .await

@@ -2,7 +2,10 @@
 
 use crate::base::chain;
 use crate::catalogue::{
-    service::{BoxError, Fault, Service},
+    service::{
+        BoxError, Fault, Service,
+        cache::{self, Serving},
+    },
     tables::is_sealed,
 };
 use crate::identity::Caller;
@@ -18,8 +21,9 @@ pub struct Download {
     pub image: Image,
     /// Bytes of it all.
     pub size: u64,
-    url: String,
-    store: Arc<dyn Store>,
+    pub(super) url: String,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) serving: Serving,
 }
 
 impl Service {
@@ -40,11 +44,15 @@ impl Service {
             }
             _ => return Ok(None),
         }
-        self.locate(image).await
+        if let Some(cached) = self.cached(&image).await {
+            return Ok(Some(cached));
+        }
+        let serving = self.serving(&image);
+        Ok(self.locate(image).await?.map(|it| Download { serving, ..it }))
     }
 
-    /// The first location that has the data.
-    async fn locate(&self, image: Image) -> Result<Option<Download>, Fault> {
+    /// The first location that has the data; the cache is not asked.
+    pub(super) async fn locate(&self, image: Image) -> Result<Option<Download>, Fault> {
         let mut failed = None;
         for location in &image.locations {
             if is_sealed(&location.url) {
@@ -55,7 +63,7 @@ impl Service {
             match self.store().size(&location.url).await {
                 Ok(size) if image.size.is_none_or(|it| it == size) => {
                     let (url, store) = (location.url.clone(), Arc::clone(self.store()));
-                    return Ok(Some(Download { image, size, url, store }));
+                    return Ok(Some(Download { image, size, url, store, serving: Serving::Store }));
                 }
                 Ok(size) => {
                     tracing::error!(image.id = %image.id, size, wanted = image.size, "data has not the image's size");
@@ -79,10 +87,21 @@ impl Download {
     /// # Errors
     /// `Unavailable`.
     pub async fn read(&self, range: Range<u64>) -> Result<BoxStream<'static, Result<Bytes, BoxError>>, Fault> {
-        let blocks = self.store.read(&self.url, range).await?;
-        let counted = blocks.inspect_ok(|block| {
+        let whole = range == (0..self.size);
+        let pieces = match &self.serving {
+            Serving::Hit(service) => cache::hit(service.clone(), self, range).await?,
+            Serving::Miss(service) if whole => {
+                cache::miss(service.clone(), &self.image, self.size, self.from_store(range).await?)
+            }
+            Serving::Store | Serving::Miss(_) => self.from_store(range).await?,
+        };
+        let counted = pieces.inspect_ok(|block| {
             metrics::counter!("larder_catalogue_download_bytes_total").increment(block.len() as u64);
         });
-        Ok(counted.map_err(Into::into).boxed())
+        Ok(counted.boxed())
+    }
+
+    async fn from_store(&self, range: Range<u64>) -> Result<BoxStream<'static, Result<Bytes, BoxError>>, Fault> {
+        Ok(self.store.read(&self.url, range).await?.map_err(BoxError::from).boxed())
     }
 }

@@ -5,6 +5,7 @@
 //! finish or undo whatever a killed process began.
 
 mod access;
+mod cache;
 mod change;
 mod check;
 mod delete;
@@ -24,6 +25,10 @@ pub(crate) mod tests;
 mod undo;
 mod upload;
 
+pub use cache::{
+    CacheError, CacheState, CachedImage, Cleaned, Driver as CacheDriver, Prefetched, Pruned, Settings as CacheSettings, Target as CacheTarget,
+    UnknownDriver as UnknownCacheDriver,
+};
 pub use download::Download;
 pub use expected::Expected;
 pub use fault::Fault;

@@ -2,7 +2,11 @@
 
 use crate::catalogue::{
     Settings,
-    service::{Fault, access::Access},
+    service::{
+        Fault,
+        access::Access,
+        cache::{Cache, CacheError},
+    },
     tables::{self, LocationCipher, SchemaError, WrongKey, opened_cipher, processes::Process},
 };
 use crate::db::{Db, DbError};
@@ -35,6 +39,7 @@ struct Shared {
     /// How the URLs of locations stand in the database.
     cipher: LocationCipher,
     process: Process,
+    cache: Option<Arc<Cache>>,
     /// Images that this process is writing.
     uploading: Mutex<HashSet<ImageId>>,
     /// Work that outlives the request that began it.
@@ -68,6 +73,9 @@ pub enum OpenError {
     /// `metadata_encryption_key`
     #[error(transparent)]
     Key(#[from] WrongKey),
+    /// `image_cache_dir`
+    #[error("cannot open the image cache")]
+    Cache(#[from] CacheError),
     /// The file of protected properties.
     #[error("cannot protect properties")]
     Protections(#[from] ProtectionError),
@@ -109,13 +117,17 @@ impl Service {
         };
         let (live, db, store) = tokio::task::spawn_blocking(open).await.unwrap_or(Err(OpenError::BrokeOff))?;
         tables::ensure(&db).await?;
-        let cipher = opened_cipher(&db, live.settings.metadata_encryption_key.clone()).await?;
+        let settings = &live.settings;
+        let cipher = opened_cipher(&db, settings.metadata_encryption_key.clone()).await?;
+        let url = settings.worker_self_reference_url.as_deref();
+        let cache = Cache::open(&db, &settings.cache, url).await?.map(Arc::new);
         let shared = Shared {
             live: RwLock::new(live),
             db,
             store,
             cipher,
             process: Process::this(),
+            cache,
             uploading: Mutex::default(),
             tasks: TaskTracker::new(),
         };
@@ -179,6 +191,21 @@ impl Service {
     /// The images that this process is writing.
     pub(crate) fn uploading(&self) -> MutexGuard<'_, HashSet<ImageId>> {
         self.shared.uploading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// This node's image cache, where there is one.
+    pub(super) fn cache(&self) -> Option<Arc<Cache>> {
+        self.shared.cache.clone()
+    }
+
+    /// Whether there is a cache to look after.
+    pub(crate) fn has_cache(&self) -> bool {
+        self.shared.cache.is_some()
+    }
+
+    /// Runs work that nobody waits for, but the end of the program for a while.
+    pub(super) fn in_background(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.shared.tasks.spawn(work);
     }
 
     /// Runs work to its end, whether or not the caller goes on waiting for it.

@@ -3,6 +3,7 @@
 //! Rows are deleted softly, as Glance does it: `deleted` and `deleted_at` are set and the row stays, so that an id is
 //! never used again.
 
+pub(crate) mod cached;
 mod children;
 mod cipher;
 pub(crate) mod images;

@@ -152,6 +152,26 @@ pub(super) enum TaskInfo {
 }
 
 #[derive(Clone, Copy, Iden)]
+pub(super) enum NodeReference {
+    Table,
+    NodeReferenceId,
+    NodeReferenceUrl,
+}
+
+#[derive(Clone, Copy, Iden)]
+pub(super) enum CachedImages {
+    Table,
+    Id,
+    ImageId,
+    LastAccessed,
+    LastModified,
+    Size,
+    Hits,
+    Checksum,
+    NodeReferenceId,
+}
+
+#[derive(Clone, Copy, Iden)]
 pub(super) enum LarderProcesses {
     Table,
     Id,

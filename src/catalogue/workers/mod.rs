@@ -4,8 +4,10 @@
 //! beat     while this process writes data, it says so in `larder_processes`
 //! recover  undoes uploads of processes that are dead, and own ones that could not be undone at once
 //! sweep    removes data of deleted images that could not be removed at once
+//! cache    fetches what is queued, and looks through the image cache
 //! ```
 
+mod cache;
 mod recover;
 #[cfg(test)]
 mod tests;
@@ -23,6 +25,13 @@ const SWEEP: Duration = Duration::from_secs(300);
 
 /// Runs until `shutdown`. A step that fails is logged and comes again.
 pub(crate) async fn run(service: Service, shutdown: CancellationToken) {
+    tokio::select! {
+        () = chores(&service, &shutdown) => {}
+        () = cache::run(&service) => {}
+    }
+}
+
+async fn chores(service: &Service, shutdown: &CancellationToken) {
     // Six beats to a lease: one that is late does no harm.
     let mut beat = interval((service.settings().lease / 6).max(Duration::from_millis(10)));
     let mut recover_tick = interval((service.settings().lease / 2).max(Duration::from_millis(30)));
@@ -33,8 +42,8 @@ pub(crate) async fn run(service: Service, shutdown: CancellationToken) {
     loop {
         let (step, outcome) = tokio::select! {
             () = shutdown.cancelled() => return,
-            _ = beat.tick() => ("beat", recover::beat(&service).await),
-            _ = recover_tick.tick() => ("recover", recover(&service).await),
+            _ = beat.tick() => ("beat", recover::beat(service).await),
+            _ = recover_tick.tick() => ("recover", recover(service).await),
             _ = sweep.tick() => ("sweep", service.remove_leftovers(None).await),
         };
         if let Err(error) = outcome {

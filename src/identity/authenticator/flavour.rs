@@ -25,7 +25,7 @@ pub struct UnknownFlavour(pub String);
 impl FromStr for Flavour {
     type Err = UnknownFlavour;
 
-    /// Caching is the agent's part, so that the flavours with it differ only in who says who asks.
+    /// What the name says of caching is read by the configuration.
     fn from_str(text: &str) -> Result<Self, UnknownFlavour> {
         match text.trim() {
             "" | "caching" | "cachemanagement" => Ok(Self::None),

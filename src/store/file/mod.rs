@@ -1,7 +1,7 @@
 //! The file store, in Glance's layout: `<filesystem_store_datadir>/<image id>`, URL `file:///datadir/<image id>`.
 //!
-//! Data is written to an aside file in the same folder, which Glance never looks at, and linked to its name when it is
-//! complete and safe. A lock on the aside file says that its writer lives; one without a lock was left by a crash.
+//! Data is written to an aside file in the same folder (a cache's: in a folder of its own), which Glance never looks at,
+//! and linked to its name when it is complete and safe. A lock on the aside file says that its writer lives; one without a lock was left by a crash.
 
 mod aside;
 mod locate;
@@ -30,6 +30,8 @@ pub(super) struct Folder {
     path: PathBuf,
     /// Without symbolic links: URLs of a store that was moved behind a link are in it too.
     real: PathBuf,
+    /// Where aside files stand; on the same file system.
+    unfinished: PathBuf,
     mode: Option<u32>,
     sparse: bool,
 }
@@ -39,6 +41,11 @@ pub(super) struct Folder {
 impl FileStore {
     /// Makes the folder when it is missing (as Glance does); removes leftovers of a crash.
     pub(super) fn open(name: &str, settings: &Settings) -> Result<Self, OpenError> {
+        Self::open_with(name, settings, None)
+    }
+
+    /// Likewise; aside files stand in `unfinished`, a name in the folder.
+    pub(super) fn open_with(name: &str, settings: &Settings, unfinished: Option<&str>) -> Result<Self, OpenError> {
         let configured = &settings.filesystem_store_datadir;
         let failed = |step| move |source| OpenError::Folder { path: configured.clone(), step, source };
         let path = std::path::absolute(configured).map_err(failed("found"))?;
@@ -47,14 +54,17 @@ impl FileStore {
         if path.to_str().is_none_or(|it| it.contains(char::is_control)) {
             return Err(failed("written as a URL")(io::ErrorKind::InvalidFilename.into()));
         }
+        let unfinished = unfinished.map_or_else(|| path.clone(), |it| path.join(it));
+        fs::create_dir_all(&unfinished).map_err(failed("made"))?;
         let folder = Folder {
             name: name.to_owned(),
             path,
+            unfinished,
             real,
             mode: settings.filesystem_store_file_perm.mode(),
             sparse: settings.filesystem_thin_provisioning,
         };
-        aside::remove_leftovers(&folder.path).map_err(failed("read"))?;
+        aside::remove_leftovers(&folder.unfinished).map_err(failed("read"))?;
         Ok(Self { folder: Arc::new(folder) })
     }
 }

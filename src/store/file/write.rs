@@ -65,8 +65,8 @@ pub(super) async fn begin(
         if !folder.sparse && expected.is_some_and(|it| it > free) {
             return Err(folder.full(expected));
         }
-        Aside::create(&folder.path, &name, folder.mode)
-            .map_err(|e| folder.failed("making a file in", &folder.path, &to.url, e))
+        Aside::create(&folder.unfinished, &name, folder.mode)
+            .map_err(|e| folder.failed("making a file in", &folder.unfinished, &to.url, e))
     })
     .await?;
     let (queue, steps) = mpsc::channel(QUEUE);
