@@ -14,7 +14,13 @@ use larder::{
     remote,
     runtime::{logging, signals, systemd},
 };
-use std::{env, ffi::OsStr, future::Future, path::{Path, PathBuf}, process::ExitCode};
+use std::{
+    env,
+    ffi::OsStr,
+    future::Future,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 use tokio_util::sync::CancellationToken;
 
 fn main() -> ExitCode {

@@ -1,8 +1,8 @@
 //! What an operator may set; the names are Glance's options.
 
 use crate::base::digest::Algorithm;
-use crate::catalogue::tables::LocationKey;
 use crate::catalogue::service::CacheSettings;
+use crate::catalogue::tables::LocationKey;
 use crate::db;
 use crate::http;
 use crate::identity::{self, protection, quota};

@@ -108,8 +108,10 @@ pub enum CatalogueVerb {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
 pub enum PassVerb {
     /// Fetch what is queued, as `glance-cache-prefetcher` does
-    #[command(after_help = "Examples:\n  larder catalogue --config-file /etc/glance/glance-api.conf cache prefetch\n\n\
-        Exit codes: 0 done, 1 failed or an image could not be fetched (it stays queued), 2 wrong usage.")]
+    #[command(
+        after_help = "Examples:\n  larder catalogue --config-file /etc/glance/glance-api.conf cache prefetch\n\n\
+        Exit codes: 0 done, 1 failed or an image could not be fetched (it stays queued), 2 wrong usage."
+    )]
     Prefetch,
     /// Remove what was not read for the longest time, down to image_cache_max_size, as `glance-cache-pruner` does
     #[command(after_help = "Examples:\n  larder catalogue --config-file /etc/glance/glance-api.conf cache prune\n\n\

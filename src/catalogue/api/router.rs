@@ -1,6 +1,8 @@
 //! Which handler answers which path.
 
-use super::{cache, cached_images, images, info, metadefs, pipeline, refusal::Refusal, schemas, state::Api, stores, tasks};
+use super::{
+    cache, cached_images, images, info, metadefs, pipeline, refusal::Refusal, schemas, state::Api, stores, tasks,
+};
 use crate::catalogue::service::Service;
 use axum::{
     Router,

@@ -26,8 +26,8 @@ mod undo;
 mod upload;
 
 pub use cache::{
-    CacheError, CacheState, CachedImage, Cleaned, Driver as CacheDriver, Prefetched, Pruned, Settings as CacheSettings, Target as CacheTarget,
-    UnknownDriver as UnknownCacheDriver,
+    CacheError, CacheState, CachedImage, Cleaned, Driver as CacheDriver, Prefetched, Pruned, Settings as CacheSettings,
+    Target as CacheTarget, UnknownDriver as UnknownCacheDriver,
 };
 pub use download::Download;
 pub use expected::Expected;

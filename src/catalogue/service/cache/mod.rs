@@ -26,11 +26,11 @@ mod settings;
 mod tidy;
 mod verbs;
 
-pub use open::CacheError;
+pub use crate::catalogue::tables::cached::Cached as CachedImage;
 pub(crate) use open::Cache;
+pub use open::CacheError;
 pub use prefetch::Prefetched;
 pub(super) use serve::{Serving, hit, miss};
 pub use settings::{Driver, Settings, UnknownDriver};
 pub use tidy::{Cleaned, Pruned};
-pub use crate::catalogue::tables::cached::Cached as CachedImage;
 pub use verbs::{CacheState, Target};

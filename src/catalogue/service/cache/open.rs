@@ -82,7 +82,9 @@ impl Cache {
     pub(crate) async fn open(db: &Db, settings: &Settings, url: Option<&str>) -> Result<Option<Self>, CacheError> {
         let Some(dir) = settings.image_cache_dir.clone() else {
             if settings.caching {
-                tracing::warn!("[paste_deploy] flavor asks for caching, but image_cache_dir is not set: nothing is cached");
+                tracing::warn!(
+                    "[paste_deploy] flavor asks for caching, but image_cache_dir is not set: nothing is cached"
+                );
             }
             return Ok(None);
         };
@@ -91,7 +93,9 @@ impl Cache {
             if settings.caching {
                 return Err(CacheError::NoName);
             }
-            tracing::warn!("image_cache_dir without worker_self_reference_url: other nodes are not told what is cached");
+            tracing::warn!(
+                "image_cache_dir without worker_self_reference_url: other nodes are not told what is cached"
+            );
         }
         let (folder, settings) = (dir.clone(), settings.clone());
         let opened = tokio::task::spawn_blocking(move || {

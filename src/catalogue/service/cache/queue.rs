@@ -33,7 +33,11 @@ impl Queue {
     pub(super) fn add(&self, id: &ImageId) -> io::Result<()> {
         let made = OpenOptions::new().write(true).create_new(true).mode(0o644).open(self.dir.join(id.as_str()));
         match made {
-            Ok(_) => fsync_dir(&self.dir),
+            Ok(file) => {
+                // The kernel's own stamp is too coarse to tell two requests apart.
+                file.set_modified(SystemTime::now())?;
+                fsync_dir(&self.dir)
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             Err(error) => Err(error),
         }

@@ -1,5 +1,6 @@
 //! The verbs, on a real database and a real file store.
 
+mod cache;
 mod changes;
 mod data;
 mod engines;
