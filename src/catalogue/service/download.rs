@@ -91,9 +91,9 @@ impl Download {
         let pieces = match &self.serving {
             Serving::Hit(service) => cache::hit(service.clone(), self, range).await?,
             Serving::Miss(service) if whole => {
-                cache::miss(service.clone(), &self.image, self.size, self.from_store(range).await?)
+                cache::miss(service.clone(), &self.image, self.size, self.stored(range).await?)
             }
-            Serving::Store | Serving::Miss(_) => self.from_store(range).await?,
+            Serving::Store | Serving::Miss(_) => self.stored(range).await?,
         };
         let counted = pieces.inspect_ok(|block| {
             metrics::counter!("larder_catalogue_download_bytes_total").increment(block.len() as u64);
@@ -101,7 +101,7 @@ impl Download {
         Ok(counted.boxed())
     }
 
-    async fn from_store(&self, range: Range<u64>) -> Result<BoxStream<'static, Result<Bytes, BoxError>>, Fault> {
+    async fn stored(&self, range: Range<u64>) -> Result<BoxStream<'static, Result<Bytes, BoxError>>, Fault> {
         Ok(self.store.read(&self.url, range).await?.map_err(BoxError::from).boxed())
     }
 }

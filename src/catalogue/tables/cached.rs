@@ -56,13 +56,13 @@ const COLUMNS: [CachedImages; 7] = [
 /// [`DbError`] of the statements; [`DbError::Duplicate`] when another process enters it at the same moment.
 pub(crate) fn node(tx: &Tx<'_>, url: &str) -> Result<i64, DbError> {
     let mut query = Query::select();
-    query.column(NodeReference::NodeReferenceId).from(NodeReference::Table);
-    query.and_where(Expr::col(NodeReference::NodeReferenceUrl).eq(url));
+    query.column(NodeReference::Id).from(NodeReference::Table);
+    query.and_where(Expr::col(NodeReference::Url).eq(url));
     if let Some(row) = tx.select_one(&query)? {
         return row.get(0);
     }
     let mut statement = Query::insert();
-    statement.into_table(NodeReference::Table).columns([NodeReference::NodeReferenceUrl]);
+    statement.into_table(NodeReference::Table).columns([NodeReference::Url]);
     statement.values_panic([Expr::val(url)]);
     tx.execute(&statement)?;
     tx.select_one(&query)?.ok_or(DbError::BrokeOff)?.get(0)
@@ -76,7 +76,7 @@ pub(crate) fn list(tx: &Tx<'_>, node: i64) -> Result<Vec<Cached>, DbError> {
     let mut query = select(node);
     query.order_by(CachedImages::ImageId, Order::Asc);
     // A row whose image id is none was never written by an image service.
-    Ok(tx.select(&query)?.iter().filter_map(|row| read(row).transpose()).collect::<Result<_, _>>()?)
+    tx.select(&query)?.iter().filter_map(|row| read(row).transpose()).collect()
 }
 
 /// One image of the node.
@@ -89,15 +89,15 @@ pub(crate) fn find(tx: &Tx<'_>, node: i64, image: &ImageId) -> Result<Option<Cac
     tx.select_one(&query)?.as_ref().map_or(Ok(None), read)
 }
 
-/// The nodes that have an image verified or not, by their URLs.
+/// The nodes that have an image, verified or not, by their URLs.
 ///
 /// # Errors
 /// [`DbError`] of the statement.
 pub(crate) fn nodes_of(tx: &Tx<'_>, image: &ImageId) -> Result<Vec<String>, DbError> {
     let mut query = Query::select();
-    query.column(NodeReference::NodeReferenceUrl).from(NodeReference::Table);
+    query.column(NodeReference::Url).from(NodeReference::Table);
     let on = Expr::col((CachedImages::Table, CachedImages::NodeReferenceId))
-        .equals((NodeReference::Table, NodeReference::NodeReferenceId));
+        .equals((NodeReference::Table, NodeReference::Id));
     query.inner_join(CachedImages::Table, on);
     query.and_where(Expr::col(CachedImages::ImageId).eq(image.as_str()));
     query.order_by(CachedImages::Id, Order::Asc);

@@ -154,8 +154,10 @@ pub(super) enum TaskInfo {
 #[derive(Clone, Copy, Iden)]
 pub(super) enum NodeReference {
     Table,
-    NodeReferenceId,
-    NodeReferenceUrl,
+    #[iden = "node_reference_id"]
+    Id,
+    #[iden = "node_reference_url"]
+    Url,
 }
 
 #[derive(Clone, Copy, Iden)]
