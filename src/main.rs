@@ -14,13 +14,7 @@ use larder::{
     remote,
     runtime::{logging, signals, systemd},
 };
-use std::{
-    env,
-    ffi::OsStr,
-    future::Future,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{env, ffi::OsStr, future::Future, path::Path, process::ExitCode};
 use tokio_util::sync::CancellationToken;
 
 fn main() -> ExitCode {
@@ -71,7 +65,7 @@ fn pass_or_run(name: &str) -> anyhow::Result<ExitCode> {
     let Some(verb) = commands::PassVerb::of_program(name) else { return run(Cli::parse().command) };
     let mut args = commands::PassCli::parse().config;
     if args.config_file.is_empty() && args.config_dir.is_empty() {
-        let files = ["/etc/glance/glance-api.conf", "/etc/glance/glance-cache.conf"].map(PathBuf::from);
+        let files = ["/etc/glance/glance-api.conf", "/etc/glance/glance-cache.conf"].map(std::path::PathBuf::from);
         args.config_file.extend(files.into_iter().filter(|it| it.is_file()));
     }
     let (verb, no_auth) = (Some(commands::CatalogueVerb::Cache(verb)), false);

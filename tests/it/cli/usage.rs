@@ -4,7 +4,7 @@ use crate::support::{larder, output, text};
 use std::fs;
 
 /// Every command that an operator types, and its help's last words.
-const COMMANDS: [&[&str]; 19] = [
+const COMMANDS: [&[&str]; 22] = [
     &[],
     &["catalogue"],
     &["catalogue", "db", "sync"],
@@ -12,6 +12,9 @@ const COMMANDS: [&[&str]; 19] = [
     &["catalogue", "metadefs", "load"],
     &["catalogue", "metadefs", "unload"],
     &["catalogue", "metadefs", "export"],
+    &["catalogue", "cache", "prefetch"],
+    &["catalogue", "cache", "prune"],
+    &["catalogue", "cache", "clean"],
     &["agent"],
     &["dev"],
     &["image", "push"],
