@@ -42,6 +42,8 @@ fn keep_fixed(mut wanted: Settings, now: &Settings) -> (Settings, Vec<&'static s
         "metadata_encryption_key" metadata_encryption_key,
         "[database]" database,
         "[glance_store]" store,
+        "image_cache_* (and whether the flavor is one with caching)" cache,
+        "worker_self_reference_url" worker_self_reference_url,
     }
     (wanted, staying)
 }
