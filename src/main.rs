@@ -303,6 +303,11 @@ async fn manage_catalogue(
             commands::print(words)?;
             return Ok(ExitCode::from(code));
         }
+        CatalogueVerb::Db(DbVerb::Purge(args)) => return purge(database, (args.age_in_days, args.rows), false).await,
+        CatalogueVerb::Db(DbVerb::PurgeImagesTable(args)) => {
+            return purge(database, (args.age_in_days, args.rows), true).await;
+        }
+        CatalogueVerb::Scrub(args) => return scrub(settings, args).await,
         CatalogueVerb::Metadefs(MetadefsVerb::Load { path, merge, prefer_new, overwrite }) => {
             let how = match (merge, prefer_new, overwrite) {
                 (false, ..) => manage::How::Skip,
@@ -386,6 +391,62 @@ async fn cache_pass(settings: larder::catalogue::Settings, verb: commands::PassV
     };
     commands::print(&said)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// `db purge` and `db purge_images_table`, with `glance-manage`'s exit codes.
+#[cfg(feature = "catalogue")]
+async fn purge(
+    database: &larder::db::Settings,
+    (age_in_days, rows): (i64, commands::RowsArgs),
+    images: bool,
+) -> anyhow::Result<ExitCode> {
+    use larder::catalogue::manage::{self, Purge};
+    let what = Purge::new(age_in_days, rows.max_rows, images)?;
+    let verb = if rows.dry_run { "Would delete" } else { "Deleted" };
+    let mut done = true;
+    for it in manage::purge(database, what, rows.dry_run).await? {
+        commands::print(&format!("{verb} {} row(s) from table {}", it.rows, it.table))?;
+        if it.needed > 0 {
+            let why = match it.table {
+                "image_locations" => "their data is still to be removed (`larder catalogue scrub`)",
+                "images" => "other tables have rows of these images; run `larder catalogue db purge` first",
+                _ => "other rows refer to them",
+            };
+            eprintln!("larder: {} row(s) of table {} stay: {why}", it.needed, it.table);
+            done &= !images;
+        }
+    }
+    exit_code(done)
+}
+
+/// `larder catalogue scrub`.
+#[cfg(feature = "catalogue")]
+async fn scrub(settings: &larder::catalogue::Settings, args: &commands::ScrubArgs) -> anyhow::Result<ExitCode> {
+    let shutdown = signals::shutdown_token().context("cannot listen to signals")?;
+    let scrubber = larder::catalogue::scrub::Scrubber::open(settings).await?;
+    if args.daemon {
+        let pause = args.wakeup_time.unwrap_or(settings.wakeup_time);
+        return supervise(shutdown.clone(), async {
+            scrubber.run(pause, &shutdown).await;
+            Ok(())
+        })
+        .await;
+    }
+    if let Some(id) = &args.restore {
+        let restored = scrubber.restore(id).await?;
+        for warning in &restored.warnings {
+            eprintln!("larder: {warning}");
+        }
+        let words = format!("image {id} is active again");
+        commands::print(&if args.json { serde_json::to_string_pretty(&restored)? } else { words })?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let report = if args.dry_run { scrubber.rehearse().await? } else { scrubber.pass(&shutdown).await? };
+    for failure in &report.failures {
+        eprintln!("larder: {failure}");
+    }
+    commands::print(&if args.json { serde_json::to_string_pretty(&report)? } else { report.to_string() })?;
+    exit_code(report.failed == 0)
 }
 
 #[cfg(all(feature = "agent", feature = "catalogue"))]

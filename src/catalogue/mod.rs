@@ -4,6 +4,7 @@ pub mod api;
 pub mod manage;
 mod reload;
 mod run;
+pub mod scrub;
 pub mod service;
 mod settings;
 pub mod tables;

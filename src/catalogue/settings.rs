@@ -57,6 +57,14 @@ pub struct Settings {
     pub image_size_cap: u64,
     /// `metadata_encryption_key`: the URLs of locations are encrypted with it in the database.
     pub metadata_encryption_key: Option<LocationKey>,
+    /// `delayed_delete`: a deleted image's data stays until the scrubber removes it.
+    pub delayed_delete: bool,
+    /// `scrub_time`: how long it stays at least.
+    pub scrub_time: Duration,
+    /// `scrub_pool_size`: images that are scrubbed at the same time.
+    pub scrub_pool_size: usize,
+    /// `wakeup_time`: the pause of the scrubber's daemon.
+    pub wakeup_time: Duration,
     /// `show_image_direct_url`
     pub show_image_direct_url: bool,
     /// `show_multiple_locations`
@@ -166,6 +174,10 @@ impl Default for Settings {
             hashing_algorithm: Algorithm::Sha512,
             image_size_cap: 1 << 40,
             metadata_encryption_key: None,
+            delayed_delete: false,
+            scrub_time: Duration::ZERO,
+            scrub_pool_size: 1,
+            wakeup_time: Duration::from_secs(300),
             show_image_direct_url: false,
             show_multiple_locations: false,
             image_property_quota: Some(128),

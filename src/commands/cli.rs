@@ -1,6 +1,10 @@
 //! The tree of commands.
 
-use super::{cache::CacheArgs, image::ImageArgs};
+use super::{
+    cache::CacheArgs,
+    deleted::{PurgeArgs, PurgeImagesArgs, ScrubArgs},
+    image::ImageArgs,
+};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -75,7 +79,8 @@ pub struct ConfigArgs {
         larder catalogue\n  larder catalogue --config-file /etc/glance/glance-api.conf\n  \
         larder catalogue --print-config > /etc/larder/catalogue.conf\n  \
         larder catalogue --config-file /etc/glance/glance-api.conf db check\n  \
-        larder catalogue --config-file /etc/glance/glance-api.conf cache prune\n\n\
+        larder catalogue --config-file /etc/glance/glance-api.conf cache prune\n  \
+        larder catalogue scrub --dry-run\n\n\
         Exit codes: 0 stopped by SIGTERM or SIGINT after the drain, 1 could not start or go on, 2 wrong usage."
 )]
 pub struct ServeArgs {
@@ -99,6 +104,8 @@ pub enum CatalogueVerb {
     /// Metadata definitions, as `glance-manage db load_metadefs` and so on have them
     #[command(subcommand)]
     Metadefs(MetadefsVerb),
+    /// Remove the data of images whose deletion was delayed, as glance-scrubber does
+    Scrub(ScrubArgs),
     /// One pass over the image cache of this node, for timers; a running catalogue does all of this by itself
     #[command(subcommand)]
     Cache(PassVerb),
@@ -168,6 +175,29 @@ pub enum DbVerb {
     #[command(after_help = "Examples:\n  larder catalogue db check\n\n\
         Exit codes: 0 it is, 3 db expand is needed (or the database is empty), 5 db contract is needed, 1 failed, 2 wrong usage.")]
     Check,
+    /// Take out the rows of what was deleted long ago, of all tables but that of images
+    #[command(
+        after_help = "Deleted images, their properties, tags, locations and members, and tasks stay in the database as \
+        rows that nobody sees; this takes them out for good, those deleted first in front. The rows of images stay, so that no \
+        id is used again (see purge_images_table), and so do locations whose data is still to be removed.\n\nExamples:\n  \
+        larder catalogue db purge --dry-run --max_rows -1\n  \
+        larder catalogue db purge --age_in_days 90 --max_rows 10000\n\n\
+        Exit codes: 0 done, 1 failed or a number makes no sense, 2 wrong usage."
+    )]
+    Purge(PurgeArgs),
+    /// Take out the rows of images that were deleted long ago, so that their ids can be used again
+    #[command(
+        name = "purge_images_table",
+        aliases = ["purge-images-table", "purge-images"],
+        after_help = "Beware (OSSN-0075): while the row of a deleted image is there, nobody can make an image of its id. Once it is \
+        gone, any project can, and whoever still uses the id (in a script, a template, a flavor, the cache of a node) gets that \
+        project's image. Take out rows only of images that nobody can know any more. Run `db purge` first: an image stays as \
+        long as rows of other tables refer to it.\n\nExamples:\n  \
+        larder catalogue db purge_images_table --dry-run\n  \
+        larder catalogue db purge_images_table --age_in_days 365 --max_rows -1\n\n\
+        Exit codes: 0 done, 1 failed, a number makes no sense, or images stay since other rows refer to them, 2 wrong usage."
+    )]
+    PurgeImagesTable(PurgeImagesArgs),
 }
 
 /// What is done with metadata definitions.

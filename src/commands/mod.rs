@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cli          the tree of commands, and the arguments of the daemons
+//! deleted      the arguments of `larder catalogue scrub` and `db purge`
 //! image/       larder image push | list | show | save | delete      talks to a catalogue
 //! cache/       larder cache …, also as glance-cache-manage          talks to a node's agent
 //! ```
@@ -10,6 +11,7 @@
 
 pub mod cache;
 mod cli;
+mod deleted;
 pub mod image;
 mod login;
 mod output;
@@ -18,5 +20,6 @@ pub use cli::{
     AgentArgs, AgentVerb, CatalogueVerb, Cli, Command, ConfigArgs, DbVerb, DevArgs, MetadefsVerb, PassCli, PassVerb,
     ServeArgs,
 };
+pub use deleted::{PurgeArgs, PurgeImagesArgs, RowsArgs, ScrubArgs};
 pub use login::LoginArgs;
 pub use output::print;

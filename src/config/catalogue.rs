@@ -33,6 +33,7 @@ pub(super) fn visit(options: &mut Options<'_>, it: &mut Catalogue) {
     logs::visit(options, &mut it.logging);
     server(options, &mut it.settings);
     api(options, &mut it.settings);
+    deletion(options, &mut it.settings);
     quotas(options, &mut it.settings);
     cache(options, &mut it.settings.cache);
     identity::default_section(options, it);
@@ -124,6 +125,34 @@ fn api(options: &mut Options<'_>, settings: &mut catalogue::Settings) {
         "Show all places of an image's data as locations, and allow to change them by PATCH.",
     );
 }
+
+fn deletion(options: &mut Options<'_>, settings: &mut catalogue::Settings) {
+    options.bind(
+        "delayed_delete",
+        &mut settings.delayed_delete,
+        "Keep the data of deleted images until `larder catalogue scrub` (or glance-scrubber) removes it; until then \
+         `larder catalogue scrub --restore ID` brings an image back. Without a scrubber the store fills up.",
+    );
+    options.bind(
+        "scrub_time",
+        &mut settings.scrub_time,
+        "How long the data of a deleted image is kept at least, with delayed_delete.",
+    );
+    options.bind_as(
+        "scrub_pool_size",
+        &mut settings.scrub_pool_size,
+        ONE_OR_MORE,
+        "Images that the scrubber works on at the same time.",
+    );
+    options.bind("wakeup_time", &mut settings.wakeup_time, "The pause between two passes of the scrubber's daemon.");
+}
+
+/// A count of workers.
+const ONE_OR_MORE: Kind<usize> = Kind {
+    takes: "a whole number from 1 up",
+    read: |text| text.trim().parse().ok().filter(|it| *it > 0).ok_or_else(Refused::default),
+    write: |value| Some(value.to_string()),
+};
 
 /// A key, or nothing.
 const LOCATION_KEY: Kind<Option<catalogue::LocationKey>> = Kind {

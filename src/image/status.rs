@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! queued ─→ saving ─→ active ⇄ deactivated        any of them ─→ deleted
-//!    └────→ uploading ─→ importing ─→ active       active ─→ pending_delete ─→ deleted
+//!    └────→ uploading ─→ importing ─→ active       active ⇄ pending_delete ─→ deleted
 //! ```
 
 use std::{fmt, str::FromStr};

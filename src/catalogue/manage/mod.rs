@@ -4,12 +4,14 @@
 mod cache;
 mod database;
 mod metadefs;
+mod purge;
 #[cfg(test)]
 mod tests;
 
 pub use cache::{clean_cache, prefetch, prune_cache};
 pub use database::{State, check, sync, versions};
 pub use metadefs::{How, Loaded, Outcome, Source, export_metadefs, load_metadefs, unload_metadefs};
+pub use purge::{Purge, PurgeError, TablePurged, purge};
 
 use crate::catalogue::{
     service::{Fault, OpenError},

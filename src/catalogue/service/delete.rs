@@ -7,30 +7,18 @@ use crate::catalogue::{
 };
 use crate::db::DbError;
 use crate::identity::Caller;
-use crate::image::{ImageId, Status};
+use crate::image::{Image, ImageId, Status};
 use crate::store::StoreError;
 
 /// Leftovers looked at in one transaction.
 const PAGE: u64 = 100;
 
-/// Every status that may become `deleted`.
-const DELETABLE: [Status; 8] = [
-    Status::Queued,
-    Status::Saving,
-    Status::Uploading,
-    Status::Importing,
-    Status::Active,
-    Status::Killed,
-    Status::PendingDelete,
-    Status::Deactivated,
-];
-
 impl Service {
     /// Deletes an image and its data. The row goes first: from then on nobody finds the image; data that cannot be
-    /// removed now is removed later.
+    /// removed now is removed later. With `delayed_delete`, data of an active image is left to the scrubber.
     ///
     /// # Errors
-    /// `NotFound`, `Forbidden` (protected, too).
+    /// `NotFound`, `Forbidden` (protected, too), `Invalid` (deactivated, with `delayed_delete`).
     pub async fn delete(&self, caller: &Caller, id: &ImageId) -> Result<(), Fault> {
         self.delete_if(caller, id, Expected::default()).await
     }
@@ -56,7 +44,7 @@ impl Service {
     }
 
     async fn delete_rows(&self, caller: &Caller, id: &ImageId, expected: Expected) -> Result<(), Fault> {
-        let (access, id, now) = (self.access(caller), id.clone(), self.now());
+        let (access, id, now, delayed) = (self.access(caller), id.clone(), self.now(), self.settings().delayed_delete);
         self.db()
             .write(move |tx| {
                 let image = seen(tx, &access, &id)?;
@@ -64,8 +52,9 @@ impl Service {
                 if image.protected {
                     return Err(Fault::Forbidden(format!("Image {id} is protected and cannot be deleted.")));
                 }
+                let step = (image.status, end(&image, delayed)?);
                 expected.check(&access.readable(image))?;
-                if images::delete(tx, &id, &DELETABLE, now)? { Ok(()) } else { Err(check::not_found(&id)) }
+                if images::delete(tx, &id, step, now)? { Ok(()) } else { Err(check::not_found(&id)) }
             })
             .await
     }
@@ -102,4 +91,19 @@ impl Service {
             self.db().write::<_, DbError, _>(move |tx| locations::removed(tx, &removed, now)).await?;
         }
     }
+}
+
+/// What a deletion makes of an image.
+///
+/// # Errors
+/// `Invalid`: the status machine has no such step.
+fn end(image: &Image, delayed: bool) -> Result<Status, Fault> {
+    // Glance delays the deletion of whatever has a location, and so refuses that of what is neither active nor
+    // deactivated; those have no whole data that anybody could want back.
+    let delayed =
+        delayed && !image.locations.is_empty() && matches!(image.status, Status::Active | Status::Deactivated);
+    let to = if delayed { Status::PendingDelete } else { Status::Deleted };
+    image.status.become_(to).map_err(|refused| {
+        Fault::Invalid(format!("Image status transition from {} to {} is not allowed", refused.from, refused.to))
+    })
 }

@@ -137,16 +137,22 @@ pub(crate) fn change_status(
     Ok(tx.execute(live(&mut statement, id, from))? > 0)
 }
 
-/// Deletes the row softly if the status is one of `from`, with all that hangs on it. The rows of its locations say
-/// `pending_delete` until the data is removed. False when the image is gone or has another status.
+/// Deletes the row softly if the status is `from`, with all that hangs on it; `to` is `deleted`, or `pending_delete` for
+/// one whose data the scrubber removes. The rows of its locations say `pending_delete` until the data is removed. False
+/// when the image is gone or has another status.
 ///
 /// # Errors
 /// [`DbError`] of the statements.
-pub(crate) fn delete(tx: &Tx<'_>, id: &ImageId, from: &[Status], now: DateTime<Utc>) -> Result<bool, DbError> {
+pub(crate) fn delete(
+    tx: &Tx<'_>,
+    id: &ImageId,
+    (from, to): (Status, Status),
+    now: DateTime<Utc>,
+) -> Result<bool, DbError> {
     let mut statement = Query::update();
-    statement.table(Images::Table).value(Images::Status, Status::Deleted.as_str());
+    statement.table(Images::Table).value(Images::Status, to.as_str());
     statement.value(Images::UpdatedAt, time(now)).value(Images::DeletedAt, time(now)).value(Images::Deleted, true);
-    if tx.execute(live(&mut statement, id, from))? == 0 {
+    if tx.execute(live(&mut statement, id, &[from]))? == 0 {
         return Ok(false);
     }
     children::delete_all(tx, id, now)?;

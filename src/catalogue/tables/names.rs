@@ -89,6 +89,7 @@ pub(super) enum ImageProperties {
 #[derive(Clone, Copy, Iden)]
 pub(super) enum ImageTags {
     Table,
+    Id,
     ImageId,
     Value,
     CreatedAt,

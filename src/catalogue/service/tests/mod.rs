@@ -3,6 +3,7 @@
 mod cache;
 mod changes;
 mod data;
+mod deletes;
 mod engines;
 mod quotas;
 mod records;
@@ -75,6 +76,11 @@ impl Fixture {
     pub(crate) fn sql(&self, statement: &str) -> usize {
         let raw = rusqlite::Connection::open(self.dir.path().join("catalogue.sqlite")).unwrap();
         raw.execute(statement, []).unwrap()
+    }
+
+    pub(crate) fn text(&self, query: &str) -> String {
+        let raw = rusqlite::Connection::open(self.dir.path().join("catalogue.sqlite")).unwrap();
+        raw.query_row(query, [], |row| row.get(0)).unwrap()
     }
 
     pub(crate) fn count(&self, query: &str) -> i64 {

@@ -1,0 +1,91 @@
+//! What the commands on deleted images take.
+
+use clap::Args;
+use std::time::Duration;
+
+/// What `larder catalogue scrub` takes.
+#[derive(Clone, Debug, Args)]
+#[command(
+    after_help = "With delayed_delete = true, deleting an image keeps its data, and the image in pending_delete, until a scrubber \
+        removes it, scrub_time after the deletion at the earliest. Several scrubbers, glance-scrubber among them, may run \
+        at the same time. Data that a plain deletion could not remove goes as well.\n\nExamples:\n  \
+        larder catalogue scrub                        one pass, for a timer\n  \
+        larder catalogue scrub --dry-run              what a pass would remove\n  \
+        larder catalogue scrub --daemon               a pass every wakeup_time\n  \
+        larder catalogue --config-file /etc/glance/glance-api.conf scrub --restore ID\n\n\
+        Exit codes: 0 done, or stopped by a signal; 1 data of an image could not be removed (the other images' is), the image \
+        cannot be restored, or it could not start; 2 wrong usage."
+)]
+pub struct ScrubArgs {
+    /// Go on, with a pass every wakeup_time, until SIGTERM or SIGINT
+    #[arg(short = 'D', long)]
+    pub daemon: bool,
+    /// Seconds between two passes of the daemon, in place of the option wakeup_time
+    #[arg(long, alias = "wakeup_time", value_name = "SECONDS", requires = "daemon", value_parser = seconds)]
+    pub wakeup_time: Option<Duration>,
+    /// Bring an image in pending_delete back to active, with its data, properties, tags and members
+    #[arg(long, value_name = "IMAGE_ID", conflicts_with_all = ["daemon", "dry_run"])]
+    pub restore: Option<String>,
+    /// Remove nothing; say what would go
+    #[arg(long, conflicts_with = "daemon")]
+    pub dry_run: bool,
+    /// Answer with one JSON object
+    #[arg(long, conflicts_with = "daemon")]
+    pub json: bool,
+}
+
+/// What `db purge` takes.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct PurgeArgs {
+    /// Take rows of what was deleted longer ago than these days
+    #[arg(
+        long = "age_in_days",
+        alias = "age-in-days",
+        value_name = "DAYS",
+        default_value_t = 30,
+        allow_negative_numbers = true
+    )]
+    pub age_in_days: i64,
+    /// How these and other rows are taken
+    #[command(flatten)]
+    pub rows: RowsArgs,
+}
+
+/// What `db purge_images_table` takes.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct PurgeImagesArgs {
+    /// Take rows of images that were deleted longer ago than these days
+    #[arg(
+        long = "age_in_days",
+        alias = "age-in-days",
+        value_name = "DAYS",
+        default_value_t = 180,
+        allow_negative_numbers = true
+    )]
+    pub age_in_days: i64,
+    /// How these and other rows are taken
+    #[command(flatten)]
+    pub rows: RowsArgs,
+}
+
+/// What both take.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct RowsArgs {
+    /// Take no more rows than this out of each table; -1 for all
+    #[arg(
+        long = "max_rows",
+        alias = "max-rows",
+        value_name = "ROWS",
+        default_value_t = 100,
+        allow_negative_numbers = true
+    )]
+    pub max_rows: i64,
+    /// Take nothing; say how many rows would go
+    #[arg(long, alias = "dry_run")]
+    pub dry_run: bool,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: u32 = text.parse().map_err(|_| "it takes a whole number of seconds".to_owned())?;
+    Ok(Duration::from_secs(seconds.into()))
+}
