@@ -55,7 +55,7 @@ fn one_that_fails_is_told_and_keeps_no_other() {
         "{said}"
     );
     assert!(said.contains("data was gone already"), "{said}");
-    assert_eq!(files(&site.server.images()), [foreign.clone()]);
+    assert_eq!(files(&site.server.images()), std::slice::from_ref(foreign));
     assert_eq!(count(&site.database, PENDING), 2);
     // Mended, it goes with the next pass; what another store has is Glance's to remove.
     fs::remove_dir(&file).unwrap();
@@ -64,7 +64,7 @@ fn one_that_fails_is_told_and_keeps_no_other() {
     assert_eq!((code, &report["scrubbed"], &report["failed"]), (1, &1.into(), &1.into()), "{report}");
     assert_eq!(report["failures"][0]["image"], foreign.as_str());
     assert_eq!(count(&site.database, PENDING), 1);
-    assert_eq!(files(&site.server.images()), [foreign.clone()]);
+    assert_eq!(files(&site.server.images()), std::slice::from_ref(foreign));
 }
 
 #[test]
