@@ -7,6 +7,7 @@ mod hostile;
 mod images;
 mod metadefs;
 mod middleware;
+mod refusals;
 mod reload;
 mod requests;
 mod schemas;
