@@ -8,6 +8,7 @@ use crate::catalogue::{
     workers,
 };
 use crate::http::server::{self, BindError, Dial, Listener};
+use crate::runtime::open_files;
 use std::{
     io,
     net::{SocketAddr, ToSocketAddrs},
@@ -19,6 +20,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Work that requests left behind gets so long at the end; what is not done then is undone at the next start.
 const SETTLE: Duration = Duration::from_secs(10);
+
+/// Files that are open beside those of connections: the database, the log…
+const OTHER_FILES: u64 = 200;
 
 /// A catalogue, listening but not answering yet.
 pub struct Catalogue {
@@ -55,6 +59,7 @@ pub enum BuildError {
 /// # Errors
 /// [`BuildError`]; nothing runs then.
 pub async fn build(settings: Settings) -> Result<Catalogue, BuildError> {
+    raise_open_files(settings.server.max_connections);
     let (host, port, backlog) = (settings.bind_host.clone(), settings.bind_port, settings.backlog);
     let service = Service::open(settings).await?;
     workers::recover(&service).await.map_err(BuildError::Recover)?;
@@ -62,6 +67,18 @@ pub async fn build(settings: Settings) -> Result<Catalogue, BuildError> {
     let listener = Listener::bind_tcp(wanted, backlog)?;
     let address = listener.address().unwrap_or(wanted);
     Ok(Catalogue { service, listener, address, configuration: None })
+}
+
+/// Each connection takes a descriptor, and uploads and downloads one more.
+fn raise_open_files(connections: usize) {
+    let Some(limit) = open_files::raise() else { return };
+    if (connections as u64).saturating_mul(2).saturating_add(OTHER_FILES) > limit {
+        tracing::warn!(
+            limit,
+            connections,
+            "the process may have too few files open for max_connections: raise LimitNOFILE, or lower max_connections"
+        );
+    }
 }
 
 async fn resolve(host: String, port: u16) -> Result<SocketAddr, BuildError> {

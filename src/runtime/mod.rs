@@ -3,6 +3,7 @@
 pub mod allocator;
 pub mod logging;
 pub mod metrics;
+pub mod open_files;
 #[cfg(feature = "agent")]
 pub mod schedule;
 pub mod signals;

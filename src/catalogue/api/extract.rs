@@ -85,7 +85,10 @@ impl FromRequest<Arc<Api>> for Document {
         let most = api.settings().max_request_body_size;
         let whole = body::collect(request.into_body(), most, DOCUMENT_TIMEOUT);
         match tokio::time::timeout(DOCUMENT_TIMEOUT, whole).await {
-            Ok(bytes) => Ok(Self(bytes?)),
+            Ok(bytes) => {
+                let bytes = bytes?;
+                if has_nul(&bytes) { Err(Refusal::nul("document")) } else { Ok(Self(bytes)) }
+            }
             Err(_) => Err(body::BodyError::Idle(DOCUMENT_TIMEOUT).into()),
         }
     }
@@ -104,6 +107,17 @@ impl<S: Send + Sync> FromRequestParts<S> for NoBody {
         }
         Ok(Self)
     }
+}
+
+/// Whether a text of the JSON holds the escape of NUL.
+fn has_nul(json: &[u8]) -> bool {
+    let mut escaped = false;
+    json.iter().enumerate().any(|(at, byte)| {
+        let begins = *byte == b'\\' && !escaped;
+        let found = escaped && json[at..].starts_with(b"u0000");
+        escaped = begins;
+        found
+    })
 }
 
 async fn path_param<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Result<String, Refusal> {

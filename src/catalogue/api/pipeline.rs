@@ -22,7 +22,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header, request::Parts};
 use std::{sync::Arc, time::Instant};
 use tower::ServiceExt;
 
@@ -96,6 +96,9 @@ async fn through(
         // A browser that asks first, without a login; what it may do stands in the headers of other origins.
         return (String::new(), Response::new(Body::empty()));
     }
+    if let Some(refusal) = nul(request.uri()) {
+        return (String::new(), render::render(refusal.into_response(), accept.as_deref()));
+    }
     let uri = match target {
         Target::Versions(status) => return (String::new(), versions::document(status, &base, api.abilities)),
         Target::Moved => {
@@ -119,6 +122,14 @@ async fn through(
     parts.extensions.insert(BaseUrl(base));
     let response = call(router, Request::from_parts(parts, body)).await;
     (id.clone(), with_id(render::render(response, accept.as_deref()), &id))
+}
+
+/// The refusal of an address that holds NUL; a path with it leads nowhere.
+fn nul(uri: &Uri) -> Option<Refusal> {
+    if uri.path().contains("%00") {
+        return Some(Refusal::no_resource());
+    }
+    uri.query().is_some_and(|it| it.contains("%00")).then(|| Refusal::nul("query"))
 }
 
 /// Who asks. Whoever is not known is refused here, before there is a request id (Glance's behaviour); who is let in

@@ -45,6 +45,14 @@ impl Refusal {
         Self::new(StatusCode::NOT_FOUND, "The resource could not be found.")
     }
 
+    /// A character that no text in a database may have; PostgreSQL refuses it, and it is nobody's name.
+    pub(super) fn nul(place: &str) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            format!("The request's {place} holds the character NUL, which is not allowed."),
+        )
+    }
+
     /// Content on a request that takes none.
     pub(super) fn body_not_expected() -> Self {
         Self::new(StatusCode::BAD_REQUEST, "A body is not expected with this request.")

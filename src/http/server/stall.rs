@@ -39,7 +39,18 @@ pub(super) struct StallGuard<S> {
     limits: Limits,
     wait: Option<(Wait, Pin<Box<Sleep>>)>,
     write: Option<Pin<Box<Sleep>>>,
+    /// What is still read after our side is closed.
+    linger: Option<Linger>,
 }
+
+/// A client that is still sending a header that was refused would get a reset in place of the answer that says why.
+struct Linger {
+    left: usize,
+    end: Pin<Box<Sleep>>,
+}
+
+/// How long, and how many bytes, such a client may go on.
+const LINGER: (Duration, usize) = (Duration::from_secs(2), 4 << 20);
 
 /// The time limits of a [`StallGuard`].
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +90,7 @@ impl Drop for Busy {
 
 impl<S> StallGuard<S> {
     pub(super) fn new(stream: S, turns: Turns, limits: Limits) -> Self {
-        Self { stream, turns, seen: 0, limits, wait: None, write: None }
+        Self { stream, turns, seen: 0, limits, wait: None, write: None, linger: None }
     }
 
     /// Times a write that does not proceed; any progress starts anew.
@@ -92,6 +103,25 @@ impl<S> StallGuard<S> {
         let sleep = self.write.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + limit)));
         ready!(sleep.as_mut().poll(cx));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not take the answer")))
+    }
+}
+
+impl<S: AsyncRead + Unpin> StallGuard<S> {
+    /// Reads on until the client closes, or has gone on for too long.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(linger) = &mut self.linger else { return Poll::Ready(()) };
+        let mut space = [0; 16 << 10];
+        while linger.left > 0 && linger.end.as_mut().poll(cx).is_pending() {
+            let mut buf = ReadBuf::new(&mut space);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut buf) {
+                Poll::Ready(Ok(())) if !buf.filled().is_empty() => {
+                    linger.left = linger.left.saturating_sub(buf.filled().len());
+                }
+                Poll::Ready(_) => break,
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Ready(())
     }
 }
 
@@ -124,7 +154,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for StallGuard<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for StallGuard<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for StallGuard<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let poll = Pin::new(&mut self.stream).poll_write(cx, buf);
         self.timed_write(cx, poll)
@@ -148,7 +178,15 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for StallGuard<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let poll = Pin::new(&mut self.stream).poll_shutdown(cx);
-        self.timed_write(cx, poll)
+        if self.linger.is_none() {
+            let poll = Pin::new(&mut self.stream).poll_shutdown(cx);
+            ready!(self.timed_write(cx, poll))?;
+            let is_reading_head = self.turns.idle() == Some(self.seen) && matches!(self.wait, Some((Wait::Head, _)));
+            if !is_reading_head {
+                return Poll::Ready(Ok(()));
+            }
+            self.linger = Some(Linger { left: LINGER.1, end: Box::pin(sleep_until(Instant::now() + LINGER.0)) });
+        }
+        self.poll_linger(cx).map(Ok)
     }
 }
