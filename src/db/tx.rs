@@ -14,6 +14,8 @@ pub struct Tx<'a> {
     again: Cell<bool>,
     /// A statement failed.
     failed: Cell<bool>,
+    #[cfg(test)]
+    statements: Cell<usize>,
 }
 
 /// The driver of a transaction.
@@ -26,7 +28,20 @@ pub(super) enum Inner<'a> {
 
 impl<'a> Tx<'a> {
     pub(super) fn new(inner: Inner<'a>, writes: bool) -> Self {
-        Self { inner, writes, again: Cell::new(false), failed: Cell::new(false) }
+        Self {
+            inner,
+            writes,
+            again: Cell::new(false),
+            failed: Cell::new(false),
+            #[cfg(test)]
+            statements: Cell::new(0),
+        }
+    }
+
+    /// How many statements have been run.
+    #[cfg(test)]
+    pub(crate) fn statements(&self) -> usize {
+        self.statements.get()
     }
 
     pub(super) fn must_run_again(&self) -> bool {
@@ -110,6 +125,8 @@ impl Tx<'_> {
     }
 
     fn build(&self, statement: &impl QueryStatementWriter) -> (String, Values) {
+        #[cfg(test)]
+        self.statements.set(self.statements.get() + 1);
         match self.dialect() {
             Dialect::Sqlite => statement.build(SqliteQueryBuilder),
             Dialect::Mysql => statement.build(MysqlQueryBuilder),

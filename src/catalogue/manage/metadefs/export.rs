@@ -43,8 +43,8 @@ pub async fn export_metadefs(settings: &Settings, folder: &Path) -> Result<Vec<P
     .await
 }
 
-/// In six statements, however many there are.
-fn read_all(tx: &Tx<'_>) -> Result<Vec<Definition>, DbError> {
+/// In five statements, however many there are (five hundred in each).
+pub(super) fn read_all(tx: &Tx<'_>) -> Result<Vec<Definition>, DbError> {
     let all = namespaces::all(tx)?;
     let ids: Vec<i64> = all.iter().map(|it| it.id).collect();
     let mut types = associations::of(tx, &ids)?;

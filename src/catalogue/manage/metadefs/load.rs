@@ -98,7 +98,7 @@ struct Target<'a> {
 }
 
 /// In at most 18 statements, whatever is in it (five hundred of a kind in each).
-fn store(tx: &Tx<'_>, it: &Definition, how: How, now: DateTime<Utc>) -> Result<Outcome, DbError> {
+pub(super) fn store(tx: &Tx<'_>, it: &Definition, how: How, now: DateTime<Utc>) -> Result<Outcome, DbError> {
     let name = it.namespace.clone();
     let mut found = namespaces::find(tx, &name)?;
     let mut overwritten = false;

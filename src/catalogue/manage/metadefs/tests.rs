@@ -1,5 +1,9 @@
-use super::{How, Outcome, Source, definition::Definition, export_metadefs, load_metadefs, standard, unload_metadefs};
-use crate::db::Settings;
+use super::{
+    How, Outcome, Source, database, definition::Definition, export_metadefs, load_metadefs, opened, standard,
+    unload_metadefs,
+};
+use crate::db::{DbError, Settings, Tx, scratch};
+use chrono::Utc;
 use serde_json::{Value, json};
 use std::{collections::HashSet, fs, path::Path};
 
@@ -112,21 +116,57 @@ fn the_standard_definitions_are_those_of_the_folder_and_fit_the_api() {
     }
 }
 
-#[tokio::test]
-async fn the_standard_definitions_come_out_as_they_went_in() {
-    let dir = tempfile::tempdir().unwrap();
-    let (settings, out) = (settings(dir.path()), dir.path().join("out"));
+/// The files of an export, after everything was loaded in every way.
+async fn round(settings: &Settings, out: &Path) -> Vec<(String, String)> {
     let standard = Source::Standard { instead_of: None };
-    let done = load_metadefs(&settings, &standard, How::Skip).await.unwrap();
+    let done = load_metadefs(settings, &standard, How::Skip).await.unwrap();
     assert!(done.files.iter().all(|it| matches!(it.1, Outcome::Loaded(_))), "{done:?}");
-    let exported = export_metadefs(&settings, &out).await.unwrap();
+    let exported = export_metadefs(settings, out).await.unwrap();
     assert_eq!(exported.len(), standard::FILES.len());
     let before: Vec<Vec<u8>> = exported.iter().map(|it| fs::read(it).unwrap()).collect();
-    unload_metadefs(&settings).await.unwrap();
-    load(&settings, &out, How::Skip).await;
+    unload_metadefs(settings).await.unwrap();
+    load(settings, out, How::Skip).await;
     for how in [How::PreferNew, How::Overwrite] {
-        load(&settings, &out, how).await;
-        assert_eq!(export_metadefs(&settings, &out).await.unwrap(), exported);
+        load(settings, out, how).await;
+        assert_eq!(export_metadefs(settings, out).await.unwrap(), exported);
         assert!(exported.iter().zip(&before).all(|(file, text)| fs::read(file).unwrap() == *text), "{how:?}");
     }
+    let name = |it: &Path| it.file_name().unwrap().to_str().unwrap().to_owned();
+    exported.iter().map(|it| (name(it), fs::read_to_string(it).unwrap())).collect()
+}
+
+#[tokio::test]
+async fn the_standard_definitions_come_out_of_every_database_as_they_went_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let expected = round(&settings(dir.path()), &dir.path().join("sqlite")).await;
+    for scratch in scratch::servers() {
+        let settings = Settings { connection: scratch.url.clone(), ..Settings::default() };
+        database::sync(&settings).await.unwrap();
+        let found = round(&settings, &dir.path().join(scratch.kind)).await;
+        for (found, expected) in found.iter().zip(&expected) {
+            assert_eq!(found, expected, "{}", scratch.kind);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_load_takes_few_statements_whatever_is_loaded() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = opened(&settings(dir.path())).await.unwrap();
+    for how in [How::Skip, How::Merge, How::PreferNew, How::Overwrite] {
+        for (name, text) in standard::FILES {
+            let it = Definition::parse(text.as_bytes()).unwrap();
+            let store = move |tx: &Tx<'_>| {
+                super::load::store(tx, &it, how, Utc::now())?;
+                Ok::<_, DbError>(tx.statements())
+            };
+            let statements = db.write(store).await.unwrap();
+            assert!(statements <= 18, "{name} {how:?}: {statements}");
+        }
+    }
+    let read = |tx: &Tx<'_>| {
+        super::export::read_all(tx)?;
+        Ok::<_, DbError>(tx.statements())
+    };
+    assert_eq!(db.read(read).await.unwrap(), 5);
 }

@@ -42,9 +42,10 @@ pub(crate) fn find(tx: &Tx<'_>, name: &str) -> Result<Option<Found>, DbError> {
 /// # Errors
 /// [`DbError`] of the statement.
 pub(crate) fn all(tx: &Tx<'_>) -> Result<Vec<Found>, DbError> {
-    let mut query = select();
-    query.order_by(MetadefNamespaces::Namespace, Order::Asc);
-    tx.select(&query)?.iter().map(read).collect()
+    let mut all: Vec<Found> = tx.select(&select())?.iter().map(read).collect::<Result<_, _>>()?;
+    // Databases differ in the order of names.
+    all.sort_by(|a, b| a.namespace.name.cmp(&b.namespace.name));
+    Ok(all)
 }
 
 /// A page of namespaces, behind the marker.

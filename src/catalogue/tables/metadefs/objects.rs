@@ -7,7 +7,7 @@ use crate::catalogue::tables::{
 use crate::db::{DbError, Row, Tx};
 use crate::image::metadef::{Object, Times};
 use chrono::{DateTime, Utc};
-use sea_query::{Expr, ExprTrait, OnConflict, Order, Query, SelectStatement};
+use sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement};
 use serde_json::Value;
 use std::collections::HashMap;
 
@@ -27,11 +27,13 @@ pub(crate) fn of(tx: &Tx<'_>, namespaces: &[i64]) -> Result<HashMap<i64, Vec<Obj
     let mut found: HashMap<i64, Vec<Object>> = HashMap::new();
     for part in namespaces.chunks(AT_ONCE) {
         let mut query = select(part);
-        query.column(MetadefObjects::NamespaceId).order_by(MetadefObjects::Name, Order::Asc);
+        query.column(MetadefObjects::NamespaceId);
         for row in tx.select(&query)? {
             found.entry(row.get(7)?).or_default().push(read(&row)?.1);
         }
     }
+    // Databases differ in the order of names.
+    found.values_mut().for_each(|it| it.sort_by(|a, b| a.name.cmp(&b.name)));
     Ok(found)
 }
 

@@ -7,7 +7,7 @@ use crate::catalogue::tables::{
 use crate::db::{DbError, Tx};
 use crate::image::metadef::{Properties, Schema, Times};
 use chrono::{DateTime, Utc};
-use sea_query::{Expr, ExprTrait, OnConflict, Order, Query};
+use sea_query::{Expr, ExprTrait, OnConflict, Query};
 use serde_json::Value;
 use std::collections::HashMap;
 
@@ -30,12 +30,13 @@ pub(crate) fn of(tx: &Tx<'_>, namespaces: &[i64]) -> Result<HashMap<i64, Propert
         query.from(MetadefProperties::Table);
         query.columns([MetadefProperties::NamespaceId, MetadefProperties::Name, MetadefProperties::JsonSchema]);
         query.and_where(Expr::col(MetadefProperties::NamespaceId).is_in(part.iter().copied()));
-        query.order_by(MetadefProperties::Name, Order::Asc);
         for row in tx.select(&query)? {
             let schema = object(row.get::<Option<String>>(2)?.as_deref());
             found.entry(row.get(0)?).or_default().insert(row.get(1)?, schema.into());
         }
     }
+    // Databases differ in the order of names.
+    found.values_mut().for_each(Properties::sort_keys);
     Ok(found)
 }
 
