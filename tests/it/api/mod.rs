@@ -14,5 +14,6 @@ mod schemas;
 mod server;
 mod versions;
 
+pub(crate) use access::behind;
 pub(crate) use requests::{Answer, exchange};
 pub(crate) use server::Server;

@@ -8,7 +8,7 @@ use crate::{
 use serde_json::json;
 
 /// A catalogue that asks this Keystone.
-pub(super) fn behind(keystone: &Keystone) -> Server {
+pub(crate) fn behind(keystone: &Keystone) -> Server {
     Server::with(&format!(
         "[paste_deploy]\nflavor = keystone+cachemanagement\n[keystone_authtoken]\nauth_url = {}\nauth_type = password\n\
          username = glance\npassword = {PASSWORD}\nproject_name = service\nuser_domain_id = default\n\

@@ -7,6 +7,8 @@ mod policy;
 mod tasks;
 mod tenancy;
 
+pub(crate) use keystone::behind;
+
 use super::{Answer, Server};
 use serde_json::{Value, json};
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# glance.sh PORT AUTH_URL : a real Glance with a file store (`images`), the read-only http store, and the cache API.
+# glance.sh PORT AUTH_URL [plain] : a real Glance with a file store (`images`), the read-only http store, and the cache API.
 # AUTH_URL is Keystone's, or `none`: then everybody is admin, or `headers`: a Glance with Glance's own defaults (one file
 # store, and http; no import method, no cache) that believes the identity headers of requests and shows locations.
-# EXTRA: more lines of [DEFAULT]. Prints "ready" and runs until its standard input ends.
+# With `plain`: behind Keystone, with those defaults. EXTRA: more lines of [DEFAULT]. Prints "ready" and runs until its
+# standard input ends.
 set -euo pipefail
 port=$1 auth_url=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -23,6 +24,8 @@ print(json.dumps({rule.name: '' for rule in policies.list_rules()}))" >policy.ya
 fi
 if [ "$auth_url" = headers ]; then
     . "$here/glance-headers.sh"
+elif [ "${3:-}" = plain ]; then
+    . "$here/glance-plain.sh"
 else
 cat >glance-api.conf <<C
 [DEFAULT]

@@ -119,6 +119,14 @@ pub(crate) fn trusting_glance() -> Option<&'static Glance> {
     started.as_ref()
 }
 
+/// A Glance of the caller's own under [`keystone`], with Glance's own defaults: one file store, no import method, no
+/// cache. `name` tells it from others.
+pub(crate) fn plain_glance(name: &str) -> Option<Glance> {
+    let (keystone, port) = (keystone()?, free_port());
+    let dir = start(&format!("{name}-glance"), &[&port.to_string(), &keystone.auth_url, "plain"], "")?;
+    Some(Glance { url: format!("http://127.0.0.1:{port}"), images: dir.join("images") })
+}
+
 const NO_VENV: &str = "tests/setup has not been run: no Keystone and Glance to test with";
 
 fn glance_at(port: u16, auth_url: &str) -> Option<Glance> {
