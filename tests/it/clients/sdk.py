@@ -45,11 +45,13 @@ def plain(value):
     return value if isinstance(value, (int, float, bool, type(None))) else str(type(value).__name__)
 
 
-def call(name, action):
+def call(name, action, learn=False):
     """What it gives back, or the status or kind of its refusal."""
     result = None
     try:
         result = action()
+        if learn:
+            names[result.id] = name.upper()
         if hasattr(result, '__next__'):
             result = list(result)
         outcome = plain(result)
@@ -62,9 +64,8 @@ def call(name, action):
 
 
 def made(name, action):
-    image = call(name, action)
-    names[image.id] = name.upper()
-    return image
+    """What it makes is called by its name from now on."""
+    return call(name, action, learn=True)
 
 
 raw = {'disk_format': 'raw', 'container_format': 'bare'}
