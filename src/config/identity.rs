@@ -3,7 +3,7 @@
 use super::{
     Catalogue,
     options::Options,
-    value::{BYTES, Kind, Refused, Value},
+    value::{As, BYTES, Kind, Refused, Value},
 };
 use crate::http::keystone::Credentials;
 use crate::identity::{
@@ -24,6 +24,9 @@ pub(super) struct Who {
     use_keystone_limits: bool,
     limits: quota::Settings,
     limits_auth_type: String,
+    /// Read before the options are, see [`LOGIN`].
+    auth_section: Option<String>,
+    limits_auth_section: Option<String>,
 }
 
 /// `[paste_deploy] flavor`
@@ -35,6 +38,41 @@ struct Flavor {
     /// The older paths of the cache API are there.
     managed: bool,
 }
+
+/// The sections that have a login of the catalogue's own.
+pub(super) const LOGINS: [&str; 2] = ["keystone_authtoken", "oslo_limit"];
+
+/// The options that `auth_section` takes from another section.
+pub(super) const LOGIN: [&str; 28] = [
+    "auth_type",
+    "auth_plugin",
+    "auth_url",
+    "username",
+    "user-name",
+    "user_name",
+    "user_id",
+    "password",
+    "user_domain_name",
+    "user_domain_id",
+    "project_name",
+    "tenant_name",
+    "tenant-name",
+    "project_id",
+    "tenant_id",
+    "tenant-id",
+    "project_domain_name",
+    "project_domain_id",
+    "default_domain_name",
+    "default_domain_id",
+    "system_scope",
+    "domain_id",
+    "domain_name",
+    "trust_id",
+    "token",
+    "application_credential_id",
+    "application_credential_name",
+    "application_credential_secret",
+];
 
 /// `[DEFAULT]`
 pub(super) fn default_section(options: &mut Options<'_>, it: &mut Catalogue) {
@@ -94,12 +132,22 @@ pub(super) fn keystone_authtoken(options: &mut Options<'_>, it: &mut Catalogue) 
         &mut settings.www_authenticate_uri,
         "Keystone's address as clients reach it, for those that are refused. Not set: auth_url.",
     );
-    options.bind_as("auth_type", &mut it.who.auth_type, AUTH_TYPE, "How the catalogue itself logs in.");
+    options.bind(
+        "auth_section",
+        &mut it.who.auth_section,
+        "Section that has the options of the login, from auth_type to application_credential_secret, in place of this one.",
+    );
+    options.bind_renamed(
+        "auth_type",
+        &["auth_plugin"],
+        &mut As(&mut it.who.auth_type, AUTH_TYPE),
+        "How the catalogue itself logs in.",
+    );
     login(options, &mut settings.connection.credentials);
     connection(options, &mut settings.connection);
     options.bind(
         "interface",
-        &mut settings.connection.interface,
+        &mut settings.connection.interfaces,
         "Which of Keystone's own addresses in its catalogue is asked: internal, public or admin.",
     );
     options.bind(
@@ -170,14 +218,36 @@ pub(super) fn oslo_policy(options: &mut Options<'_>, settings: &mut policy::Sett
 /// `[oslo_limit]`
 pub(super) fn oslo_limit(options: &mut Options<'_>, it: &mut Who) {
     let settings = &mut it.limits;
-    options.bind_as("auth_type", &mut it.limits_auth_type, AUTH_TYPE, "How to log in to read limits.");
-    login(options, &mut settings.connection.credentials);
     options.bind(
-        "system_scope",
-        &mut settings.connection.credentials.system_scope,
-        "all: log in for the system, in place of a project. The user needs the role reader there.",
+        "auth_section",
+        &mut it.limits_auth_section,
+        "Section that has the options of the login, such as keystone_authtoken, in place of this one.",
     );
+    options.bind_renamed(
+        "auth_type",
+        &["auth_plugin"],
+        &mut As(&mut it.limits_auth_type, AUTH_TYPE),
+        "How to log in to read limits.",
+    );
+    login(options, &mut settings.connection.credentials);
     connection(options, &mut settings.connection);
+    options.bind_renamed(
+        "valid_interfaces",
+        &["interface"],
+        &mut settings.connection.interfaces,
+        "Which of Keystone's own addresses in its catalogue is asked: the first of these that is there.",
+    );
+    options.bind(
+        "endpoint_override",
+        &mut settings.connection.endpoint_override,
+        "Keystone's address for questions about limits. Not set: what its catalogue says.",
+    );
+    options.bind("timeout", &mut settings.connection.http_connect_timeout, "Longest time for one answer of Keystone.");
+    options.bind(
+        "connect_retries",
+        &mut settings.connection.http_request_max_retries,
+        "How often to ask Keystone again when it cannot be reached.",
+    );
     options.bind("endpoint_id", &mut settings.endpoint_id, "The image service's endpoint in Keystone, by id.");
     options.bind(
         "endpoint_service_type",
@@ -221,6 +291,21 @@ fn login(options: &mut Options<'_>, it: &mut Credentials) {
         "project_domain_id",
         &mut it.project_domain_id,
         "The project's domain, by id; default when neither is set.",
+    );
+    options.bind("default_domain_name", &mut it.default_domain_name, "Both domains, where they are not set.");
+    options.bind("default_domain_id", &mut it.default_domain_id, "The same, by id.");
+    options.bind(
+        "system_scope",
+        &mut it.system_scope,
+        "all: log in for the system, in place of a project; to read limits, the user needs the role reader there.",
+    );
+    options.bind("domain_id", &mut it.domain_id, "Log in for this domain, in place of a project.");
+    options.bind("domain_name", &mut it.domain_name, "The same, by name.");
+    options.bind("trust_id", &mut it.trust_id, "Log in by this trust, in place of a project.");
+    options.bind(
+        "token",
+        &mut it.token,
+        "A token that somebody else got, in place of user and password; it is not renewed when it expires.",
     );
     options.bind(
         "application_credential_id",
@@ -306,9 +391,9 @@ const FORMAT: Kind<Format> = Kind {
 
 /// The kind follows from what else is set, so the name is only checked.
 const AUTH_TYPE: Kind<String> = Kind {
-    takes: "password, v3password or v3applicationcredential; empty: by what else is set",
+    takes: "password, v3password, token, v3token or v3applicationcredential; empty: by what else is set",
     read: |text| match text {
-        "" | "password" | "v3password" | "v3applicationcredential" => Ok(text.to_owned()),
+        "" | "password" | "v3password" | "token" | "v3token" | "v3applicationcredential" => Ok(text.to_owned()),
         _ => Err(Refused::default()),
     },
     write: |value| Some(value.clone()),

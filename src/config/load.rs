@@ -9,6 +9,7 @@ use super::{
     notes::unknown,
     options::{Visitor, describe, read},
     sample::sample,
+    sources::Found,
 };
 use std::path::PathBuf;
 
@@ -29,7 +30,8 @@ pub struct Loaded<S> {
 /// [`ConfigError`]: a file can't be read, or values are wrong.
 #[cfg(feature = "catalogue")]
 pub fn catalogue(sources: &Sources) -> Result<Loaded<Catalogue>, ConfigError> {
-    let mut loaded = load(super::catalogue::visit, Catalogue::default(), sources, true)?;
+    let found = sources.gather()?.with_auth_sections(&super::identity::LOGINS, &super::identity::LOGIN);
+    let mut loaded = load(super::catalogue::visit, Catalogue::default(), found, true)?;
     let folders = loaded.files.iter().filter_map(|it| it.parent()).map(Into::into).collect();
     super::identity::finish(&mut loaded.settings, folders);
     if let Some(id) = loaded.settings.file_backend()? {
@@ -51,7 +53,7 @@ pub fn agent(sources: &Sources, nova_files: &[PathBuf]) -> Result<Loaded<Agent>,
     let nova = Sources { optional_files: nova_files.to_vec(), ..Sources::default() }.gather()?;
     let mut shared = Nova::over(Agent::default());
     read(super::nova::visit, &mut shared, &nova).map_err(ConfigError::Invalid)?;
-    let mut loaded = load(super::agent::visit, shared.into_agent(), sources, false)?;
+    let mut loaded = load(super::agent::visit, shared.into_agent(), sources.gather()?, false)?;
     loaded.settings = loaded.settings.finish().map_err(|(section, source)| ConfigError::Login { section, source })?;
     loaded.files.splice(0..0, nova.files);
     Ok(loaded)
@@ -69,8 +71,7 @@ pub fn agent_sample() -> String {
     sample(super::agent::INTRO, &describe(super::agent::visit, &mut Agent::default()))
 }
 
-fn load<S>(visit: Visitor<S>, mut settings: S, sources: &Sources, glance: bool) -> Result<Loaded<S>, ConfigError> {
-    let found = sources.gather()?;
+fn load<S>(visit: Visitor<S>, mut settings: S, found: Found, glance: bool) -> Result<Loaded<S>, ConfigError> {
     let (described, mut notes) = read(visit, &mut settings, &found).map_err(ConfigError::Invalid)?;
     notes.extend(unknown(&found, &described, glance));
     Ok(Loaded { settings, notes, files: found.files })

@@ -125,6 +125,41 @@ impl Found {
         self
     }
 
+    /// The same, where each of `sections` has these options from the section that its `auth_section` names, if it names
+    /// one (keystoneauth's rule).
+    #[cfg(feature = "catalogue")]
+    pub(super) fn with_auth_sections(mut self, sections: &[&str], options: &[&str]) -> Self {
+        let is_login =
+            |section: &str, it: &Assignment| same_section(&it.section, section) && options.contains(&&*it.key);
+        let named: Vec<(&str, String)> = sections
+            .iter()
+            .filter_map(|section| {
+                let value = self.values(section, "auth_section").last()?.0.trim().to_owned();
+                (!value.is_empty() && !same_section(&value, section)).then_some((*section, value))
+            })
+            .collect();
+        let before = self.assignments.clone();
+        for (section, from) in &named {
+            self.assignments.retain(|(it, _)| !is_login(section, it));
+            let taken = before.iter().filter(|(it, _)| is_login(from, it)).cloned();
+            self.assignments
+                .extend(taken.map(|(it, origin)| (Assignment { section: (*section).to_owned(), ..it }, origin)));
+            for key in options.iter().map(|it| it.to_uppercase()) {
+                let name = |section: &str| format!("OS_{}__{key}", section.to_uppercase());
+                match self.environment.get(&name(from)).cloned() {
+                    Some(value) => self.environment.insert(name(section), value),
+                    None => self.environment.remove(&name(section)),
+                };
+            }
+        }
+        // Else they would be unknown there.
+        let elsewhere = |it: &str| !sections.iter().any(|section| same_section(section, it));
+        for (_, from) in named.iter().filter(|(_, from)| elsewhere(from)) {
+            self.assignments.retain(|(it, _)| !is_login(from, it));
+        }
+        self
+    }
+
     /// All values of an option, the one that wins last; the environment's alone when it has one.
     pub(super) fn values(&self, section: &str, key: &str) -> Vec<(&str, Origin)> {
         let name = format!("OS_{}__{}", section.to_uppercase(), key.to_uppercase());

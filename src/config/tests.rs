@@ -190,3 +190,46 @@ proptest::proptest! {
         let _ = substitute(&text, "a", &|_, key| Some(key.to_owned()));
     }
 }
+
+#[cfg(feature = "catalogue")]
+#[test]
+fn logins_stand_in_sections_of_their_own() {
+    let load = |text: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("glance-api.conf"), text).unwrap();
+        let sources = Sources { files: vec![dir.path().join("glance-api.conf")], ..Sources::default() };
+        catalogue(&sources).map_err(|it| crate::base::chain(&it).to_string())
+    };
+    let loaded = load(
+        "[DEFAULT]\nuse_keystone_limits = true\n[keystone_authtoken]\nauth_section = own\nusername = passed over\ncafile = /ca.pem\n\
+         service_token_roles = service,helper\nmemcached_servers = a:1\nservice_token_roles_required = false\n\
+         delay_auth_decision = true\ninclude_service_catalog = false\n\
+         [own]\nauth_type = v3token\nauth_url = http://k:5000\ntoken = T\nproject_id = p\n\
+         [oslo_limit]\nauth_section = keystone_authtoken\nsystem_scope = all\nendpoint_id = e\nvalid_interfaces = internal,public\n\
+         endpoint_override = http://k:1/v3\ntimeout = 7\nregion_name = R\n",
+    )
+    .unwrap();
+    let keystone = &loaded.settings.settings.identity.keystone;
+    let own = &keystone.connection.credentials;
+    assert_eq!((own.auth_url.as_str(), own.token.expose(), own.username.as_deref()), ("http://k:5000", "T", None));
+    assert_eq!(keystone.connection.cafile.as_deref(), Some(Path::new("/ca.pem")));
+    assert_eq!((keystone.service_token_roles.len(), keystone.service_token_roles_required), (2, false));
+    let limits = loaded.settings.settings.limits.as_ref().unwrap();
+    // Only what the named section says itself, without what it takes from elsewhere.
+    assert_eq!(
+        (limits.connection.credentials.username.as_deref(), limits.connection.credentials.system_scope.as_deref()),
+        (Some("passed over"), None)
+    );
+    assert_eq!(limits.connection.interfaces, ["internal", "public"]);
+    assert_eq!((limits.connection.http_connect_timeout.as_secs(), limits.endpoint_id.as_deref()), (7, Some("e")));
+    assert_eq!(limits.connection.endpoint_override.as_deref(), Some("http://k:1/v3"));
+    let notes: Vec<_> = loaded.notes.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        notes,
+        ["3 options of Glance are set that Larder does not use: [keystone_authtoken] memcached_servers, \
+          [keystone_authtoken] delay_auth_decision, [keystone_authtoken] include_service_catalog"]
+    );
+
+    let refused = load("[keystone_authtoken]\nauth_type = v3oidcpassword\n").unwrap_err();
+    assert!(refused.contains("auth_type") && refused.contains("v3applicationcredential"), "{refused}");
+}

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
-/// Who logs in, and for what. Either a password or an application credential is needed.
+/// Who logs in, and for what. A password, a token or an application credential is needed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Credentials {
     /// `auth_url`: Keystone's address, with or without a version.
@@ -30,8 +30,20 @@ pub struct Credentials {
     pub project_domain_name: Option<String>,
     /// `project_domain_id`; `default` when neither is set.
     pub project_domain_id: Option<String>,
+    /// `default_domain_name`: stands for both domains where they are not set.
+    pub default_domain_name: Option<String>,
+    /// `default_domain_id`: likewise.
+    pub default_domain_id: Option<String>,
     /// `system_scope`: `all`, in place of a project.
     pub system_scope: Option<String>,
+    /// `domain_id`: log in for a domain, in place of a project.
+    pub domain_id: Option<String>,
+    /// `domain_name`: likewise.
+    pub domain_name: Option<String>,
+    /// `trust_id`: log in for what somebody else has entrusted to the user, in place of a project.
+    pub trust_id: Option<String>,
+    /// `token`: one that somebody else got, in place of a user and its password.
+    pub token: Secret,
     /// `application_credential_id`: it has its own project.
     pub application_credential_id: Option<String>,
     /// `application_credential_name`, with the user's options.
@@ -103,36 +115,54 @@ impl Credentials {
             let identity = json!({"methods": ["application_credential"], "application_credential": credential});
             return Ok(json!({"auth": {"identity": identity}}));
         }
-        let mut user = self.user()?;
-        user["password"] = self.password.expose().into();
-        let identity = json!({"methods": ["password"], "password": {"user": user}});
-        let scope = if let Some(scope) = &self.system_scope {
-            json!({"system": {scope: true}})
+        let identity = if self.token.expose().is_empty() {
+            let mut user = self.user()?;
+            user["password"] = self.password.expose().into();
+            json!({"methods": ["password"], "password": {"user": user}})
         } else {
-            let domain = (&self.project_domain_name, &self.project_domain_id);
-            let project = named(&self.project_name, &self.project_id, domain);
-            json!({"project": project.ok_or(InvalidCredentials::Missing("project_name"))?})
+            json!({"methods": ["token"], "token": {"id": self.token.expose()}})
         };
-        Ok(json!({"auth": {"identity": identity, "scope": scope}}))
+        Ok(json!({"auth": {"identity": identity, "scope": self.scope()?}}))
+    }
+
+    fn scope(&self) -> Result<Value, InvalidCredentials> {
+        if let Some(id) = &self.trust_id {
+            return Ok(json!({"OS-TRUST:trust": {"id": id}}));
+        }
+        if let Some(scope) = &self.system_scope {
+            return Ok(json!({"system": {scope: true}}));
+        }
+        match (&self.domain_id, &self.domain_name) {
+            (Some(id), _) => return Ok(json!({"domain": {"id": id}})),
+            (None, Some(name)) => return Ok(json!({"domain": {"name": name}})),
+            (None, None) => {}
+        }
+        let domain = self.domain(&self.project_domain_name, &self.project_domain_id);
+        let project = named(&self.project_name, &self.project_id, &domain);
+        Ok(json!({"project": project.ok_or(InvalidCredentials::Missing("project_name"))?}))
     }
 
     fn user(&self) -> Result<Value, InvalidCredentials> {
-        let domain = (&self.user_domain_name, &self.user_domain_id);
-        named(&self.username, &self.user_id, domain).ok_or(InvalidCredentials::Missing("username"))
+        let domain = self.domain(&self.user_domain_name, &self.user_domain_id);
+        named(&self.username, &self.user_id, &domain).ok_or(InvalidCredentials::Missing("username"))
+    }
+
+    fn domain(&self, name: &Option<String>, id: &Option<String>) -> Value {
+        let (default_name, default_id) = (&self.default_domain_name, &self.default_domain_id);
+        match (id, name, default_id, default_name) {
+            (Some(id), ..) | (None, None, Some(id), _) => json!({"id": id}),
+            (None, Some(name), ..) | (None, None, None, Some(name)) => json!({"name": name}),
+            (None, None, None, None) => json!({"id": "default"}),
+        }
     }
 }
 
 /// `{id}` or `{name, domain}`: users and projects are named the same way.
-fn named(name: &Option<String>, id: &Option<String>, domain: (&Option<String>, &Option<String>)) -> Option<Value> {
-    if let Some(id) = id {
-        return Some(json!({"id": id}));
+fn named(name: &Option<String>, id: &Option<String>, domain: &Value) -> Option<Value> {
+    match id {
+        Some(id) => Some(json!({"id": id})),
+        None => name.as_ref().map(|name| json!({"name": name, "domain": domain})),
     }
-    let domain = match domain {
-        (_, Some(id)) => json!({"id": id}),
-        (Some(name), None) => json!({"name": name}),
-        (None, None) => json!({"id": "default"}),
-    };
-    name.as_ref().map(|name| json!({"name": name, "domain": domain}))
 }
 
 /// `…/v3/` of a Keystone address with or without a version.
@@ -194,6 +224,17 @@ mod tests {
         assert_eq!(scoped.request().unwrap(), expected);
         let system = Credentials { system_scope: some("all"), ..user.clone() };
         assert_eq!(system.request().unwrap()["auth"]["scope"], json!({"system": {"all": true}}));
+        let defaults = Credentials { default_domain_name: some("E"), project_name: some("p"), ..user.clone() };
+        let auth = &defaults.request().unwrap()["auth"];
+        assert_eq!(auth["scope"]["project"]["domain"], json!({"name": "E"}));
+        assert_eq!(auth["identity"]["password"]["user"]["domain"], json!({"name": "E"}));
+        let entrusted = Credentials { trust_id: some("t"), project_name: some("p"), ..user.clone() };
+        assert_eq!(entrusted.request().unwrap()["auth"]["scope"], json!({"OS-TRUST:trust": {"id": "t"}}));
+        let domain = Credentials { domain_id: some("d"), ..user.clone() };
+        assert_eq!(domain.request().unwrap()["auth"]["scope"], json!({"domain": {"id": "d"}}));
+        let token = Credentials { token: "T".into(), project_id: some("p"), ..Credentials::default() };
+        let identity = json!({"methods": ["token"], "token": {"id": "T"}});
+        assert_eq!(token.request().unwrap()["auth"], json!({"identity": identity, "scope": {"project": {"id": "p"}}}));
         let application = Credentials { application_credential_id: some("i"), ..Credentials::default() };
         assert_eq!(application.request().unwrap()["auth"]["scope"], Value::Null);
         let named = Credentials { application_credential_name: some("n"), ..Credentials::default() };

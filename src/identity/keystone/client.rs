@@ -28,7 +28,9 @@ pub(in crate::identity) struct Client {
     http: reqwest::Client,
     root: Url,
     login: Value,
-    interface: String,
+    interfaces: Vec<String>,
+    /// Where all but logins go, when not where Keystone's catalogue says.
+    fixed: Option<Url>,
     region: Option<String>,
     retries: u32,
     session: Mutex<Option<Arc<Session>>>,
@@ -74,7 +76,8 @@ impl Client {
             http: transport(settings)?,
             root: settings.credentials.root().map_err(invalid)?,
             login: settings.credentials.request().map_err(invalid)?,
-            interface: settings.interface.clone(),
+            interfaces: settings.interfaces.clone(),
+            fixed: settings.endpoint_override.as_deref().map(v3_root).transpose().map_err(invalid)?,
             region: settings.region_name.clone(),
             retries: settings.http_request_max_retries,
             session: Mutex::new(None),
@@ -139,9 +142,11 @@ impl Client {
         let mut token = token.ok_or_else(missing)?;
         token.set_sensitive(true);
         let catalog = &answer.token.catalog;
-        let found = endpoint(catalog, "identity", &self.interface, self.region.as_deref());
-        let root = found.and_then(|it| v3_root(&it.url).ok()).unwrap_or_else(|| {
-            debug!(interface = self.interface, "Keystone's catalogue has no such address of itself; using auth_url");
+        let mut found =
+            self.interfaces.iter().filter_map(|it| endpoint(catalog, "identity", it, self.region.as_deref()));
+        let found = self.fixed.clone().or_else(|| found.find_map(|it| v3_root(&it.url).ok()));
+        let root = found.unwrap_or_else(|| {
+            debug!(interfaces = ?self.interfaces, "Keystone's catalogue has no such address of itself; using auth_url");
             self.root.clone()
         });
         // Both times are Keystone's, so that its clock need not agree with ours.

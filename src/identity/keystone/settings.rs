@@ -8,8 +8,11 @@ use std::{path::PathBuf, time::Duration};
 pub struct Connection {
     /// The service user's login.
     pub credentials: Credentials,
-    /// `interface`: which of Keystone's addresses in its own catalogue to use.
-    pub interface: String,
+    /// `interface`, or `valid_interfaces`: which of Keystone's addresses in its own catalogue to use, the first that is
+    /// there.
+    pub interfaces: Vec<String>,
+    /// `endpoint_override`: Keystone's address for all but logins, in place of those in its catalogue.
+    pub endpoint_override: Option<String>,
     /// `region_name`: in which region.
     pub region_name: Option<String>,
     /// `cafile`: authorities for https; the system's otherwise.
@@ -61,7 +64,8 @@ impl Default for Connection {
     fn default() -> Self {
         Self {
             credentials: Credentials::default(),
-            interface: "internal".to_owned(),
+            interfaces: vec!["internal".to_owned()],
+            endpoint_override: None,
             region_name: None,
             cafile: None,
             certfile: None,

@@ -146,7 +146,7 @@ struct RegisteredLimit {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            connection: Connection::default(),
+            connection: Connection { interfaces: vec!["public".to_owned()], ..Connection::default() },
             endpoint_id: None,
             endpoint_service_type: None,
             endpoint_service_name: None,

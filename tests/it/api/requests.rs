@@ -52,7 +52,7 @@ pub(crate) fn exchange(to: SocketAddr, method: &str, path: &str, headers: &[(&st
 /// Sends bytes as they are.
 pub(crate) fn raw(to: SocketAddr, bytes: &[u8]) -> Answer {
     let mut stream = TcpStream::connect(to).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
     stream.write_all(bytes).unwrap();
     let mut answer = Vec::new();
     // A reset after the answer is the server's good right.

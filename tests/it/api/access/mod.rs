@@ -2,6 +2,7 @@
 
 mod clients;
 mod keystone;
+mod matrix;
 mod members;
 mod policy;
 mod tasks;

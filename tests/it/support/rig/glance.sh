@@ -2,7 +2,7 @@
 # glance.sh PORT AUTH_URL [plain] : a real Glance with a file store (`images`), the read-only http store, and the cache API.
 # AUTH_URL is Keystone's, or `none`: then everybody is admin, or `headers`: a Glance with Glance's own defaults (one file
 # store, and http; no import method, no cache) that believes the identity headers of requests and shows locations.
-# With `plain`: behind Keystone, with those defaults. EXTRA: more lines of [DEFAULT]. Prints "ready" and runs until its
+# With `plain`: behind Keystone too with those defaults, and without a schema of the site. EXTRA: more lines of [DEFAULT]. Prints "ready" and runs until its
 # standard input ends.
 set -euo pipefail
 port=$1 auth_url=$2
@@ -24,6 +24,7 @@ print(json.dumps({rule.name: '' for rule in policies.list_rules()}))" >policy.ya
 fi
 if [ "$auth_url" = headers ]; then
     . "$here/glance-headers.sh"
+    [ "${3:-}" != plain ] || rm schema-image.json
 elif [ "${3:-}" = plain ]; then
     . "$here/glance-plain.sh"
 else
