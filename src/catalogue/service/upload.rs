@@ -10,6 +10,9 @@
 //! ```
 //!
 //! Whatever fails is undone in the reverse order. After a crash the entry in `larder_uploads` says what to undo.
+//!
+//! Who asks, and what they may, is settled before the first byte; nothing after it asks Keystone in the caller's name. So
+//! a token may expire while its upload goes on, and no trust is needed to end it (Glance makes one for each upload).
 
 use crate::base::chain;
 use crate::catalogue::{
@@ -78,7 +81,9 @@ impl Service {
             self.show(caller, id).await?;
             return Err(Fault::Conflict(format!("Image {id} is being uploaded already.")));
         };
-        self.enforce(caller, &[(Resource::ImageSizeTotal, 0), (Resource::ImageCountUploading, 1)]).await?;
+        // In MiB, rounded down; of data of unknown size only what is there already counts (Glance's behaviour).
+        let announced = upload.expected.unwrap_or(0) >> 20;
+        self.enforce(caller, &[(Resource::ImageSizeTotal, announced), (Resource::ImageCountUploading, 1)]).await?;
         let (image, cap) = self.begin(caller, id, upload.expected).await?;
         let taken = self.write(&image, cap, upload).await;
         if taken.is_err()

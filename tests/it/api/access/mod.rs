@@ -1,7 +1,9 @@
 //! Who may do what, on the real catalogue.
 
 mod clients;
+mod expiry;
 mod keystone;
+mod limits;
 mod matrix;
 mod members;
 mod policy;

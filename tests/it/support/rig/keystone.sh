@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# keystone.sh PORT IMAGE_PORT : a real Keystone, with projects, users, roles and the image service at IMAGE_PORT.
-# Prints "ready" and runs until its standard input ends. CACHE keeps the prepared database.
+# keystone.sh PORT IMAGE_PORT [LIFE] : a real Keystone, with projects, users, roles and the image service at IMAGE_PORT.
+# Tokens live for LIFE seconds. Prints "ready" and runs until its standard input ends. CACHE keeps the prepared database.
 set -euo pipefail
 port=$1 image_port=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -13,7 +13,7 @@ max_token_size = 1024
 connection = sqlite:///$RIG/keystone.db
 [token]
 provider = fernet
-expiration = 3600
+expiration = ${3:-3600}
 [fernet_tokens]
 key_repository = $RIG/fernet-keys
 [fernet_receipts]

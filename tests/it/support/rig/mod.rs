@@ -80,6 +80,14 @@ pub(crate) fn horizon(port: u16, keystone: &Keystone) -> Option<Horizon> {
     Some(Horizon { url: format!("http://127.0.0.1:{port}"), python })
 }
 
+/// Another Keystone, whose tokens live for `life` seconds. The first one makes the database that it is a copy of.
+pub(crate) fn hasty_keystone(life: u32) -> Option<Keystone> {
+    keystone()?;
+    let (port, image_port) = (free_port(), free_port());
+    start("hasty-keystone", &[&port.to_string(), &image_port.to_string(), &life.to_string()], "")?;
+    Some(Keystone { auth_url: format!("http://127.0.0.1:{port}/v3"), image_port })
+}
+
 /// Glance under [`keystone`], where Keystone's catalogue says.
 pub(crate) fn glance() -> Option<&'static Glance> {
     static GLANCE: OnceLock<Option<Glance>> = OnceLock::new();
