@@ -71,17 +71,17 @@ impl Site {
         self.cloud.done(Method::POST, "/limits", &self.system, Some(json!({"limits": [one]}))).await;
     }
 
-    fn ask(&self, who: &Login, method: &str, path: &str, kind: &str, body: &[u8]) -> Answer {
+    fn ask(&self, who: &Login, (method, path): (&str, &str), kind: &str, body: &[u8]) -> Answer {
         self.server.ask(method, path, &[("X-Auth-Token", &who.token), ("Content-Type", kind)], body)
     }
 
     fn create(&self, who: &Login) -> Answer {
         let fields = json!({"name": "x", "disk_format": "raw", "container_format": "bare"}).to_string();
-        self.ask(who, "POST", "/v2/images", "application/json", fields.as_bytes())
+        self.ask(who, ("POST", "/v2/images"), "application/json", fields.as_bytes())
     }
 
     fn upload(&self, who: &Login, image: &str, size: usize) -> Answer {
-        self.ask(who, "PUT", &format!("{image}/file"), "application/octet-stream", &vec![7; size])
+        self.ask(who, ("PUT", &format!("{image}/file")), "application/octet-stream", &vec![7; size])
     }
 
     fn usage(&self, who: &Login) -> Value {
