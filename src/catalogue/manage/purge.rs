@@ -98,10 +98,10 @@ pub async fn purge(settings: &Settings, what: Purge, dry_run: bool) -> Result<Ve
             }
         }
         let (free, mut needed) = db.read::<_, DbError, _>(move |tx| purge::count(tx, table, until)).await?;
+        // Tasks are held by rows of `task_info` alone, which go before them, up to the same number.
+        let held = if table == Purged::Tasks { std::mem::take(&mut needed) } else { 0 };
         if dry_run {
-            // Rows of `task_info` would be gone by then.
-            let of_tasks = if table == Purged::Tasks { std::mem::take(&mut needed) } else { 0 };
-            rows = (free + of_tasks).min(most);
+            rows = (free + held).min(most);
         }
         done.push(TablePurged { table: table.name(), rows, needed });
     }

@@ -12,6 +12,8 @@ mod pass;
 mod report;
 mod restore;
 mod scrubber;
+#[cfg(test)]
+mod tests;
 
 pub use report::{Failure, Report, Scrubbed};
 pub use restore::{RestoreError, Restored};

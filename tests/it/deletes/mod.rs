@@ -3,6 +3,7 @@
 
 mod delayed;
 mod encryption;
+mod purge;
 mod scrub;
 
 use crate::api::Server;
