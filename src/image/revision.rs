@@ -51,7 +51,8 @@ impl Image {
             fields.put(bytes.map(|it| it.to_string()).as_deref());
         }
         for time in [created_at, updated_at] {
-            fields.put(Some(&time.timestamp_micros().to_string()));
+            // As fine as every database keeps it, and as it is shown.
+            fields.put(Some(&time.timestamp().to_string()));
         }
         fields.put(Some(&tags.len().to_string()));
         tags.iter().for_each(|it| fields.put(Some(it)));

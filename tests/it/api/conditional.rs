@@ -36,7 +36,7 @@ fn an_image_has_a_tag_that_changes_with_it() {
     for (method, path, kind, body) in [
         named(json!([{"op": "replace", "path": "/name", "value": "b"}])),
         named(add("colour", "red")),
-        named(json!([{"op": "remove", "path": "/colour"}])),
+        named(json!([{"op": "remove", "path": "/colour"}, {"op": "add", "path": "/shape", "value": "round"}])),
         named(
             json!([{"op": "add", "path": "/disk_format", "value": "raw"}, {"op": "add", "path": "/container_format", "value": "bare"}]),
         ),
@@ -215,18 +215,20 @@ fn changes_at_the_same_time_lose_nothing() {
 }
 
 #[test]
-fn of_changes_to_one_state_one_is_made() {
+fn of_changes_to_one_state_one_is_made_whichever_process_is_asked() {
     const CLIENTS: usize = 16;
-    let server = Server::start();
-    let id = server.create(json!({"name": "a"}));
+    let first = Server::start();
+    let (database, images) = (first.dir.path().join("catalogue.sqlite"), first.images());
+    let second = Server::over(tempfile::tempdir().unwrap(), &database, &images, "");
+    let id = first.create(json!({"name": "a"}));
     for round in 0..5 {
-        let seen = tag(&server.get(&format!("/v2/images/{id}")));
+        let seen = tag(&first.get(&format!("/v2/images/{id}")));
+        assert_eq!(tag(&second.get(&format!("/v2/images/{id}"))), seen);
         let statuses: Vec<u16> = thread::scope(|scope| {
             let begin = |client: usize| {
-                let (server, id, seen) = (&server, &id, &seen);
-                scope.spawn(move || {
-                    patch_if(server, id, ("If-Match", seen), &add("who", &format!("{round} {client}"))).status
-                })
+                let (server, id, seen) = (if client % 2 == 0 { &first } else { &second }, &id, &seen);
+                let change = add("who", &format!("{round} {client}"));
+                scope.spawn(move || patch_if(server, id, ("If-Match", seen), &change).status)
             };
             let all: Vec<_> = (0..CLIENTS).map(begin).collect();
             all.into_iter().map(|it| it.join().unwrap()).collect()
