@@ -14,11 +14,11 @@ serve() {
     trap 'kill -TERM $server 2>/dev/null || true; wait $server 2>/dev/null || true' EXIT
 }
 
-# wait_http URL : until something answers there
+# wait_http URL [SECONDS] : until something answers there, for at most a minute unless said otherwise
 wait_http() {
-    python - "$1" <<'P'
+    python - "$1" "${2:-60}" <<'P'
 import sys, time, urllib.error, urllib.request
-end = time.time() + 60
+end = time.time() + int(sys.argv[2])
 while True:
     try:
         urllib.request.urlopen(sys.argv[1], timeout=5)
