@@ -226,7 +226,7 @@ fn of_changes_to_one_state_one_is_made_whichever_process_is_asked() {
         assert_eq!(tag(&second.get(&format!("/v2/images/{id}"))), seen);
         let statuses: Vec<u16> = thread::scope(|scope| {
             let begin = |client: usize| {
-                let (server, id, seen) = (if client % 2 == 0 { &first } else { &second }, &id, &seen);
+                let (server, id, seen) = (if client.is_multiple_of(2) { &first } else { &second }, &id, &seen);
                 let change = add("who", &format!("{round} {client}"));
                 scope.spawn(move || patch_if(server, id, ("If-Match", seen), &change).status)
             };
