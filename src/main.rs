@@ -274,40 +274,12 @@ async fn manage_catalogue(
     settings: &larder::catalogue::Settings,
     verb: &commands::CatalogueVerb,
 ) -> anyhow::Result<ExitCode> {
-    use commands::{CatalogueVerb, DbVerb, MetadefsVerb};
-    use larder::catalogue::manage::{self, State};
+    use commands::{CatalogueVerb, MetadefsVerb};
+    use larder::catalogue::manage;
     let (database, default) = (&settings.database, settings.metadata_source_path.as_path());
     match verb {
-        CatalogueVerb::Db(DbVerb::Sync) => {
-            let made = manage::sync(database).await?;
-            let up_to_date = "Database is up to date. No migrations needed.";
-            commands::print(if made { "Database is synced successfully." } else { up_to_date })?;
-        }
-        CatalogueVerb::Db(DbVerb::Version) => {
-            let versions = manage::versions(database).await?;
-            let none = "The database has no schema yet; make it with `larder catalogue db sync`.";
-            commands::print(&if versions.is_empty() { none.to_owned() } else { versions.join("\n") })?;
-        }
-        CatalogueVerb::Db(DbVerb::Check) => {
-            let (words, code) = match manage::check(database).await? {
-                State::Current => ("Database is up to date. No upgrades needed.", 0),
-                State::ToExpand => (
-                    "The database is not up to date. An empty one is made with `larder catalogue db sync`; Glance's is \
-                     brought up to date with `glance-manage db sync` of Glance 2024.1 or later.",
-                    3,
-                ),
-                State::ToContract => {
-                    ("The database is not up to date. Your next step is to run `glance-manage db contract`.", 5)
-                }
-            };
-            commands::print(words)?;
-            return Ok(ExitCode::from(code));
-        }
-        CatalogueVerb::Db(DbVerb::Purge(args)) => return purge(database, (args.age_in_days, args.rows), false).await,
-        CatalogueVerb::Db(DbVerb::PurgeImagesTable(args)) => {
-            return purge(database, (args.age_in_days, args.rows), true).await;
-        }
         CatalogueVerb::Scrub(args) => return scrub(settings, args).await,
+        CatalogueVerb::Db(verb) => return manage_schema(database, verb).await,
         CatalogueVerb::Metadefs(MetadefsVerb::Load { path, merge, prefer_new, overwrite }) => {
             let how = match (merge, prefer_new, overwrite) {
                 (false, ..) => manage::How::Skip,
@@ -331,6 +303,31 @@ async fn manage_catalogue(
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Works on the schema, with `glance-manage`'s words and exit codes.
+#[cfg(feature = "catalogue")]
+async fn manage_schema(database: &larder::db::Settings, verb: &commands::DbVerb) -> anyhow::Result<ExitCode> {
+    use commands::DbVerb;
+    use larder::catalogue::manage;
+    let (words, code) = match verb {
+        DbVerb::Sync(revision) => (manage::sync(database, revision.get()).await?, 0),
+        DbVerb::Upgrade(revision) => (manage::upgrade(database, revision.get()).await?, 0),
+        DbVerb::VersionControl(revision) => (manage::version_control(database, revision.get()).await?, 0),
+        DbVerb::Expand => (manage::expand(database).await?, 0),
+        DbVerb::Migrate => (manage::migrate(database).await?, 0),
+        DbVerb::Contract => (manage::contract(database).await?, 0),
+        DbVerb::Check => manage::check(database).await?,
+        DbVerb::Purge(args) => return purge(database, (args.age_in_days, args.rows), false).await,
+        DbVerb::PurgeImagesTable(args) => return purge(database, (args.age_in_days, args.rows), true).await,
+        DbVerb::Version => {
+            let versions = manage::versions(database).await?;
+            let none = "Database is not under migration control: it has no schema yet. Please run \"larder catalogue db sync\".";
+            (if versions.is_empty() { none.to_owned() } else { versions.join("\n") }, 0)
+        }
+    };
+    commands::print(&words)?;
+    Ok(ExitCode::from(code))
 }
 
 /// What a load of definitions did, in `glance-manage`'s words; it has failed if one file has.

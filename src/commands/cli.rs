@@ -161,12 +161,12 @@ impl PassVerb {
 }
 
 /// What is done with the schema.
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub enum DbVerb {
     /// Make the schema in an empty database; one that is as it should be stays as it is
     #[command(after_help = "Examples:\n  larder catalogue --config-file /etc/glance/glance-api.conf db sync\n\n\
         Exit codes: 0 done or nothing to do, 1 failed (an older or newer schema is left alone), 2 wrong usage.")]
-    Sync,
+    Sync(Revision),
     /// Print the revisions of the schema
     #[command(after_help = "Examples:\n  larder catalogue db version\n\n\
         Exit codes: 0 done, 1 failed, 2 wrong usage.")]
@@ -198,6 +198,50 @@ pub enum DbVerb {
         Exit codes: 0 done, 1 failed, a number makes no sense, or images stay since other rows refer to them, 2 wrong usage."
     )]
     PurgeImagesTable(PurgeImagesArgs),
+    /// As sync, or to the revision of the first phase
+    #[command(after_help = "Examples:\n  larder catalogue db upgrade 2024_1_expand01\n\n\
+        Exit codes: 0 done or nothing to do, 1 failed, 2 wrong usage.")]
+    Upgrade(Revision),
+    /// Note that the database is at a revision, whatever is in it
+    #[command(
+        name = "version_control",
+        alias = "version-control",
+        after_help = "Examples:\n  larder catalogue db version_control 2024_1_contract01\n\n\
+        Exit codes: 0 done, 1 failed or no such revision, 2 wrong usage."
+    )]
+    VersionControl(Revision),
+    /// The first phase: make all tables in an empty database
+    #[command(after_help = "Examples:\n  larder catalogue db expand\n\n\
+        Exit codes: 0 done or nothing to do, 1 failed (an older schema is left to glance-manage), 2 wrong usage.")]
+    Expand,
+    /// The second phase: rewrite rows of old releases; there are none to rewrite
+    #[command(after_help = "Examples:\n  larder catalogue db migrate\n\n\
+        Exit codes: 0 nothing to do, 1 failed or the first phase comes first, 2 wrong usage.")]
+    Migrate,
+    /// The third phase: end the migration to Glance 2024.1
+    #[command(after_help = "Examples:\n  larder catalogue db contract\n\n\
+        Exit codes: 0 done or nothing to do, 1 failed or the first phase comes first, 2 wrong usage.")]
+    Contract,
+}
+
+/// A revision of the schema, in either of the forms that `glance-manage` takes.
+#[derive(Clone, Debug, Args)]
+pub struct Revision {
+    /// The revision, such as 2024_1_contract01
+    #[arg(value_name = "VERSION", conflicts_with = "named")]
+    version: Option<String>,
+    /// The same
+    #[arg(long = "version", value_name = "VERSION")]
+    named: Option<String>,
+}
+
+// === impl Revision ===
+
+impl Revision {
+    /// What was given.
+    pub fn get(&self) -> Option<&str> {
+        self.version.as_deref().or(self.named.as_deref())
+    }
 }
 
 /// What is done with metadata definitions.

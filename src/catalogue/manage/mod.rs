@@ -9,7 +9,7 @@ mod purge;
 mod tests;
 
 pub use cache::{clean_cache, prefetch, prune_cache};
-pub use database::{State, check, sync, versions};
+pub use database::{State, check, contract, expand, migrate, state, sync, upgrade, version_control, versions};
 pub use metadefs::{How, Loaded, Outcome, Source, export_metadefs, load_metadefs, unload_metadefs};
 pub use purge::{Purge, PurgeError, TablePurged, purge};
 
@@ -51,6 +51,9 @@ pub enum ManageError {
     /// The work itself.
     #[error("the image cache")]
     Cache(#[from] Fault),
+    /// What is refused, and what to do first.
+    #[error("{0}")]
+    Refused(String),
     /// The thread that did it.
     #[error("the work broke off")]
     BrokeOff,

@@ -25,4 +25,4 @@ pub(crate) mod uploads;
 
 pub(crate) use cipher::{LocationCipher, is_sealed, opened_cipher};
 pub use cipher::{LocationKey, WrongKey};
-pub use schema::{HEAD, SchemaError, ensure, versions};
+pub use schema::{EXPANDED, HEAD, SchemaError, ensure, is_empty, stamp, versions};

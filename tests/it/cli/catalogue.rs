@@ -27,8 +27,9 @@ fn the_schema_is_made_and_checked_with_glances_exit_codes() {
         let (found, said) = manage(dir.path(), args);
         assert!(found == code && said.contains(words), "{args:?}: {found} {said}");
     };
-    check(&["db", "check"], 3, "larder catalogue db sync");
+    check(&["db", "check"], 3, "larder catalogue db expand");
     check(&["db", "version"], 0, "no schema yet");
+    check(&["db", "migrate"], 1, "before database expansion");
     assert!(!dir.path().join("catalogue.sqlite").exists());
     check(&["db", "sync"], 0, "Database is synced successfully.");
     check(&["db", "sync"], 0, "Database is up to date. No migrations needed.");
@@ -37,8 +38,13 @@ fn the_schema_is_made_and_checked_with_glances_exit_codes() {
     check(&["db"], 2, "Usage");
     let raw = rusqlite::Connection::open(dir.path().join("catalogue.sqlite")).unwrap();
     raw.execute("UPDATE alembic_version SET version_num = '2024_1_expand01'", []).unwrap();
-    check(&["db", "check"], 5, "glance-manage db contract");
+    check(&["db", "check"], 5, "larder catalogue db contract");
+    check(&["db", "contract"], 0, "2024_1_contract01");
+    raw.execute("UPDATE alembic_version SET version_num = 'rocky_contract02'", []).unwrap();
+    check(&["db", "check"], 3, "glance-manage db expand");
     check(&["db", "sync"], 1, "glance-manage db sync");
+    check(&["db", "version_control", "--version", "2024_1_contract01"], 0, "Placed database under migration control");
+    check(&["db", "upgrade", "heads"], 0, "2024_1_contract01");
 }
 
 #[test]

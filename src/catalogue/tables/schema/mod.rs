@@ -7,6 +7,9 @@ use sea_query::{Expr, ExprTrait, Query};
 /// The revision of Glance's schema that this program speaks; Glance 2024.1 and all later ones have it.
 pub const HEAD: &str = "2024_1_contract01";
 
+/// The revision at which it has all its tables, in the course of a migration from an older one.
+pub const EXPANDED: &str = "2024_1_expand01";
+
 /// What makes our own tables, step by step; a database that has run the first `n` is at version `n`. A step that is out
 /// is never changed, a change is a further step. MySQL takes no `CREATE` back: each statement must bear to run again.
 const STEPS: [&str; 1] = [include_str!("larder.1.sql")];
@@ -29,6 +32,12 @@ pub enum SchemaError {
          2024.1 or later on it"
     )]
     Version {
+        /// What `alembic_version` says.
+        found: String,
+    },
+    /// A migration that has not come to its end.
+    #[error("the database's schema is in the middle of a migration ({found}): run `larder catalogue db sync`")]
+    Unfinished {
         /// What `alembic_version` says.
         found: String,
     },
@@ -87,6 +96,36 @@ pub async fn versions(db: &Db) -> Result<Vec<String>, SchemaError> {
     Ok(found.await?)
 }
 
+/// Whether there are no tables yet.
+///
+/// # Errors
+/// [`SchemaError::Db`].
+pub async fn is_empty(db: &Db) -> Result<bool, SchemaError> {
+    Ok(db.read::<_, DbError, _>(|tx| Ok(table_names(tx)?.is_empty())).await?)
+}
+
+/// Says that the schema is at a revision of Glance's, whatever it is.
+///
+/// # Errors
+/// [`SchemaError::Db`].
+pub async fn stamp(db: &Db, version: &str) -> Result<(), SchemaError> {
+    let version = version.to_owned();
+    let stamped = db.alone::<_, DbError, _>(move |tx| {
+        if !table_names(tx)?.iter().any(|it| it == "alembic_version") {
+            tx.script(
+                "CREATE TABLE alembic_version \
+                 (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))",
+            )?;
+        }
+        tx.execute(Query::delete().from_table(AlembicVersion::Table))?;
+        let mut statement = Query::insert();
+        statement.into_table(AlembicVersion::Table).columns([AlembicVersion::VersionNum]);
+        tx.execute(statement.values_panic([Expr::val(version.as_str())]))
+    });
+    stamped.await?;
+    Ok(())
+}
+
 fn state(tx: &Tx<'_>) -> Result<State, SchemaError> {
     let tables = table_names(tx)?;
     let has = |name: &str| tables.iter().any(|it| it == name);
@@ -100,7 +139,8 @@ fn state(tx: &Tx<'_>) -> Result<State, SchemaError> {
     }
     if versions != [HEAD] {
         let found = if versions.is_empty() { "unknown".to_owned() } else { versions.join(" and ") };
-        return Err(SchemaError::Version { found });
+        let unfinished = versions.iter().any(|it| it == EXPANDED);
+        return Err(if unfinished { SchemaError::Unfinished { found } } else { SchemaError::Version { found } });
     }
     match ours.flatten().unwrap_or(0) {
         version if version > STEPS.len() => Err(SchemaError::Newer(version)),
