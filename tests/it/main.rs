@@ -16,6 +16,8 @@ mod cli;
 mod clients;
 mod config;
 #[cfg(feature = "catalogue")]
+mod database;
+#[cfg(feature = "catalogue")]
 mod deletes;
 #[cfg(all(feature = "agent", feature = "catalogue"))]
 mod dev;

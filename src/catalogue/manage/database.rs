@@ -62,7 +62,9 @@ pub async fn version_control(settings: &Settings, version: Option<&str>) -> Resu
     let version = version.unwrap_or(INITIAL);
     if ![INITIAL, EXPANDED, HEAD].contains(&version) {
         let known = format!("{INITIAL}, {EXPANDED} and {HEAD}");
-        return Err(ManageError::Refused(format!("Can't locate revision identified by '{version}': there are {known}")));
+        return Err(ManageError::Refused(format!(
+            "Can't locate revision identified by '{version}': there are {known}"
+        )));
     }
     tables::stamp(&open(settings).await?, version).await?;
     Ok(format!("Placed database under migration control at revision: {version}"))

@@ -1,11 +1,11 @@
 //! The Image API, from outside: raw requests over TCP, so that what is sent is what is written here.
 
-mod access;
+pub(crate) mod access;
 mod conditional;
 mod errors;
 mod hostile;
-mod images;
-mod metadefs;
+pub(crate) mod images;
+pub(crate) mod metadefs;
 mod middleware;
 mod refusals;
 mod reload;
@@ -16,4 +16,4 @@ mod versions;
 
 pub(crate) use access::behind;
 pub(crate) use requests::{Answer, exchange};
-pub(crate) use server::Server;
+pub(crate) use server::{Server, on_engine};

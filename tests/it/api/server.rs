@@ -1,9 +1,10 @@
 //! The real `larder catalogue` in a folder of its own.
 
 use super::{Answer, exchange};
-use crate::support::{daemon::Daemon, free_port, wait_until};
+use crate::support::{daemon::Daemon, database::Scratch, free_port, wait_until};
 use serde_json::{Value, json};
 use std::{
+    cell::Cell,
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     time::Duration,
@@ -15,6 +16,25 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) daemon: Daemon,
     pub(crate) dir: TempDir,
+    /// The database, when it is on a server; it goes after the daemon.
+    _scratch: Option<Scratch>,
+}
+
+/// Makes databases.
+type Engine = fn() -> Option<Scratch>;
+
+thread_local! {
+    static ENGINE: Cell<Option<Engine>> = const { Cell::new(None) };
+}
+
+/// Runs tests with another kind of database, where there is one.
+pub(crate) fn on_engine(engine: Engine, tests: &[fn()]) {
+    if engine().is_none() {
+        return;
+    }
+    ENGINE.set(Some(engine));
+    tests.iter().for_each(|test| test());
+    ENGINE.set(None);
 }
 
 impl Server {
@@ -31,21 +51,28 @@ impl Server {
     pub(crate) fn at(port: u16, options: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (database, images) = (dir.path().join("catalogue.sqlite"), dir.path().join("images"));
-        Self::start_at(port, dir, &database, &images, options)
+        let scratch = ENGINE.get().and_then(|make| make());
+        let connection =
+            scratch.as_ref().map_or_else(|| format!("sqlite:///{}", database.display()), |it| it.url.clone());
+        Self { _scratch: scratch, ..Self::start_at(port, dir, &connection, &images, options) }
+    }
+
+    /// A further process on a database and a folder of images.
+    pub(crate) fn beside(connection: &str, images: &Path) -> Self {
+        Self::start_at(free_port(), tempfile::tempdir().unwrap(), connection, images, "")
     }
 
     /// On this SQLite database and this folder of images, which may be another server's; `dir` is for what is its own.
     pub(crate) fn over(dir: TempDir, database: &Path, images: &Path, options: &str) -> Self {
-        Self::start_at(free_port(), dir, database, images, options)
+        Self::start_at(free_port(), dir, &format!("sqlite:///{}", database.display()), images, options)
     }
 
-    fn start_at(port: u16, dir: TempDir, database: &Path, images: &Path, options: &str) -> Self {
+    fn start_at(port: u16, dir: TempDir, connection: &str, images: &Path, options: &str) -> Self {
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let config = format!(
-            "[DEFAULT]\nbind_host = 127.0.0.1\nbind_port = {}\n{options}\n[database]\nconnection = sqlite:///{database}\n\
+            "[DEFAULT]\nbind_host = 127.0.0.1\nbind_port = {}\n{options}\n[database]\nconnection = {connection}\nmax_pool_size = 2\nmax_overflow = 6\n\
              [glance_store]\nfilesystem_store_datadir = {images}\n[healthcheck]\ndisable_by_file_path = {dir}/out-of-service\n",
             address.port(),
-            database = database.display(),
             images = images.display(),
             dir = dir.path().display(),
         );
@@ -55,7 +82,7 @@ impl Server {
             assert!(daemon.ended().is_none(), "{}", daemon.log());
             TcpStream::connect(address).is_ok()
         });
-        Self { address, daemon, dir }
+        Self { address, daemon, dir, _scratch: None }
     }
 
     /// Where the file store keeps its images.

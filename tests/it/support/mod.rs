@@ -4,6 +4,8 @@
 
 pub(crate) mod chaos;
 pub(crate) mod daemon;
+#[cfg(feature = "catalogue")]
+pub(crate) mod database;
 pub(crate) mod disks;
 pub(crate) mod rig;
 

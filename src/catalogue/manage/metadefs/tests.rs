@@ -141,7 +141,7 @@ async fn the_standard_definitions_come_out_of_every_database_as_they_went_in() {
     let expected = round(&settings(dir.path()), &dir.path().join("sqlite")).await;
     for scratch in scratch::servers() {
         let settings = Settings { connection: scratch.url.clone(), ..Settings::default() };
-        database::sync(&settings).await.unwrap();
+        database::sync(&settings, None).await.unwrap();
         let found = round(&settings, &dir.path().join(scratch.kind)).await;
         for (found, expected) in found.iter().zip(&expected) {
             assert_eq!(found, expected, "{}", scratch.kind);

@@ -4,7 +4,7 @@ use super::{As, trusting};
 use serde_json::json;
 
 #[test]
-fn an_image_is_offered_taken_and_taken_back() {
+pub(crate) fn an_image_is_offered_taken_and_taken_back() {
     let server = trusting("");
     let (owner, friend, stranger) = (As::member("p"), As::member("friend"), As::member("stranger"));
     let id = owner.create(&server, json!({"name": "x"}));
@@ -56,7 +56,7 @@ fn an_image_is_offered_taken_and_taken_back() {
 }
 
 #[test]
-fn what_is_no_member_is_refused() {
+pub(crate) fn what_is_no_member_is_refused() {
     let server = trusting("");
     let owner = As::member("p");
     let id = owner.create(&server, json!({}));
@@ -90,7 +90,7 @@ fn what_is_no_member_is_refused() {
 }
 
 #[test]
-fn members_are_counted() {
+pub(crate) fn members_are_counted() {
     let server = trusting("[DEFAULT]\nimage_member_quota = 2\n");
     let owner = As::member("p");
     let id = owner.create(&server, json!({}));

@@ -5,10 +5,10 @@ mod expiry;
 mod keystone;
 mod limits;
 mod matrix;
-mod members;
+pub(crate) mod members;
 mod policy;
 mod tasks;
-mod tenancy;
+pub(crate) mod tenancy;
 
 pub(crate) use keystone::behind;
 

@@ -178,7 +178,7 @@ fn is_listed(server: &Server, case: Case, id: &str, query: &str) -> bool {
 }
 
 #[test]
-fn projects_keep_what_is_theirs() {
+pub(crate) fn projects_keep_what_is_theirs() {
     let server = trusting("");
     let friend = prop_oneof![Just(None), select(&["pending", "accepted", "rejected"][..]).prop_map(Some)];
     let cases = (select(&VISIBILITIES[..]), friend, select(&PROJECTS[..]), select(&ROLES[..]), select(&ACTIONS[..]))

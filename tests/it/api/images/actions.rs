@@ -4,7 +4,7 @@ use crate::api::Server;
 use serde_json::json;
 
 #[test]
-fn active_images_are_closed_and_opened_again() {
+pub(crate) fn active_images_are_closed_and_opened_again() {
     let server = Server::start();
     let id = server.upload(b"0123456789");
     let act = |action: &str| server.ask("POST", &format!("/v2/images/{id}/actions/{action}"), &[], b"").status;
@@ -16,7 +16,7 @@ fn active_images_are_closed_and_opened_again() {
 }
 
 #[test]
-fn queued_images_are_not() {
+pub(crate) fn queued_images_are_not() {
     let server = Server::start();
     let id = server.create(json!({}));
     for action in ["deactivate", "reactivate"] {

@@ -6,7 +6,7 @@ use serde_json::json;
 const ID: &str = "11111111-2222-3333-4444-555555555555";
 
 #[test]
-fn an_image_is_made_with_glances_defaults() {
+pub(crate) fn an_image_is_made_with_glances_defaults() {
     let server = Server::start();
     let answer = server.post("/v2/images", &json!({"id": ID, "name": "debian", "os_distro": "debian"}));
     assert_eq!(answer.status, 201);
@@ -39,7 +39,7 @@ fn an_image_is_made_with_glances_defaults() {
 }
 
 #[test]
-fn an_id_is_used_once_and_never_again() {
+pub(crate) fn an_id_is_used_once_and_never_again() {
     let server = Server::start();
     server.create(json!({"id": ID}));
     server.post("/v2/images", &json!({"id": ID})).refuses(409, "already exists");
@@ -48,7 +48,7 @@ fn an_id_is_used_once_and_never_again() {
 }
 
 #[test]
-fn what_is_wrong_is_refused() {
+pub(crate) fn what_is_wrong_is_refused() {
     let server = Server::start();
     for (body, status, words) in [
         (json!({"name": 5}), 400, "5 is not of type 'null', 'string'"),
@@ -70,7 +70,7 @@ fn what_is_wrong_is_refused() {
 }
 
 #[test]
-fn quotas_are_kept() {
+pub(crate) fn quotas_are_kept() {
     let server = Server::start();
     let properties =
         |count: usize| (0..count).map(|it| (format!("p{it}"), json!("x"))).collect::<serde_json::Map<_, _>>();

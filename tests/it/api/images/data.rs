@@ -27,7 +27,7 @@ fn is_untouched(server: &Server, id: &str) {
 }
 
 #[test]
-fn what_goes_in_comes_out() {
+pub(crate) fn what_goes_in_comes_out() {
     let server = Server::start();
     let id = queued(&server);
     let none = server.get(&format!("/v2/images/{id}/file"));
@@ -45,7 +45,7 @@ fn what_goes_in_comes_out() {
 }
 
 #[test]
-fn parts_are_served() {
+pub(crate) fn parts_are_served() {
     let server = Server::start();
     let id = server.upload(DATA);
     let part = |name: &str, value: &str| server.ask("GET", &format!("/v2/images/{id}/file"), &[(name, value)], b"");
@@ -70,7 +70,7 @@ fn parts_are_served() {
 }
 
 #[test]
-fn chunked_and_empty_uploads_work() {
+pub(crate) fn chunked_and_empty_uploads_work() {
     let server = Server::start();
     let id = queued(&server);
     let chunked = [("Transfer-Encoding", "chunked")];
@@ -86,7 +86,7 @@ fn chunked_and_empty_uploads_work() {
 }
 
 #[test]
-fn uploads_are_refused_with_nothing_left() {
+pub(crate) fn uploads_are_refused_with_nothing_left() {
     let server = Server::start();
     let id = queued(&server);
     let path = format!("/v2/images/{id}/file");
@@ -107,7 +107,7 @@ fn uploads_are_refused_with_nothing_left() {
 }
 
 #[test]
-fn broken_uploads_leave_nothing() {
+pub(crate) fn broken_uploads_leave_nothing() {
     let server = Server::start();
     let id = queued(&server);
     let head = |framing: &str| {
@@ -140,7 +140,7 @@ fn broken_uploads_leave_nothing() {
 }
 
 #[test]
-fn an_upload_can_wait_for_leave() {
+pub(crate) fn an_upload_can_wait_for_leave() {
     let server = Server::start();
     let id = queued(&server);
     let mut stream = TcpStream::connect(server.address).unwrap();
@@ -160,7 +160,7 @@ fn an_upload_can_wait_for_leave() {
 }
 
 #[test]
-fn a_refused_upload_is_not_asked_for_its_data() {
+pub(crate) fn a_refused_upload_is_not_asked_for_its_data() {
     let server = Server::start();
     let id = server.upload(DATA);
     let head = format!(

@@ -4,7 +4,7 @@ use crate::api::Server;
 use serde_json::json;
 
 #[test]
-fn deleted_images_are_gone() {
+pub(crate) fn deleted_images_are_gone() {
     let server = Server::start();
     let id = server.create(json!({"name": "a"}));
     let path = format!("/v2/images/{id}");
@@ -17,7 +17,7 @@ fn deleted_images_are_gone() {
 }
 
 #[test]
-fn protected_images_stay() {
+pub(crate) fn protected_images_stay() {
     let server = Server::start();
     let id = server.create(json!({"protected": true}));
     let path = format!("/v2/images/{id}");
@@ -27,7 +27,7 @@ fn protected_images_stay() {
 }
 
 #[test]
-fn data_goes_with_its_image() {
+pub(crate) fn data_goes_with_its_image() {
     let server = Server::start();
     let id = server.upload(b"0123456789");
     let path = format!("/v2/images/{id}");

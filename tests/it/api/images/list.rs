@@ -8,7 +8,7 @@ fn names(page: &Value) -> Vec<String> {
 }
 
 #[test]
-fn pages_lead_to_the_next_with_all_parameters() {
+pub(crate) fn pages_lead_to_the_next_with_all_parameters() {
     let server = Server::start();
     for name in ["a", "b", "c", "d", "e"] {
         server.create(json!({"name": name, "tags": ["x", "y"]}));
@@ -30,7 +30,7 @@ fn pages_lead_to_the_next_with_all_parameters() {
 }
 
 #[test]
-fn limits_are_glances() {
+pub(crate) fn limits_are_glances() {
     let server = Server::with("limit_param_default = 2\napi_limit_max = 3");
     for name in ["a", "b", "c", "d"] {
         server.create(json!({"name": name}));
@@ -45,7 +45,7 @@ fn limits_are_glances() {
 }
 
 #[test]
-fn filters() {
+pub(crate) fn filters() {
     let server = Server::start();
     server.create(json!({"name": "a", "os_distro": "debian", "min_disk": 5}));
     server.create(json!({"name": "b, c", "os_distro": "fedora", "os_hidden": true}));

@@ -1,9 +1,9 @@
 //! `/v2/images` and all below it.
 
-mod actions;
-mod create;
-mod data;
-mod delete;
-mod list;
-mod tags;
-mod update;
+pub(crate) mod actions;
+pub(crate) mod create;
+pub(crate) mod data;
+pub(crate) mod delete;
+pub(crate) mod list;
+pub(crate) mod tags;
+pub(crate) mod update;

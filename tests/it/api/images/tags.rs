@@ -4,7 +4,7 @@ use crate::api::Server;
 use serde_json::json;
 
 #[test]
-fn tags_come_and_go() {
+pub(crate) fn tags_come_and_go() {
     let server = Server::start();
     let id = server.create(json!({}));
     let tag = |method: &str, tag: &str| server.ask(method, &format!("/v2/images/{id}/tags/{tag}"), &[], b"");

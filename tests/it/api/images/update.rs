@@ -4,7 +4,7 @@ use crate::api::Server;
 use serde_json::json;
 
 #[test]
-fn changes_are_made_in_order_and_all_or_none() {
+pub(crate) fn changes_are_made_in_order_and_all_or_none() {
     let server = Server::start();
     let id = server.create(json!({"name": "a", "old": "x"}));
     let answer = server.patch(
@@ -32,7 +32,7 @@ fn changes_are_made_in_order_and_all_or_none() {
 }
 
 #[test]
-fn the_empty_change_writes_nothing() {
+pub(crate) fn the_empty_change_writes_nothing() {
     let server = Server::start();
     let id = server.create(json!({"name": "a"}));
     let before = server.get(&format!("/v2/images/{id}")).json();
@@ -41,7 +41,7 @@ fn the_empty_change_writes_nothing() {
 }
 
 #[test]
-fn the_older_dialect_adds_what_is_new_only() {
+pub(crate) fn the_older_dialect_adds_what_is_new_only() {
     let server = Server::start();
     let id = server.create(json!({"name": "a"}));
     let kind = ("Content-Type", "application/openstack-images-v2.0-json-patch");
@@ -53,7 +53,7 @@ fn the_older_dialect_adds_what_is_new_only() {
 }
 
 #[test]
-fn other_media_types_are_told_the_right_ones() {
+pub(crate) fn other_media_types_are_told_the_right_ones() {
     let server = Server::start();
     let id = server.create(json!({}));
     let path = format!("/v2/images/{id}");
@@ -64,7 +64,7 @@ fn other_media_types_are_told_the_right_ones() {
 }
 
 #[test]
-fn what_is_wrong_is_refused() {
+pub(crate) fn what_is_wrong_is_refused() {
     let server = Server::start();
     let id = server.create(json!({"name": "a"}));
     for (change, status, words) in [

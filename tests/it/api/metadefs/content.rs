@@ -6,7 +6,7 @@ const PROPERTIES: &str = "/v2/metadefs/namespaces/N/properties";
 const OBJECTS: &str = "/v2/metadefs/namespaces/N/objects";
 
 #[test]
-fn tags_are_replaced_or_added_to() {
+pub(crate) fn tags_are_replaced_or_added_to() {
     let server = made("N");
     let names = || server.get(&format!("{TAGS}?sort_key=name&sort_dir=asc")).json()["tags"].to_string();
     let add = json!({"tags": [{"name": "more"}]}).to_string();
@@ -29,7 +29,7 @@ fn tags_are_replaced_or_added_to() {
 }
 
 #[test]
-fn a_tag_has_one_name_in_any_case() {
+pub(crate) fn a_tag_has_one_name_in_any_case() {
     let server = made("N");
     let ask = |method: &str, name: &str| server.ask(method, &format!("{TAGS}/{name}"), &[], b"");
     ask("POST", "OLD").refuses(409, "case insensitive");
@@ -45,7 +45,7 @@ fn a_tag_has_one_name_in_any_case() {
 }
 
 #[test]
-fn properties_come_and_go() {
+pub(crate) fn properties_come_and_go() {
     let server = made("N");
     let disk = json!({"name": "disk", "title": "Disk", "type": "string", "enum": ["a"], "operators": ["<in>"]});
     let made = server.post(PROPERTIES, &disk);
@@ -68,7 +68,7 @@ fn properties_come_and_go() {
 }
 
 #[test]
-fn objects_come_and_go() {
+pub(crate) fn objects_come_and_go() {
     let server = made("N");
     let made = server.post(OBJECTS, &json!({"name": "bag"}));
     assert_eq!((made.status, made.json().get("required")), (201, None));
@@ -87,7 +87,7 @@ fn objects_come_and_go() {
 }
 
 #[test]
-fn a_namespace_is_associated_with_resource_types() {
+pub(crate) fn a_namespace_is_associated_with_resource_types() {
     let server = made("N");
     let types = "/v2/metadefs/namespaces/N/resource_types";
     let made = server.post(types, &json!({"name": "OS::Cinder::Volume", "properties_target": "image"}));

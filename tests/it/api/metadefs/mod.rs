@@ -1,8 +1,8 @@
 //! `/v2/metadefs`
 
 mod client;
-mod content;
-mod namespaces;
+pub(crate) mod content;
+pub(crate) mod namespaces;
 mod standard;
 
 use super::Server;

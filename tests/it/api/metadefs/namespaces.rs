@@ -3,7 +3,7 @@ use crate::api::Server;
 use serde_json::{Value, json};
 
 #[test]
-fn a_namespace_is_made_with_all_that_is_in_it() {
+pub(crate) fn a_namespace_is_made_with_all_that_is_in_it() {
     let server = Server::start();
     let answer = server.post(NAMESPACES, &full("N"));
     assert_eq!(answer.status, 201);
@@ -21,7 +21,7 @@ fn a_namespace_is_made_with_all_that_is_in_it() {
 }
 
 #[test]
-fn what_cannot_be_made_whole_is_not_made() {
+pub(crate) fn what_cannot_be_made_whole_is_not_made() {
     let server = Server::start();
     for (field, twice, words) in [
         ("tags", json!([{"name": "a"}, {"name": "A"}]), "tag names are case insensitive"),
@@ -37,7 +37,7 @@ fn what_cannot_be_made_whole_is_not_made() {
 }
 
 #[test]
-fn properties_bear_the_prefix_of_a_resource_type() {
+pub(crate) fn properties_bear_the_prefix_of_a_resource_type() {
     let server = made("N");
     let shown = server.get("/v2/metadefs/namespaces/N?resource_type=OS::Glance::Image").json();
     assert!(shown["properties"].get("hw_cpus").is_some());
@@ -47,7 +47,7 @@ fn properties_bear_the_prefix_of_a_resource_type() {
 }
 
 #[test]
-fn pages_follow_each_other() {
+pub(crate) fn pages_follow_each_other() {
     let server = Server::start();
     for (index, name) in ["c", "a", "e", "b", "d"].into_iter().enumerate() {
         let visibility = if index % 2 == 0 { "public" } else { "private" };
@@ -86,7 +86,7 @@ fn pages_follow_each_other() {
 }
 
 #[test]
-fn a_namespace_is_renamed_protected_and_deleted() {
+pub(crate) fn a_namespace_is_renamed_protected_and_deleted() {
     let server = made("N");
     server.post(NAMESPACES, &json!({"namespace": "other"}));
     let renamed = put(&server, "/v2/metadefs/namespaces/N", &json!({"namespace": "M", "protected": true}));

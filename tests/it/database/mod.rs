@@ -1,0 +1,5 @@
+//! The real catalogue on MariaDB and PostgreSQL.
+
+mod api;
+mod processes;
+mod schema;
