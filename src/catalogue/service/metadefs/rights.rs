@@ -40,11 +40,12 @@ impl Rights {
     /// The right of this policy rule, on what the caller sees already or on nothing in particular.
     ///
     /// # Errors
-    /// `Forbidden`.
+    /// `Forbidden`; `NotFound` for who may not look at namespaces either.
     pub(super) fn demand(&self, rule: &str, namespace: Option<&Namespace>) -> Result<(), Fault> {
         match self.decide(rule, namespace) {
             Verdict::Allowed => Ok(()),
-            Verdict::Hidden | Verdict::Denied => Err(denied(rule)),
+            Verdict::Hidden => Err(Fault::NotFound("The resource could not be found.".to_owned())),
+            Verdict::Denied => Err(denied(rule)),
         }
     }
 

@@ -7,6 +7,7 @@ mod limits;
 mod matrix;
 pub(crate) mod members;
 mod policy;
+mod scopes;
 mod tasks;
 pub(crate) mod tenancy;
 
