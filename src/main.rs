@@ -62,14 +62,19 @@ fn called_as() -> Option<String> {
 
 #[cfg(feature = "catalogue")]
 fn pass_or_run(name: &str) -> anyhow::Result<ExitCode> {
-    let Some(verb) = commands::PassVerb::of_program(name) else { return run(Cli::parse().command) };
-    let mut args = commands::PassCli::parse().config;
-    if args.config_file.is_empty() && args.config_dir.is_empty() {
-        let files = ["/etc/glance/glance-api.conf", "/etc/glance/glance-cache.conf"].map(std::path::PathBuf::from);
-        args.config_file.extend(files.into_iter().filter(|it| it.is_file()));
+    use commands::CatalogueVerb::{Cache, Scrub};
+    let (mut config, verb, file) = if name == "glance-scrubber" {
+        let args = commands::ScrubCli::parse();
+        (args.config, Scrub(args.scrub), "/etc/glance/glance-scrubber.conf")
+    } else {
+        let Some(verb) = commands::PassVerb::of_program(name) else { return run(Cli::parse().command) };
+        (commands::PassCli::parse().config, Cache(verb), "/etc/glance/glance-cache.conf")
+    };
+    if config.config_file.is_empty() && config.config_dir.is_empty() {
+        let files = ["/etc/glance/glance-api.conf", file].map(std::path::PathBuf::from);
+        config.config_file.extend(files.into_iter().filter(|it| it.is_file()));
     }
-    let (verb, no_auth) = (Some(commands::CatalogueVerb::Cache(verb)), false);
-    catalogue(&commands::ServeArgs { config: args, no_auth, verb })
+    catalogue(&commands::ServeArgs { config, no_auth: false, verb: Some(verb) })
 }
 
 #[cfg(not(feature = "catalogue"))]

@@ -1,6 +1,7 @@
 //! What the commands on deleted images take.
 
-use clap::Args;
+use super::ConfigArgs;
+use clap::{Args, Parser};
 use std::time::Duration;
 
 /// What `larder catalogue scrub` takes.
@@ -32,6 +33,24 @@ pub struct ScrubArgs {
     /// Answer with one JSON object
     #[arg(long, conflicts_with = "daemon")]
     pub json: bool,
+}
+
+/// What the program takes when it is called as `glance-scrubber`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "glance-scrubber",
+    version,
+    about = "Removes the data of deleted images: `larder catalogue scrub` under the name of Glance's program",
+    after_help = "Without --config-file, /etc/glance/glance-api.conf and /etc/glance/glance-scrubber.conf are read when they are \
+        there.\n\nExit codes: 0 done, or stopped by a signal; 1 failed; 2 wrong usage."
+)]
+pub struct ScrubCli {
+    /// The configuration.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// What to do.
+    #[command(flatten)]
+    pub scrub: ScrubArgs,
 }
 
 /// What `db purge` takes.

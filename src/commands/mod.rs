@@ -20,6 +20,6 @@ pub use cli::{
     AgentArgs, AgentVerb, CatalogueVerb, Cli, Command, ConfigArgs, DbVerb, DevArgs, MetadefsVerb, PassCli, PassVerb,
     ServeArgs,
 };
-pub use deleted::{PurgeArgs, PurgeImagesArgs, RowsArgs, ScrubArgs};
+pub use deleted::{PurgeArgs, PurgeImagesArgs, RowsArgs, ScrubArgs, ScrubCli};
 pub use login::LoginArgs;
 pub use output::print;
