@@ -308,7 +308,8 @@ pub(super) fn store_section(options: &mut Options<'_>, settings: &mut store::Set
 
 /// `[glance_store]`, or the section of one of `enabled_backends`.
 pub(super) fn store(options: &mut Options<'_>, settings: &mut store::Settings) {
-    options.bind("default_store", &mut settings.default_store, "The kind of the one store.");
+    options.bind("stores", &mut settings.stores, "Kinds of stores that data is read from: file, http.");
+    options.bind("default_store", &mut settings.default_store, "The kind of store that uploads go to.");
     options.bind(
         "filesystem_store_datadir",
         &mut settings.filesystem_store_datadir,
@@ -324,6 +325,31 @@ pub(super) fn store(options: &mut Options<'_>, settings: &mut store::Settings) {
         "filesystem_thin_provisioning",
         &mut settings.filesystem_thin_provisioning,
         "Make holes of runs of zeros.",
+    );
+    http_store(options, settings);
+}
+
+/// The http store's options alone, for the section of one of `enabled_backends`.
+pub(super) fn http_section(options: &mut Options<'_>, settings: &mut store::Settings) {
+    options.section("glance_store");
+    http_store(options, settings);
+}
+
+fn http_store(options: &mut Options<'_>, settings: &mut store::Settings) {
+    options.bind(
+        "https_ca_certificates_file",
+        &mut settings.https_ca_certificates_file,
+        "PEM file of the authorities that https:// locations are trusted by.",
+    );
+    options.bind(
+        "https_insecure",
+        &mut settings.https_insecure,
+        "Without https_ca_certificates_file: read https:// locations without checking who answers. False: the system's authorities.",
+    );
+    options.bind(
+        "http_proxy_information",
+        &mut settings.http_proxy_information,
+        "Proxies for http:// and https:// locations, such as http:10.0.0.1:3128.",
     );
 }
 

@@ -17,6 +17,9 @@ pub trait Store: Send + Sync {
     /// The name that operators gave it (`enabled_backends`), `file` and so on without one.
     fn name(&self) -> &str;
 
+    /// What the URLs of its data begin with.
+    fn schemes(&self) -> &'static [&'static str];
+
     /// The URL that this image's data has, or would have.
     fn url(&self, id: &ImageId) -> String;
 

@@ -15,10 +15,18 @@ pub enum OpenError {
         known: String,
     },
     /// Glance has it, this build has not.
-    #[error("the {kind} store is not part of this build of Larder; it has: file")]
+    #[error("the {kind} store is not part of this build of Larder; it has: file, http")]
     NotBuilt {
         /// The kind asked for.
         kind: String,
+    },
+    /// The options of the http store cannot be used.
+    #[error("the http store: {what}")]
+    Http {
+        /// Which, and why.
+        what: String,
+        /// What is behind it.
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
     /// The folder of the file store cannot be used.
     #[error("the folder of the file store, {}, cannot be {step}", path.display())]
@@ -87,6 +95,28 @@ pub enum StoreError {
         size: u64,
         /// The end that was asked for.
         wanted: u64,
+    },
+    /// A web server does not give the data.
+    #[error("{url} cannot be read: {what}")]
+    Remote {
+        /// The URL, without secrets.
+        url: String,
+        /// What it did.
+        what: String,
+        /// What is behind it.
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// There is data, and nobody says how much.
+    #[error("the server of {url} does not tell the length of the data")]
+    Unmeasured {
+        /// The URL, without secrets.
+        url: String,
+    },
+    /// The store only gives.
+    #[error("nothing can be written to or removed from the store {store}")]
+    ReadOnly {
+        /// The store's name.
+        store: String,
     },
     /// Anything else.
     #[error("{step} {} failed", path.display())]

@@ -14,9 +14,11 @@ mod back_end;
 mod error;
 mod file;
 mod file_perm;
+mod http;
 mod ingest;
 mod open;
 mod settings;
+mod stores;
 
 pub use back_end::{Blocks, Room, StagedData, Store, Writing};
 pub use error::{OpenError, StoreError};
@@ -24,6 +26,7 @@ pub use file_perm::{FilePerm, InvalidFilePerm};
 pub use ingest::{IngestError, Ingested, Limits, Staged, ingest};
 pub use open::{open, open_folder};
 pub use settings::Settings;
+pub use stores::Stores;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Which back ends there are.
 
-use crate::store::{OpenError, Settings, Store, file::FileStore};
+use crate::store::{OpenError, Settings, Store, file::FileStore, http::HttpStore};
 use std::{path::Path, sync::Arc};
 
 /// The kinds of Glance, by the names of `stores` and `enabled_backends`.
@@ -22,7 +22,8 @@ pub fn open(settings: &Settings) -> Result<Arc<dyn Store>, OpenError> {
     match kind {
         // Glance takes both names, as its URLs have both schemes.
         "file" | "filesystem" => Ok(Arc::new(FileStore::open("file", settings)?)),
-        "http" | "https" | "rbd" | "swift" | "s3" | "cinder" | "vmware" | "vsphere" => {
+        "http" | "https" => Ok(Arc::new(HttpStore::open("http", settings)?)),
+        "rbd" | "swift" | "s3" | "cinder" | "vmware" | "vsphere" => {
             Err(OpenError::NotBuilt { kind: kind.to_owned() })
         }
         _ => Err(OpenError::Unknown { kind: kind.chars().take(80).collect(), known: KINDS.join(", ") }),

@@ -1,12 +1,14 @@
 //! Settings of the stores, under Glance's names.
 
 use crate::store::FilePerm;
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// The options of `[glance_store]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// `default_store`: the back end's kind.
+    /// `stores`: the kinds that data is read from.
+    pub stores: Vec<String>,
+    /// `default_store`: the kind that uploads go to.
     pub default_store: String,
     /// `filesystem_store_datadir`: the folder of the file store; `<folder>/<image id>` is an image's data.
     pub filesystem_store_datadir: PathBuf,
@@ -14,15 +16,25 @@ pub struct Settings {
     pub filesystem_store_file_perm: FilePerm,
     /// `filesystem_thin_provisioning`: runs of zeros become holes.
     pub filesystem_thin_provisioning: bool,
+    /// `https_ca_certificates_file`: PEM; only what these authorities have signed is trusted.
+    pub https_ca_certificates_file: Option<PathBuf>,
+    /// `https_insecure`: without such a file, trust every server.
+    pub https_insecure: bool,
+    /// `http_proxy_information`: proxies by the scheme of the URLs that they are for.
+    pub http_proxy_information: BTreeMap<String, String>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            stores: vec!["file".to_owned(), "http".to_owned()],
             default_store: "file".to_owned(),
             filesystem_store_datadir: PathBuf::from("/var/lib/glance/images"),
             filesystem_store_file_perm: FilePerm::default(),
             filesystem_thin_provisioning: false,
+            https_ca_certificates_file: None,
+            https_insecure: true,
+            http_proxy_information: BTreeMap::new(),
         }
     }
 }

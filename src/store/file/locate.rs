@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Glance's two schemes.
-const SCHEMES: [&str; 2] = ["file://", "filesystem://"];
+pub(super) const SCHEMES: [&str; 2] = ["file://", "filesystem://"];
 
 // === impl Folder ===
 

@@ -74,6 +74,10 @@ impl Store for FileStore {
         &self.folder.name
     }
 
+    fn schemes(&self) -> &'static [&'static str] {
+        &locate::SCHEMES
+    }
+
     fn url(&self, id: &ImageId) -> String {
         self.folder.url(id.as_str())
     }
