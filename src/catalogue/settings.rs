@@ -79,6 +79,10 @@ pub struct Settings {
     pub image_location_quota: Option<u64>,
     /// `user_storage_quota`: bytes that a project may store; 0 for no limit.
     pub user_storage_quota: u64,
+    /// `[import_filtering_opts]`
+    pub import_filtering: ImportFiltering,
+    /// `[task] task_time_to_live`: hours that a task is kept after its end.
+    pub task_time_to_live: u32,
     /// `[image_format] container_formats`
     pub container_formats: Vec<String>,
     /// `[image_format] disk_formats`
@@ -125,6 +129,24 @@ pub enum Backend {
     DisableByFilesPorts,
     /// `enable_by_files`
     EnableByFiles,
+}
+
+/// Where this server may go when a client names a URL. Where a list of allowed ones is given, the other list of that
+/// kind does not count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportFiltering {
+    /// `allowed_schemes`
+    pub allowed_schemes: Vec<String>,
+    /// `disallowed_schemes`
+    pub disallowed_schemes: Vec<String>,
+    /// `allowed_hosts`: names or addresses; those of this machine only when they are here.
+    pub allowed_hosts: Vec<String>,
+    /// `disallowed_hosts`
+    pub disallowed_hosts: Vec<String>,
+    /// `allowed_ports`, of those that a URL writes.
+    pub allowed_ports: Vec<u16>,
+    /// `disallowed_ports`
+    pub disallowed_ports: Vec<u16>,
 }
 
 fn words(text: &str) -> Vec<String> {
@@ -185,6 +207,8 @@ impl Default for Settings {
             image_member_quota: Some(128),
             image_location_quota: Some(10),
             user_storage_quota: 0,
+            import_filtering: ImportFiltering::default(),
+            task_time_to_live: 48,
             container_formats: words("ami,ari,aki,bare,ovf,ova,docker,compressed"),
             disk_formats: words("ami,ari,aki,vhd,vhdx,vmdk,raw,qcow2,vdi,iso,ploop"),
             require_image_format_match: true,
@@ -193,6 +217,21 @@ impl Default for Settings {
             healthcheck: Healthcheck::default(),
             metadata_source_path: PathBuf::from("/etc/glance/metadefs/"),
             metrics: true,
+        }
+    }
+}
+
+// === impl ImportFiltering ===
+
+impl Default for ImportFiltering {
+    fn default() -> Self {
+        Self {
+            allowed_schemes: words("http,https"),
+            disallowed_schemes: Vec::new(),
+            allowed_hosts: Vec::new(),
+            disallowed_hosts: Vec::new(),
+            allowed_ports: vec![80, 443],
+            disallowed_ports: Vec::new(),
         }
     }
 }

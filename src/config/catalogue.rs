@@ -5,7 +5,7 @@ use super::{
     identity::{self, Who},
     logs,
     options::Options,
-    value::{As, BYTES, Kind, NO_LIMIT_BELOW_ZERO, Refused, Secret, parsed},
+    value::{As, BRACKETED, BRACKETED_PORTS, BYTES, Kind, NO_LIMIT_BELOW_ZERO, Refused, Secret, parsed},
 };
 use crate::catalogue;
 use crate::db;
@@ -56,6 +56,14 @@ pub(super) fn visit(options: &mut Options<'_>, it: &mut Catalogue) {
     options.section("glance_store");
     options.bind("default_backend", &mut it.default_backend, "The store of enabled_backends that is used.");
     store(options, &mut it.settings.store);
+    options.section("import_filtering_opts");
+    import_filtering(options, &mut it.settings.import_filtering);
+    options.section("task");
+    options.bind(
+        "task_time_to_live",
+        &mut it.settings.task_time_to_live,
+        "Hours for which a task can be looked at after its end.",
+    );
     options.section("image_format");
     formats(options, &mut it.settings);
     http::sections(options, &mut it.settings);
@@ -217,6 +225,30 @@ fn cache(options: &mut Options<'_>, settings: &mut catalogue::service::CacheSett
         &mut settings.image_cache_stall_time,
         "How long nobody may have written to an unfinished file of the cache before it is removed.",
     );
+}
+
+fn import_filtering(options: &mut Options<'_>, it: &mut catalogue::ImportFiltering) {
+    options.bind_as(
+        "allowed_schemes",
+        &mut it.allowed_schemes,
+        BRACKETED,
+        "Schemes of the URLs that clients may make this server ask; with allowed_..., disallowed_... does not count.",
+    );
+    options.bind_as("disallowed_schemes", &mut it.disallowed_schemes, BRACKETED, "Schemes that they may not.");
+    options.bind_as(
+        "allowed_hosts",
+        &mut it.allowed_hosts,
+        BRACKETED,
+        "Hosts that they may. Empty: all but loopback and link-local addresses, and disallowed_hosts.",
+    );
+    options.bind_as("disallowed_hosts", &mut it.disallowed_hosts, BRACKETED, "Hosts that they may not.");
+    options.bind_as(
+        "allowed_ports",
+        &mut it.allowed_ports,
+        BRACKETED_PORTS,
+        "Ports that they may, where one is written.",
+    );
+    options.bind_as("disallowed_ports", &mut it.disallowed_ports, BRACKETED_PORTS, "Ports that they may not.");
 }
 
 fn formats(options: &mut Options<'_>, settings: &mut catalogue::Settings) {

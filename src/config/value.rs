@@ -74,6 +74,29 @@ pub(super) const NO_LIMIT_BELOW_ZERO: Kind<Option<u64>> = Kind {
     write: |value| Some(value.map_or_else(|| "-1".to_owned(), |count| count.to_string())),
 };
 
+/// A list in brackets, as Glance writes some of its lists; without them, too.
+#[cfg(feature = "catalogue")]
+pub(super) const BRACKETED: Kind<Vec<String>> = Kind {
+    takes: "a list such as [a, b]",
+    read: |text| Ok(bracketed(text).map(str::to_owned).collect()),
+    write: |value| Some(format!("[{}]", value.join(","))),
+};
+
+/// The same, of ports.
+#[cfg(feature = "catalogue")]
+pub(super) const BRACKETED_PORTS: Kind<Vec<u16>> = Kind {
+    takes: "a list of ports such as [80, 443]",
+    read: |text| bracketed(text).map(|it| it.parse().map_err(|_| Refused::default())).collect(),
+    write: |value| Some(format!("[{}]", value.iter().map(u16::to_string).collect::<Vec<_>>().join(","))),
+};
+
+#[cfg(feature = "catalogue")]
+fn bracketed(text: &str) -> impl Iterator<Item = &str> {
+    let text = text.trim();
+    let inner = text.strip_prefix('[').and_then(|it| it.strip_suffix(']')).unwrap_or(text);
+    inner.split(',').map(|it| it.trim().trim_matches(['"', '\''])).filter(|it| !it.is_empty())
+}
+
 /// Bytes: a plain number, or one with a unit.
 pub(super) const BYTES: Kind<u64> = Kind {
     takes: "bytes, such as 1073741824, 500MB or 1GiB",

@@ -20,15 +20,26 @@ pub enum Change {
     Remove(String),
     /// `add` of `/locations/<n>` or `/locations/-`.
     AddLocation {
-        /// Where it goes in the list; none for the end.
-        at: Option<usize>,
+        /// Where it goes in the list.
+        at: Place,
         /// The new one.
         location: NewLocation,
     },
     /// `replace` of `/locations`.
     ReplaceLocations(Vec<NewLocation>),
-    /// `remove` of `/locations/<n>` or `/locations/-` (none: the last one).
-    RemoveLocation(Option<usize>),
+    /// `remove` of `/locations/<n>` or `/locations/-`.
+    RemoveLocation(Place),
+}
+
+/// A place in the list of locations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// From 0.
+    Index(usize),
+    /// `-`: the end of the list, or its last one.
+    Last,
+    /// Neither: whoever may change locations is told so.
+    Nowhere,
 }
 
 /// What a setting expects to find.
@@ -52,7 +63,7 @@ pub struct NewLocation {
 }
 
 /// The hashes of data that the server has not read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Validation {
     /// md5, hex.
     pub checksum: Option<String>,
@@ -112,7 +123,7 @@ impl Change {
                 image.properties.remove(name).map(drop).ok_or_else(|| ChangeError::Missing(name.clone()))
             }
             Self::AddLocation { .. } => Err(ChangeError::LocationsInvisible("add")),
-            Self::ReplaceLocations(_) => Err(ChangeError::LocationsInvisible("replace")),
+            Self::ReplaceLocations(_) => Err(ChangeError::LocationsInvisible("update")),
             Self::RemoveLocation(_) => Err(ChangeError::LocationsInvisible("remove")),
         }
     }

@@ -16,7 +16,7 @@ mod tests;
 mod visibility;
 
 pub use attribute::Attribute;
-pub use change::{Change, ChangeError, How, NewLocation, Validation};
+pub use change::{Change, ChangeError, How, NewLocation, Place, Validation};
 pub use id::{ImageId, InvalidImageId};
 pub use member::{Answer, InvalidAnswer, Member};
 pub use new::NewImage;

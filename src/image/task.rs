@@ -88,7 +88,11 @@ const KEYS: [(&str, TaskKey); 10] = [
     ("expires_at", TaskKey::ExpiresAt),
 ];
 
-const STATES: [&str; 4] = ["pending", "processing", "success", "failure"];
+/// Whatever a task is.
+pub const TYPES: [&str; 3] = ["import", "api_image_import", "location_import"];
+
+/// Wherever a task is.
+pub const STATES: [&str; 4] = ["pending", "processing", "success", "failure"];
 
 // === impl TaskQuery ===
 
@@ -102,7 +106,7 @@ impl TaskQuery {
         let limit = last("limit").map_or(Ok(limits.default), crate::image::query::limit)?.min(limits.max);
         let key = |name: &str| KEYS.iter().find(|it| it.0 == name).map(|it| it.1);
         let sort = last("sort_key").unwrap_or("created_at");
-        let sort = key(sort).ok_or_else(|| QueryError::TaskSortKey(sort.chars().take(80).collect()))?;
+        let sort = key(sort).ok_or_else(|| QueryError::TaskSortKey)?;
         let descending = match last("sort_dir") {
             None | Some("desc") => true,
             Some("asc") => false,
@@ -110,6 +114,9 @@ impl TaskQuery {
         };
         if let Some(status) = last("status").filter(|it| !it.is_empty() && !STATES.contains(it)) {
             return Err(QueryError::TaskStatus(status.chars().take(80).collect()));
+        }
+        if let Some(kind) = last("type").filter(|it| !it.is_empty() && !TYPES.contains(it)) {
+            return Err(QueryError::TaskType(kind.chars().take(80).collect()));
         }
         let filters = KEYS[..7].iter().filter_map(|(name, key)| Some((*key, last(name)?.to_owned()))).collect();
         Ok(Self { limit, marker: last("marker").map(str::to_owned), sort, descending, filters })

@@ -113,7 +113,7 @@ pub enum StoreError {
         url: String,
     },
     /// The store only gives.
-    #[error("nothing can be written to or removed from the store {store}")]
+    #[error("nothing is written to or removed from the store {store}")]
     ReadOnly {
         /// The store's name.
         store: String,

@@ -23,9 +23,7 @@ pub fn open(settings: &Settings) -> Result<Arc<dyn Store>, OpenError> {
         // Glance takes both names, as its URLs have both schemes.
         "file" | "filesystem" => Ok(Arc::new(FileStore::open("file", settings)?)),
         "http" | "https" => Ok(Arc::new(HttpStore::open("http", settings)?)),
-        "rbd" | "swift" | "s3" | "cinder" | "vmware" | "vsphere" => {
-            Err(OpenError::NotBuilt { kind: kind.to_owned() })
-        }
+        "rbd" | "swift" | "s3" | "cinder" | "vmware" | "vsphere" => Err(OpenError::NotBuilt { kind: kind.to_owned() }),
         _ => Err(OpenError::Unknown { kind: kind.chars().take(80).collect(), known: KINDS.join(", ") }),
     }
 }

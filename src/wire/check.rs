@@ -197,7 +197,7 @@ fn has_wide(text: &str) -> bool {
 }
 
 /// A value for a message, shortened.
-fn show(value: &Value) -> String {
+pub(super) fn show(value: &Value) -> String {
     let text = match value {
         Value::Null => "None".to_owned(),
         Value::Bool(true) => "True".to_owned(),

@@ -1,7 +1,7 @@
 //! The JSON of tasks.
 
-use crate::image::task::Task;
-use crate::wire::{format_time, image::query_without_marker};
+use crate::image::task::{STATES, TYPES, Task};
+use crate::wire::{WireError, check, format_time, image::query_without_marker, schemas};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
@@ -12,10 +12,55 @@ pub fn to_json(task: &Task) -> Value {
     put("input", document(task.input.as_deref()));
     put("result", document(task.result.as_deref()));
     put("message", task.message.as_deref().into());
-    put("image_id", task.image.as_deref().into());
-    put("request_id", task.request.as_deref().into());
-    put("user_id", task.user.as_deref().into());
+    for (name, value) in [("image_id", &task.image), ("request_id", &task.request), ("user_id", &task.user)] {
+        if let Some(value) = value.as_deref().filter(|it| !it.is_empty()) {
+            put(name, value.into());
+        }
+    }
     Value::Object(view)
+}
+
+/// The type and the input of a new task.
+///
+/// # Errors
+/// [`WireError`], in Glance's words.
+pub fn parse_new(body: &[u8]) -> Result<(String, Value), WireError> {
+    let refused = |reason: String| Err(WireError::Schema { schema: "task", reason });
+    let document = check::document(body)?;
+    let Some((kind, input)) = document.get("type").zip(document.get("input")) else {
+        let missing = if document.get("type").is_none() { "type" } else { "input" };
+        return Err(WireError::Invalid(format!("Task '{missing}' is required")));
+    };
+    let Some(kind) = kind.as_str().filter(|it| TYPES.contains(it)) else {
+        return refused(format!(
+            "{} is not one of ['import', 'api_image_import', 'location_import']",
+            check::show(kind)
+        ));
+    };
+    if !(input.is_object() || input.is_null()) {
+        return refused(format!("{} is not of type 'null', 'object'", check::show(input)));
+    }
+    let schema = schemas::task();
+    for (name, value) in document.as_object().into_iter().flatten() {
+        match name.as_str() {
+            "type" | "input" => {}
+            "id" if check::id("id", value).is_err() => {
+                return refused(format!("{} does not match '{}'", check::show(value), schemas::ID_PATTERN));
+            }
+            "status" if !value.as_str().is_some_and(|it| STATES.contains(&it)) => {
+                return refused(format!("{} is no status of a task", check::show(value)));
+            }
+            "result" if value.is_object() => {}
+            "result" | "expires_at" if value.is_null() => {}
+            name if schema["properties"].get(name).is_none() => {
+                let name: String = name.chars().take(80).collect();
+                return refused(format!("Additional properties are not allowed ('{name}' was unexpected)"));
+            }
+            _ if value.is_string() => {}
+            _ => return refused(format!("{} is not of type 'string'", check::show(value))),
+        }
+    }
+    Ok((kind.to_owned(), input.clone()))
 }
 
 /// The page that answers the parameters `params`; `more` adds the link to the next one.

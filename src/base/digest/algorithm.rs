@@ -42,6 +42,11 @@ impl Algorithm {
         }
     }
 
+    /// Length of the hash in bytes.
+    pub fn bytes(self) -> usize {
+        self.hex_len() / 2
+    }
+
     /// Length of the hash in hex digits.
     pub fn hex_len(self) -> usize {
         match self {

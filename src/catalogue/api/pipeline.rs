@@ -39,6 +39,10 @@ struct Route(MatchedPath);
 #[derive(Clone)]
 pub(super) struct BaseUrl(pub(super) String);
 
+/// The request's id, `req-…`.
+#[derive(Clone)]
+pub(super) struct RequestId(pub(super) String);
+
 /// Answers one request.
 pub(super) async fn answer(api: Arc<Api>, router: Router, request: Request) -> Response {
     let began = Instant::now();
@@ -120,6 +124,7 @@ async fn through(
     parts.uri = uri;
     parts.extensions.insert(caller);
     parts.extensions.insert(BaseUrl(base));
+    parts.extensions.insert(RequestId(id.clone()));
     let response = call(router, Request::from_parts(parts, body)).await;
     (id.clone(), with_id(render::render(response, accept.as_deref()), &id))
 }

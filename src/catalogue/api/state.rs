@@ -44,11 +44,15 @@ impl Api {
 
     /// Which fields of `image` the caller sees: where the data of a deactivated image is, admins only.
     pub(super) fn shown(&self, caller: &Caller, image: &Image) -> Shown {
-        let open = caller.is_admin || image.status != Status::Deactivated;
+        let settings = self.settings();
+        // The rule get_image_location is not asked (Glance's behaviour): whoever may boot an image needs its direct_url
+        // to clone it.
+        let places = caller.is_admin || image.status != Status::Deactivated;
         Shown {
-            locations: open && self.settings().show_multiple_locations && self.service.shows_locations(caller, image),
-            direct_url: open && self.settings().show_image_direct_url,
-            stores: open && self.abilities.stores,
+            locations: settings.show_multiple_locations,
+            places,
+            direct_url: settings.show_image_direct_url && places,
+            stores: self.abilities.stores && places,
         }
     }
 }

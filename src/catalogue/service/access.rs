@@ -116,6 +116,9 @@ impl Access {
     /// `NotFound`, `Forbidden`.
     pub(super) fn may_apply(&self, change: &Change, before: &Image, now: &Image) -> Result<(), Fault> {
         match change {
+            Change::ReplaceLocations(locations) if locations.is_empty() => {
+                Err(Fault::Forbidden("Cannot set locations to empty list.".to_owned()))
+            }
             Change::AddLocation { .. } | Change::ReplaceLocations(_) => self.may_change("set_image_location", before),
             Change::RemoveLocation(_) => self.may_change("delete_image_location", before),
             Change::Set(Attribute::Visibility(visibility), _) => {
@@ -140,11 +143,6 @@ impl Access {
     /// Whether the caller may look at an image that it can find.
     pub(super) fn sees(&self, image: &Image) -> bool {
         self.enforcer.allows(SEE, &ImageTarget::new(image, &self.caller), &self.caller)
-    }
-
-    /// Whether an image that the caller sees is shown with the places of its data.
-    pub(super) fn sees_locations(&self, image: &Image) -> bool {
-        self.enforcer.allows("get_image_location", &ImageTarget::new(image, &self.caller), &self.caller)
     }
 
     /// The image without properties that the caller may not read.

@@ -1,12 +1,21 @@
 //! Changing what is known of an image.
 
+use crate::base::chain;
 use crate::catalogue::{
-    service::{Expected, Fault, Service, access::Access, check, records::seen, relocate},
+    Settings,
+    service::{
+        Expected, Fault, Service,
+        access::Access,
+        check,
+        records::seen,
+        relocate::{self, Looks},
+    },
     tables::images,
 };
-use crate::db::DbError;
+use crate::db::{DbError, Tx};
 use crate::identity::Caller;
 use crate::image::{Change, ChangeError, Image, ImageId, Status};
+use std::sync::Arc;
 
 impl Service {
     /// Applies changes, all or none. No change writes nothing.
@@ -33,17 +42,43 @@ impl Service {
             expected.check(&image)?;
             return Ok(image);
         }
-        let (is_admin, shown) = (caller.is_admin, self.settings().show_multiple_locations);
-        self.edit_if(caller, id, expected, move |access, before, image| {
-            for change in &changes {
-                access.may_apply(change, before, image)?;
-                if !shown || !relocate::apply(change, image)? {
-                    change.apply(image, is_admin)?;
+        let (is_admin, looks, changes) = (caller.is_admin, Looks::default(), Arc::new(changes));
+        let relocates = changes.iter().any(|it| matches!(it, Change::RemoveLocation(_)));
+        loop {
+            let (settings, looks_, changes) = (self.settings(), looks.clone(), Arc::clone(&changes));
+            let edited = self.edit_if(caller, id, expected.clone(), move |access, before, image| {
+                for change in changes.iter() {
+                    access.may_apply(change, before, image)?;
+                    let shown = settings.show_multiple_locations;
+                    if !shown || !relocate::apply(&settings, &looks_, change, image)? {
+                        change.apply(image, is_admin)?;
+                    }
+                }
+                Ok(true)
+            });
+            let edited = edited.await;
+            match looks.wanted() {
+                Some(url) => {
+                    let size = self.look(&url).await;
+                    looks.learn(url, size);
+                }
+                None => {
+                    if relocates && edited.is_ok() {
+                        self.forget_data(id).await;
+                    }
+                    return edited;
                 }
             }
-            Ok(true)
-        })
-        .await
+        }
+    }
+
+    /// Removes data that an image has no more locations of. What cannot be removed now is removed later.
+    async fn forget_data(&self, id: &ImageId) {
+        let (service, id) = (self.clone(), id.clone());
+        let removed = self.see_through(async move { service.remove_leftovers(Some(&id)).await });
+        if let Err(error) = removed.await {
+            tracing::error!(error = %chain(&error), "the data of a removed location is not removed yet");
+        }
     }
 
     /// Puts a word on an image; no error when it is there.
@@ -125,8 +160,9 @@ impl Service {
                     return Ok(access.readable(before));
                 }
                 check::record(&settings, Some(&before), &after)?;
+                check_storage(tx, &settings, &before, &after)?;
                 after.updated_at = now;
-                match images::update(tx, &before, &after) {
+                match images::update(tx, &access.cipher, &before, &after) {
                     Ok(true) => Ok(access.readable(after)),
                     Ok(false) => Err(Fault::Conflict(format!("Image {id} was changed by another request; try again."))),
                     // Names that are the same for MySQL.
@@ -159,6 +195,23 @@ impl Service {
             })
             .await
     }
+}
+
+/// `user_storage_quota`, where an image gets more locations (Glance's rule: each counts).
+pub(super) fn check_storage(tx: &Tx<'_>, settings: &Settings, before: &Image, after: &Image) -> Result<(), Fault> {
+    let count = after.locations.len() as u64;
+    if settings.user_storage_quota == 0 || settings.limits.is_some() || count <= before.locations.len() as u64 {
+        return Ok(());
+    }
+    let left =
+        settings.user_storage_quota.saturating_sub(images::stored_bytes(tx, after.owner.as_deref(), Some(&after.id))?);
+    let wanted = after.size.unwrap_or(0).saturating_mul(count);
+    if wanted > left {
+        return Err(Fault::TooLarge(format!(
+            "The size of the data {wanted} will exceed the limit. {left} bytes remaining."
+        )));
+    }
+    Ok(())
 }
 
 impl From<ChangeError> for Fault {

@@ -75,8 +75,10 @@ impl Service {
             after = last.row;
             let mut removed = Vec::new();
             for leftover in found {
-                match self.store().remove(&leftover.url).await {
-                    Ok(()) | Err(StoreError::NotFound { .. }) => removed.push(leftover.row),
+                match self.stores().remove(&leftover.url).await {
+                    Ok(()) | Err(StoreError::NotFound { .. } | StoreError::ReadOnly { .. }) => {
+                        removed.push(leftover.row)
+                    }
                     // Of a store that Glance has and this program does not: it stays noted for one that can.
                     Err(error @ StoreError::Foreign { .. }) => {
                         tracing::debug!(image.id = leftover.image, %error, "a deleted image's data is elsewhere");

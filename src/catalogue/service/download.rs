@@ -9,8 +9,8 @@ use crate::catalogue::{
     tables::is_sealed,
 };
 use crate::identity::Caller;
-use crate::image::{Image, ImageId, Status};
-use crate::store::{Store, StoreError};
+use crate::image::{Image, ImageId, Location, Status};
+use crate::store::{Store, StoreError, Stores};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use std::{ops::Range, sync::Arc};
@@ -23,6 +23,8 @@ pub struct Download {
     pub size: u64,
     pub(super) url: String,
     pub(super) store: Arc<dyn Store>,
+    /// Where the image's other locations are read, and the first of them that was not tried yet.
+    pub(super) more: Option<(Stores, usize)>,
     pub(super) serving: Serving,
 }
 
@@ -53,29 +55,46 @@ impl Service {
 
     /// The first location that has the data; the cache is not asked.
     pub(super) async fn locate(&self, image: Image) -> Result<Option<Download>, Fault> {
-        let mut failed = None;
-        for location in &image.locations {
-            if is_sealed(&location.url) {
-                tracing::error!(image.id = %image.id, "metadata_encryption_key does not open a location of the image");
-                failed = Some(Fault::Unavailable("The place of the image's data cannot be read.".to_owned()));
-                continue;
-            }
-            match self.store().size(&location.url).await {
-                Ok(size) if image.size.is_none_or(|it| it == size) => {
-                    let (url, store) = (location.url.clone(), Arc::clone(self.store()));
-                    return Ok(Some(Download { image, size, url, store, serving: Serving::Store }));
-                }
-                Ok(size) => {
-                    tracing::error!(image.id = %image.id, size, wanted = image.size, "data has not the image's size");
-                    failed = Some(Fault::Unavailable("The image's data is damaged.".to_owned()));
-                }
-                Err(error @ StoreError::NotFound { .. }) => {
-                    tracing::error!(image.id = %image.id, error = %chain(&error), "an image's data is missing");
-                }
-                Err(error) => failed = Some(error.into()),
-            }
+        let stores = self.stores();
+        let Some((at, size)) = find(stores, &image, 0).await? else { return Ok(None) };
+        let url = image.locations[at].url.clone();
+        let (store, more) = (Arc::clone(stores.of(&url)?), Some((stores.clone(), at + 1)));
+        Ok(Some(Download { image, size, url, store, more, serving: Serving::Store }))
+    }
+}
+
+/// The first location from `from` on that has the data, and the data's size; none when it is nowhere.
+async fn find(stores: &Stores, image: &Image, from: usize) -> Result<Option<(usize, u64)>, Fault> {
+    let mut failed = None;
+    for (at, location) in image.locations.iter().enumerate().skip(from) {
+        if is_sealed(&location.url) {
+            tracing::error!(image.id = %image.id, "metadata_encryption_key does not open a location of the image");
+            failed = Some(Fault::Unavailable("The place of the image's data cannot be read.".to_owned()));
+            continue;
         }
-        failed.map_or(Ok(None), Err)
+        match measure(stores, image, location).await {
+            Ok(size) => return Ok(Some((at, size))),
+            // Said only when no other location has the data.
+            Err(fault) => failed = fault.or(failed),
+        }
+    }
+    failed.map_or(Ok(None), Err)
+}
+
+/// The size of the data; an error of none when it is not there.
+async fn measure(stores: &Stores, image: &Image, location: &Location) -> Result<u64, Option<Fault>> {
+    match stores.size(&location.url).await {
+        Ok(size) if image.size.is_none_or(|it| it == size) => Ok(size),
+        Ok(size) => {
+            tracing::error!(image.id = %image.id, size, wanted = image.size, "data has not the image's size");
+            Err(Some(Fault::Unavailable("The image's data is damaged.".to_owned())))
+        }
+        Err(error @ StoreError::Unmeasured { .. }) => image.size.ok_or_else(|| Some(error.into())),
+        Err(error @ StoreError::NotFound { .. }) => {
+            tracing::error!(image.id = %image.id, error = %chain(&error), "an image's data is missing");
+            Err(None)
+        }
+        Err(error) => Err(Some(error.into())),
     }
 }
 
@@ -101,7 +120,17 @@ impl Download {
         Ok(counted.boxed())
     }
 
+    /// From the first location that gives them.
     async fn stored(&self, range: Range<u64>) -> Result<BoxStream<'static, Result<Bytes, BoxError>>, Fault> {
-        Ok(self.store.read(&self.url, range).await?.map_err(BoxError::from).boxed())
+        let mut opened = self.store.read(&self.url, range.clone()).await;
+        let mut from = self.more.as_ref().map_or(usize::MAX, |it| it.1);
+        while let (Err(error), Some((stores, _))) = (&opened, &self.more) {
+            let Ok(Some((at, _))) = find(stores, &self.image, from).await else { break };
+            tracing::warn!(image.id = %self.image.id, error = %chain(error), "the next location is read");
+            let url = &self.image.locations[at].url;
+            opened = stores.of(url)?.read(url, range.clone()).await;
+            from = at + 1;
+        }
+        Ok(opened?.map_err(BoxError::from).boxed())
     }
 }

@@ -82,6 +82,9 @@ impl From<StoreError> for Fault {
                 tracing::error!(error = %chain(&error), "the image store is full");
                 Self::TooLarge("There is no room left in the image store.".to_owned())
             }
+            StoreError::ReadOnly { .. } => {
+                Self::Gone("Error in store configuration. Adding images to store is disabled.".to_owned())
+            }
             StoreError::Duplicate { .. } => {
                 Self::Conflict("There is data of this image in the store already.".to_owned())
             }

@@ -11,8 +11,10 @@ mod check;
 mod delete;
 mod download;
 mod expected;
+mod external;
 mod fault;
 mod limits;
+mod locations;
 mod members;
 pub mod metadefs;
 mod open;
@@ -33,9 +35,10 @@ pub use download::Download;
 pub use expected::Expected;
 pub use fault::Fault;
 pub use limits::Limited;
+pub use locations::Addition;
 pub use open::{OpenError, Service};
 pub use records::Page;
-pub use tasks::TaskPage;
+pub use tasks::{NewTask, TaskPage};
 pub use upload::Upload;
 
 /// Any error, as streams carry it.

@@ -17,7 +17,7 @@ use crate::identity::{
     quota::Limits,
 };
 use crate::image::ImageId;
-use crate::store::{self, Store};
+use crate::store::{self, Store, Stores};
 use chrono::{DateTime, SubsecRound, Utc};
 use std::{
     collections::HashSet,
@@ -35,7 +35,7 @@ struct Shared {
     /// What may change while it runs.
     live: RwLock<Live>,
     db: Db,
-    store: Arc<dyn Store>,
+    stores: Stores,
     /// How the URLs of locations stand in the database.
     cipher: LocationCipher,
     process: Process,
@@ -113,9 +113,9 @@ impl Service {
         let settings = Arc::new(settings);
         let open = move || {
             let live = Live::open(Arc::clone(&settings))?;
-            Ok::<_, OpenError>((live, Db::open(&settings.database)?, store::open(&settings.store)?))
+            Ok::<_, OpenError>((live, Db::open(&settings.database)?, Stores::open(&settings.store)?))
         };
-        let (live, db, store) = tokio::task::spawn_blocking(open).await.unwrap_or(Err(OpenError::BrokeOff))?;
+        let (live, db, stores) = tokio::task::spawn_blocking(open).await.unwrap_or(Err(OpenError::BrokeOff))?;
         tables::ensure(&db).await?;
         let settings = &live.settings;
         let cipher = opened_cipher(&db, settings.metadata_encryption_key.clone()).await?;
@@ -124,7 +124,7 @@ impl Service {
         let shared = Shared {
             live: RwLock::new(live),
             db,
-            store,
+            stores,
             cipher,
             process: Process::this(),
             cache,
@@ -174,8 +174,14 @@ impl Service {
         &self.shared.db
     }
 
+    /// The store that uploads go to.
     pub(crate) fn store(&self) -> &Arc<dyn Store> {
-        &self.shared.store
+        self.shared.stores.main()
+    }
+
+    /// All stores that data is read from.
+    pub(crate) fn stores(&self) -> &Stores {
+        &self.shared.stores
     }
 
     /// How the URLs of locations stand in the database.

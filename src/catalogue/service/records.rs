@@ -60,21 +60,6 @@ impl Service {
         self.db().read(move |tx| seen(tx, &access, &id)).await
     }
 
-    /// Whether an image that the caller sees is shown with the places of its data (`get_image_location`).
-    pub fn shows_locations(&self, caller: &Caller, image: &Image) -> bool {
-        self.access(caller).sees_locations(image)
-    }
-
-    /// The image, with all its locations, for other services and for admins.
-    ///
-    /// # Errors
-    /// `NotFound`, `Forbidden`.
-    pub async fn locations(&self, caller: &Caller, id: &ImageId) -> Result<Image, Fault> {
-        let image = self.find(caller, id).await?;
-        self.access(caller).may("fetch_image_location", &image)?;
-        Ok(image)
-    }
-
     /// A page of images.
     ///
     /// # Errors

@@ -214,7 +214,7 @@ impl Service {
     }
 }
 
-fn has_formats(image: &Image) -> Result<(), Fault> {
+pub(super) fn has_formats(image: &Image) -> Result<(), Fault> {
     let formats = [("disk_format", &image.disk_format), ("container_format", &image.container_format)];
     let missing: Vec<_> =
         formats.iter().filter(|it| it.1.as_deref().unwrap_or_default().is_empty()).map(|it| it.0).collect();

@@ -72,19 +72,22 @@ pub(crate) fn find(tx: &Tx<'_>, cipher: &LocationCipher, id: &ImageId) -> Result
     Ok(images.pop())
 }
 
-/// Writes what differs between two states of an image; both have the same id and status. The time of the change is
-/// `after.updated_at`. False when the image is gone or has another status by now: then nothing was written. When it was
-/// changed since it was read (by another node of a cluster), the transaction runs again.
+/// Writes what differs between two states of an image. The time of the change is `after.updated_at`. False when the
+/// image is gone or has another status by now: then nothing was written. When it was changed since it was read (by
+/// another node of a cluster), the transaction runs again.
 ///
 /// # Errors
 /// [`DbError`] of the statements.
-pub(crate) fn update(tx: &Tx<'_>, before: &Image, after: &Image) -> Result<bool, DbError> {
+pub(crate) fn update(tx: &Tx<'_>, cipher: &LocationCipher, before: &Image, after: &Image) -> Result<bool, DbError> {
     let mut statement = Query::update();
     statement.table(Images::Table).value(Images::UpdatedAt, time(after.updated_at));
     for ((column, old), (_, new)) in columns_of(before).into_iter().zip(columns_of(after)) {
         if old != new {
             statement.value(column, new);
         }
+    }
+    if before.status != after.status {
+        statement.value(Images::Status, after.status.as_str());
     }
     live(&mut statement, &before.id, &[before.status]);
     // SQLite has one writer at a time.
@@ -94,6 +97,7 @@ pub(crate) fn update(tx: &Tx<'_>, before: &Image, after: &Image) -> Result<bool,
     if tx.execute(&statement)? == 0 {
         return if tx.dialect() == Dialect::Sqlite { Ok(false) } else { Err(tx.conflict()) };
     }
+    locations::save(tx, cipher, &before.id, (&before.locations, &after.locations), after.updated_at)?;
     properties::save(tx, &before.id, &before.properties, &after.properties, after.updated_at)?;
     tags::save(tx, &before.id, &before.tags, &after.tags, after.updated_at)?;
     Ok(true)

@@ -49,6 +49,44 @@ pub(crate) fn add(
     tx.execute(&statement).map(drop)
 }
 
+/// Writes the difference between two lists of an image's locations. The data of a place that is on neither list any more
+/// is to be removed. Rows are read in the order in which they were written, so what does not go on from the old list
+/// is written anew.
+///
+/// # Errors
+/// [`DbError`] of the statements.
+pub(super) fn save(
+    tx: &Tx<'_>,
+    cipher: &LocationCipher,
+    id: &ImageId,
+    (before, after): (&[Location], &[Location]),
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
+    if before == after {
+        return Ok(());
+    }
+    let mut query = Query::select();
+    query.column(ImageLocations::Id).from(ImageLocations::Table);
+    query.and_where(Expr::col(ImageLocations::ImageId).eq(id.as_str())).and_where(alive(ImageLocations::Deleted));
+    query.and_where(Expr::col(ImageLocations::Status).eq("active"));
+    query.order_by(ImageLocations::Id, sea_query::Order::Asc);
+    let mut kept = 0;
+    for (row, old) in tx.select(&query)?.iter().zip(before) {
+        if after.get(kept) == Some(old) {
+            kept += 1;
+            continue;
+        }
+        let stays = after.iter().any(|it| it.url == old.url);
+        let mut statement = Query::update();
+        statement.table(ImageLocations::Table).value(ImageLocations::Deleted, true);
+        statement.value(ImageLocations::DeletedAt, time(now)).value(ImageLocations::UpdatedAt, time(now));
+        statement.value(ImageLocations::Status, if stays { "deleted" } else { "pending_delete" });
+        statement.and_where(Expr::col(ImageLocations::Id).eq(row.get::<i64>(0)?));
+        tx.execute(&statement)?;
+    }
+    after[kept..].iter().try_for_each(|it| add(tx, cipher, id, it, now))
+}
+
 /// Whether any image, deleted ones aside, has its data at this place.
 ///
 /// # Errors
@@ -87,7 +125,7 @@ pub(crate) fn unopened(tx: &Tx<'_>, cipher: &LocationCipher) -> Result<Option<St
     Ok(unopened)
 }
 
-/// A location whose data is still to be removed, of an image that is deleted.
+/// A location whose data is still to be removed: the image is deleted, or has the location no more.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Leftover {
     /// The key of its row.
@@ -116,7 +154,7 @@ pub(crate) fn leftovers(
     query.inner_join(Images::Table, on);
     query.and_where(Expr::col((ImageLocations::Table, ImageLocations::Status)).eq("pending_delete"));
     // An image in pending_delete waits for the scrubber of a delayed deletion.
-    query.and_where(Expr::col((Images::Table, Images::Status)).eq(Status::Deleted.as_str()));
+    query.and_where(Expr::col((Images::Table, Images::Status)).ne(Status::PendingDelete.as_str()));
     query.and_where(Expr::col((ImageLocations::Table, ImageLocations::Id)).gt(after));
     if let Some(id) = id {
         query.and_where(Expr::col((ImageLocations::Table, ImageLocations::ImageId)).eq(id.as_str()));

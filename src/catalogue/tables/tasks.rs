@@ -12,6 +12,39 @@ use sea_query::{Expr, ExprTrait, Func, Order, Query, SelectStatement, Value};
 /// Most tasks of one image that are shown, the latest ones.
 const MOST_OF_IMAGE: u64 = 1000;
 
+/// Writes a new task.
+///
+/// # Errors
+/// [`DbError`] of the statements.
+pub(crate) fn insert(tx: &Tx<'_>, task: &Task) -> Result<(), DbError> {
+    let mut statement = Query::insert();
+    statement.into_table(Tasks::Table);
+    let pairs: [(Tasks, Value); 11] = [
+        (Tasks::Id, task.id.as_str().into()),
+        (Tasks::Type, task.kind.as_str().into()),
+        (Tasks::Status, task.status.as_str().into()),
+        (Tasks::Owner, task.owner.as_str().into()),
+        (Tasks::ExpiresAt, task.expires_at.map(|it| it.naive_utc()).into()),
+        (Tasks::CreatedAt, time(task.created_at)),
+        (Tasks::UpdatedAt, time(task.updated_at)),
+        (Tasks::Deleted, false.into()),
+        (Tasks::ImageId, task.image.as_deref().into()),
+        (Tasks::RequestId, task.request.as_deref().into()),
+        (Tasks::UserId, task.user.as_deref().into()),
+    ];
+    statement.columns(pairs.iter().map(|it| it.0)).values_panic(pairs.into_iter().map(|it| Expr::val(it.1)));
+    tx.execute(&statement)?;
+    let mut statement = Query::insert();
+    statement.into_table(TaskInfo::Table);
+    statement.columns([TaskInfo::TaskId, TaskInfo::Input, TaskInfo::Result, TaskInfo::Message]).values_panic([
+        Expr::val(task.id.as_str()),
+        Expr::val(task.input.as_deref()),
+        Expr::val(task.result.as_deref()),
+        Expr::val(task.message.as_deref()),
+    ]);
+    tx.execute(&statement).map(drop)
+}
+
 /// A task, whole; of `owner` alone, or (none) of anybody.
 ///
 /// # Errors

@@ -16,8 +16,11 @@ pub enum QueryError {
     )]
     SortKey(String),
     /// A key that no tasks are sorted by.
-    #[error("Invalid sort key: {0}")]
-    TaskSortKey(String),
+    #[error("Sort key supplied was not valid.")]
+    TaskSortKey,
+    /// No type of a task.
+    #[error("Invalid type value: {0}")]
+    TaskType(String),
     /// No status of a task.
     #[error("Invalid status value: {0}")]
     TaskStatus(String),

@@ -12,7 +12,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(super) fn build(settings: &Settings) -> Result<Client, OpenError> {
-    let failed = |what: String, source: Option<Box<dyn std::error::Error + Send + Sync>>| OpenError::Http { what, source };
+    let failed =
+        |what: String, source: Option<Box<dyn std::error::Error + Send + Sync>>| OpenError::Http { what, source };
     let mut builder = Client::builder()
         .user_agent(concat!("larder/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT_TIMEOUT)
@@ -45,7 +46,10 @@ fn proxies(written: &BTreeMap<String, String>) -> Result<BTreeMap<String, Url>, 
         let text = if proxy.contains("://") { proxy.clone() } else { format!("http://{proxy}") };
         match Url::parse(&text) {
             Ok(url) if url.has_host() => Ok((of.clone(), url)),
-            _ => Err(OpenError::Http { what: format!("http_proxy_information: the proxy of {of} is no address"), source: None }),
+            _ => Err(OpenError::Http {
+                what: format!("http_proxy_information: the proxy of {of} is no address"),
+                source: None,
+            }),
         }
     };
     written.iter().map(parse).collect()

@@ -23,7 +23,9 @@ pub(super) async fn size(client: &Client, url: &str) -> Result<u64, StoreError> 
                     return Ok(size);
                 }
             }
-            Err(Refused::Status(StatusCode::FORBIDDEN | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED)) => {}
+            Err(Refused::Status(
+                StatusCode::FORBIDDEN | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED,
+            )) => {}
             Err(refused) => return Err(refused.of(url)),
         }
         let response = follow(client, Method::GET, url, None).await.map_err(|it| it.of(url))?;

@@ -2,6 +2,7 @@
 
 mod create;
 mod list;
+mod location;
 mod remote;
 mod show;
 #[cfg(test)]
@@ -9,5 +10,6 @@ mod tests;
 
 pub use create::parse_create;
 pub use list::{list_to_json, query_without_marker};
+pub use location::parse_location;
 pub use remote::RemoteImage;
 pub use show::{Shown, locations_to_json, to_json};

@@ -9,6 +9,8 @@ use serde_json::{Map, Value};
 pub struct Shown {
     /// `locations` (`show_multiple_locations`).
     pub locations: bool,
+    /// What is in it; else it is empty (Glance's behaviour).
+    pub places: bool,
     /// `direct_url` (`show_image_direct_url`).
     pub direct_url: bool,
     /// `stores` (more than one store).
@@ -65,7 +67,7 @@ fn base_fields(image: &Image, view: &mut Map<String, Value>) {
 fn link_fields(image: &Image, shown: Shown, view: &mut Map<String, Value>) {
     let mut put = |name: &str, value: Value| drop(view.insert(name.to_owned(), value));
     if shown.locations {
-        put("locations", locations_to_json(image));
+        put("locations", if shown.places { locations_to_json(image) } else { Value::Array(Vec::new()) });
     }
     if let (true, Some(first)) = (shown.direct_url, image.locations.first()) {
         put("direct_url", first.url.as_str().into());

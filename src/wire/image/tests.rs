@@ -43,7 +43,7 @@ fn a_null_of_an_unknown_property_is_printed_empty() {
 #[test]
 fn places_are_shown_when_asked_for() {
     let mut image = sample();
-    let all = Shown { locations: true, direct_url: true, stores: true };
+    let all = Shown { locations: true, places: true, direct_url: true, stores: true };
     let view = to_json(&image, all);
     assert_eq!(view["locations"], json!([]));
     assert!(view.get("direct_url").is_none() && view.get("stores").is_none());

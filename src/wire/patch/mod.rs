@@ -5,7 +5,7 @@ mod pointer;
 #[cfg(test)]
 mod tests;
 
-use crate::image::{Change, How, Location, NewLocation, Validation, attribute};
+use crate::image::{Change, How, Location, NewLocation, Place, Validation, attribute};
 use crate::wire::{Formats, WireError, check};
 use operation::{Operation, Verb};
 use serde_json::Value;
@@ -71,10 +71,8 @@ fn change(operation: &Operation<'_>, dialect: Dialect, formats: &Formats) -> Res
 
 fn locations(operation: &Operation<'_>) -> Result<Change, WireError> {
     match operation.verb {
-        Verb::Add => {
-            Ok(Change::AddLocation { at: position(operation, "adding")?, location: location(operation.value)? })
-        }
-        Verb::Remove => Ok(Change::RemoveLocation(position(operation, "removing")?)),
+        Verb::Add => Ok(Change::AddLocation { at: place(operation), location: location(operation.value)? }),
+        Verb::Remove => Ok(Change::RemoveLocation(place(operation))),
         Verb::Replace => {
             let Value::Array(items) = operation.value else {
                 return Err(check::not_of_type("locations", operation.value, &["array"]));
@@ -84,13 +82,16 @@ fn locations(operation: &Operation<'_>) -> Result<Change, WireError> {
     }
 }
 
-/// The place that `/locations/<n>` names, from 0; none for `/locations/-`.
-fn position(operation: &Operation<'_>, verb: &str) -> Result<Option<usize>, WireError> {
-    let text = operation.path.get(1).map_or("", String::as_str);
-    if text == "-" {
-        return Ok(None);
+/// The place that `/locations/<n>` names, from 0.
+fn place(operation: &Operation<'_>) -> Place {
+    match operation.path.get(1).map_or("", String::as_str) {
+        "-" => Place::Last,
+        // What no machine counts to is behind the end of every list.
+        digits if !digits.is_empty() && digits.bytes().all(|it| it.is_ascii_digit()) => {
+            Place::Index(digits.parse().unwrap_or(usize::MAX))
+        }
+        _ => Place::Nowhere,
     }
-    text.parse().map(Some).map_err(|_| WireError::Invalid(format!("Invalid position for {verb} a location.")))
 }
 
 fn location(value: &Value) -> Result<NewLocation, WireError> {

@@ -109,8 +109,10 @@ fn locations_are_changed_one_by_one() {
         "validation_data":{"os_hash_algo":"sha512","os_hash_value":"00"}}},{"op":"remove","path":"/locations/-"},
         {"op":"replace","path":"/locations","value":[]}]"#;
     let changes = ask(V21, body).unwrap();
-    assert!(matches!(&changes[0], Change::AddLocation { at: Some(0), location } if location.validation.is_some()));
-    assert_eq!(changes[1..], [Change::RemoveLocation(None), Change::ReplaceLocations(vec![])]);
+    assert!(
+        matches!(&changes[0], Change::AddLocation { at: Place::Index(0), location } if location.validation.is_some())
+    );
+    assert_eq!(changes[1..], [Change::RemoveLocation(Place::Last), Change::ReplaceLocations(vec![])]);
 }
 
 proptest! {

@@ -1,12 +1,15 @@
 //! `GET /v2/images/{id}/locations`: where the data is.
 
 use crate::catalogue::api::{
-    extract::{Id, NoBody},
+    extract::{Document, Id, NoBody},
+    pipeline::RequestId,
+    refusal::Refusal,
     reply,
     state::{Answer, Api},
 };
+use crate::catalogue::service::Addition;
 use crate::identity::Caller;
-use crate::wire::image::locations_to_json;
+use crate::wire::image::{locations_to_json, parse_location};
 use axum::{Extension, extract::State};
 use http::StatusCode;
 use std::sync::Arc;
@@ -20,4 +23,19 @@ pub(in crate::catalogue::api) async fn list(
 ) -> Answer {
     let image = api.service.locations(&caller, &id).await?;
     Ok(reply::json(StatusCode::OK, &locations_to_json(&image)))
+}
+
+/// What became of it is seen in the image and in its tasks.
+pub(in crate::catalogue::api) async fn add(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Extension(RequestId(request)): Extension<RequestId>,
+    id: Result<Id, Refusal>,
+    Document(body): Document,
+) -> Answer {
+    // What is wrong with the document is said first.
+    let (url, hash) = parse_location(&body)?;
+    let Id(id) = id?;
+    api.service.add_location(&caller, &id, Addition { url, hash, request }).await?;
+    Ok(reply::empty(StatusCode::ACCEPTED))
 }

@@ -43,6 +43,7 @@ impl Service {
             size,
             url,
             store: Arc::clone(&cache.files),
+            more: None,
             serving: Serving::Hit(self.clone()),
         })
     }

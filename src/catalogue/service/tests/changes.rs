@@ -4,7 +4,7 @@ use crate::catalogue::{
     service::{Fault, Service},
 };
 use crate::identity::Caller;
-use crate::image::{Attribute, Change, How, Location, NewImage, NewLocation, Status, Visibility};
+use crate::image::{Attribute, Change, How, Location, NewImage, NewLocation, Place, Status, Visibility};
 
 fn put(name: &str, value: &str) -> Change {
     Change::SetProperty { name: name.to_owned(), value: Some(value.to_owned()), how: How::Put }
@@ -135,15 +135,15 @@ async fn locations_are_not_for_clients() {
         location: Location { url: url.to_owned(), metadata: serde_json::Map::new() },
         validation: None,
     };
-    let add = || Change::AddLocation { at: None, location: new("file:///etc/passwd") };
+    let add = || Change::AddLocation { at: Place::Last, location: new("file:///etc/passwd") };
     assert!(matches!(fixture.service.change(&admin, &id, vec![add()]).await, Err(Fault::Forbidden(_))));
 
     let shown = Settings { show_multiple_locations: true, ..settings(fixture.dir.path()) };
     let service = Service::open(shown).await.unwrap();
     let refusal = async |change| service.change(&admin, &id, vec![change]).await.err();
     assert!(matches!(refusal(add()).await, Some(Fault::Invalid(_))));
-    assert!(matches!(refusal(Change::RemoveLocation(None)).await, Some(Fault::Forbidden(_))));
-    assert!(matches!(refusal(Change::RemoveLocation(Some(5))).await, Some(Fault::Invalid(_))));
+    assert!(matches!(refusal(Change::RemoveLocation(Place::Last)).await, Some(Fault::Forbidden(_))));
+    assert!(matches!(refusal(Change::RemoveLocation(Place::Index(5))).await, Some(Fault::Forbidden(_))));
     assert!(matches!(refusal(Change::ReplaceLocations(Vec::new())).await, Some(Fault::Forbidden(_))));
     assert!(matches!(refusal(Change::ReplaceLocations(vec![new("file:///x")])).await, Some(Fault::Invalid(_))));
     assert!(refusal(Change::ReplaceLocations(vec![new(&url)])).await.is_none());

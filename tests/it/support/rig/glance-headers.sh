@@ -52,6 +52,5 @@ C
 cat >schema-image.json <<C
 {"properties": {
     "kernel_id": {"type": ["null", "string"], "pattern": "^[0-9a-f]*\$", "description": "A kernel."},
-    "site_tier": {"type": "string", "enum": ["gold", "tin"], "description": "How good it is."}},
- "required": ["name"]}
+    "site_tier": {"type": "string", "enum": ["gold", "tin"], "description": "How good it is."}}}
 C

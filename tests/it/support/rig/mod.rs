@@ -117,7 +117,7 @@ pub(crate) fn open_glance() -> Option<&'static Glance> {
 
 /// Glance with its own defaults, which believes the identity headers of requests (`X-Identity-Status`, `X-Project-Id`,
 /// `X-Roles`…): to be asked the same as a catalogue with trusted headers. One file store and http; locations on
-/// 127.0.0.1 are allowed and shown, three for each image; its `schema-image.json` wants a name of every image.
+/// 127.0.0.1 are allowed and shown, three for each image; its `schema-image.json` describes `kernel_id` and `site_tier`.
 pub(crate) fn trusting_glance() -> Option<&'static Glance> {
     static GLANCE: OnceLock<Option<Glance>> = OnceLock::new();
     let started = GLANCE.get_or_init(|| glance_at(free_port(), "headers"));

@@ -1,0 +1,163 @@
+//! `/v2/images/{id}/locations`: where an image's data is, for other services and for owners.
+//!
+//! A place is added without reading the data (what Glance does with `do_secure_hash = False`): hashes are those that the
+//! caller gives, or none. The caller is told only that it was asked for; what became of it is a task of the image.
+
+use crate::base::digest::Algorithm;
+use crate::catalogue::{
+    Settings,
+    service::{
+        Fault, Service,
+        access::Access,
+        change::check_storage,
+        check, external, relocate,
+        relocate::{Looks, check_hex},
+        tasks::{Ended, NewTask},
+    },
+    tables::{images, tasks},
+};
+use crate::db::{DbError, Tx};
+use crate::identity::Caller;
+use crate::image::{Change, Image, ImageId, Location, NewLocation, Place, Status};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
+
+/// The property that says which task works on an image.
+const LOCK: &str = "os_glance_import_task";
+
+/// How long a task may say nothing before its image counts as free (Glance's rule).
+const SILENCE: TimeDelta = TimeDelta::minutes(60);
+const SILENCE_BEFORE_BEGIN: TimeDelta = TimeDelta::minutes(120);
+
+/// What is to be added to an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addition {
+    /// Where the data is.
+    pub url: String,
+    /// What its hash is, by the caller's word: the algorithm, and the value in hex.
+    pub hash: Option<(Algorithm, String)>,
+    /// The request that asks for it.
+    pub request: String,
+}
+
+impl Service {
+    /// The image, with all its locations, for other services and for admins.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub async fn locations(&self, caller: &Caller, id: &ImageId) -> Result<Image, Fault> {
+        let image = self.find(caller, id).await?;
+        self.access(caller).may("fetch_image_location", &image)?;
+        Ok(image)
+    }
+
+    /// Makes a queued image active with data that is at a URL. When that cannot be done, the task of the image says why.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden` (the rule, and URLs that only services may add), `Conflict` (not queued, or an import goes
+    /// on), `Invalid` (no such hash, or this server may not go there).
+    pub async fn add_location(&self, caller: &Caller, id: &ImageId, new: Addition) -> Result<(), Fault> {
+        let image = self.find(caller, id).await?;
+        if image.status != Status::Queued {
+            let status = image.status;
+            return Err(Fault::Conflict(format!("It's not allowed to add locations if image status is {status}.")));
+        }
+        self.access(caller).may("add_image_location", &image)?;
+        let is_service = caller.roles.iter().chain(caller.service_roles()).any(|it| it == "service");
+        if !is_service && !(new.url.starts_with("http") && self.stores().of("http://").is_ok()) {
+            let words = "http store must be enabled to use location API by normal user.";
+            return Err(Fault::Forbidden(words.to_owned()));
+        }
+        if let Some((algorithm, value)) = &new.hash {
+            check_hex("os_hash_value", value, *algorithm).map_err(Fault::Invalid)?;
+        }
+        let scheme = new.url.split_once(':').map_or("", |it| it.0).to_ascii_lowercase();
+        let web = matches!(scheme.as_str(), "http" | "https");
+        if web && !external::may_ask(&self.settings().import_filtering, &new.url).await {
+            let url: String = new.url.chars().take(300).collect();
+            return Err(Fault::Invalid(format!("URI for add location does not pass filtering: {url}")));
+        }
+        self.is_free(&image).await?;
+        let (service, caller, id) = (self.clone(), caller.clone(), id.clone());
+        self.see_through(async move { service.attach(&caller, &id, new).await }).await
+    }
+
+    /// An error while a task works on the image.
+    async fn is_free(&self, image: &Image) -> Result<(), Fault> {
+        let Some(Some(task)) = image.properties.get(LOCK).cloned() else { return Ok(()) };
+        let found = self.db().read::<_, DbError, _>(move |tx| tasks::find(tx, &task, None)).await?;
+        let now = self.now();
+        let is_at_work = found.is_some_and(|it| match it.status.as_str() {
+            "pending" => now - it.updated_at < SILENCE_BEFORE_BEGIN,
+            "processing" => now - it.updated_at < SILENCE,
+            _ => false,
+        });
+        if is_at_work { Err(Fault::Conflict("Image has active task".to_owned())) } else { Ok(()) }
+    }
+
+    /// Looks at the place, and then writes all of it at once: the location, the status, and how the task ended.
+    async fn attach(&self, caller: &Caller, id: &ImageId, new: Addition) -> Result<(), Fault> {
+        let looks = Looks::default();
+        looks.learn(new.url.clone(), self.look(&new.url).await);
+        let hash = new.hash.as_ref().map(|it| json!({"os_hash_algo": it.0.as_str(), "os_hash_value": it.1}));
+        let input = json!({"image_id": id, "loc_url": new.url, "validation_data": hash.unwrap_or_else(|| json!({}))});
+        let task = NewTask {
+            kind: "location_import".to_owned(),
+            input,
+            image: Some(id.to_string()),
+            request: new.request.clone(),
+        };
+        let (settings, id, now, access) = (self.settings(), id.clone(), self.now(), self.access(caller));
+        let failed = self
+            .db()
+            .write::<_, DbError, _>(move |tx| {
+                let outcome = match add(tx, (&settings, &access), &looks, (&id, &new), now) {
+                    Ok(()) => Ok(json!({"image_id": id})),
+                    Err(Fault::Internal(cause)) => {
+                        tracing::error!(image.id = %id, error = %cause, "a location is not added");
+                        Err("Task failed due to Internal Error".to_owned())
+                    }
+                    Err(fault) => Err(fault.to_string()),
+                };
+                let failed = outcome.as_ref().err().cloned();
+                let ended = Ended { outcome, now, kept_hours: settings.task_time_to_live };
+                tasks::insert(tx, &task.clone().ended(&access.caller, ended))?;
+                Ok(failed)
+            })
+            .await?;
+        if let Some(why) = failed {
+            tracing::warn!(why, "a location is not added to an image");
+        }
+        Ok(())
+    }
+}
+
+fn add(
+    tx: &Tx<'_>,
+    (settings, access): (&Settings, &Access),
+    looks: &Looks,
+    (id, new): (&ImageId, &Addition),
+    now: DateTime<Utc>,
+) -> Result<(), Fault> {
+    let before = images::find(tx, &access.cipher, id)?.ok_or_else(|| check::not_found(id))?;
+    if before.status != Status::Queued {
+        return Err(Fault::Conflict("The image is not queued any more.".to_owned()));
+    }
+    // The policy lets services ask; what another project owns only admins change (Glance's behaviour).
+    if !access.caller.owns(before.owner.as_deref()) {
+        return Err(Fault::Forbidden("Only its owner and admins may change the image.".to_owned()));
+    }
+    let mut after = Image { updated_at: now, ..before.clone() };
+    let location = Location { url: new.url.clone(), metadata: serde_json::Map::new() };
+    let change = Change::AddLocation { at: Place::Last, location: NewLocation { location, validation: None } };
+    relocate::apply(settings, looks, &change, &mut after)?;
+    if let Some((algorithm, value)) = &new.hash {
+        (after.os_hash_algo, after.os_hash_value) = (Some(algorithm.to_string()), Some(value.clone()));
+    }
+    check_storage(tx, settings, &before, &after)?;
+    if images::update(tx, &access.cipher, &before, &after)? {
+        Ok(())
+    } else {
+        Err(Fault::Conflict("The image was changed by another request.".to_owned()))
+    }
+}
