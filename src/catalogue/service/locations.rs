@@ -41,13 +41,16 @@ pub struct Addition {
 }
 
 impl Service {
-    /// The image, with all its locations, for other services and for admins.
+    /// The image, with all its locations, for other services and for admins; only these see those of a deactivated one.
     ///
     /// # Errors
     /// `NotFound`, `Forbidden`.
     pub async fn locations(&self, caller: &Caller, id: &ImageId) -> Result<Image, Fault> {
-        let image = self.find(caller, id).await?;
+        let mut image = self.find(caller, id).await?;
         self.access(caller).may("fetch_image_location", &image)?;
+        if image.status == Status::Deactivated && !caller.is_admin {
+            image.locations.clear();
+        }
         Ok(image)
     }
 

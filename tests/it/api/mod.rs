@@ -1,6 +1,7 @@
 //! The Image API, from outside: raw requests over TCP, so that what is sent is what is written here.
 
 pub(crate) mod access;
+mod beside;
 mod conditional;
 mod errors;
 mod hostile;
@@ -15,5 +16,5 @@ mod server;
 mod versions;
 
 pub(crate) use access::behind;
-pub(crate) use requests::{Answer, exchange};
-pub(crate) use server::{Server, on_engine};
+pub(crate) mod access;
+mod beside;

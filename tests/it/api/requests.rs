@@ -37,6 +37,21 @@ impl Answer {
 
 /// Sends one request with its length, and reads the answer to the end of the connection.
 pub(crate) fn exchange(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    raw(to, &request(to, (method, path), headers, body))
+}
+
+/// The same with a server that may break off.
+pub(crate) fn try_exchange(
+    to: SocketAddr,
+    (method, path): (&str, &str),
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Option<Answer> {
+    let answer = sent(to, &request(to, (method, path), headers, body));
+    answer.windows(4).any(|it| it == b"\r\n\r\n").then(|| parse(&answer))
+}
+
+fn request(to: SocketAddr, (method, path): (&str, &str), headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n");
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));
@@ -46,18 +61,22 @@ pub(crate) fn exchange(to: SocketAddr, method: &str, path: &str, headers: &[(&st
         head.push_str(&format!("Content-Length: {}\r\n", body.len()));
     }
     head.push_str("\r\n");
-    raw(to, &[head.as_bytes(), body].concat())
+    [head.as_bytes(), body].concat()
 }
 
 /// Sends bytes as they are.
 pub(crate) fn raw(to: SocketAddr, bytes: &[u8]) -> Answer {
+    parse(&sent(to, bytes))
+}
+
+fn sent(to: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(to).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
     stream.write_all(bytes).unwrap();
     let mut answer = Vec::new();
     // A reset after the answer is the server's good right.
     let _ = stream.read_to_end(&mut answer);
-    parse(&answer)
+    answer
 }
 
 pub(super) fn parse(bytes: &[u8]) -> Answer {

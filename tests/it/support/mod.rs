@@ -8,6 +8,7 @@ pub(crate) mod daemon;
 pub(crate) mod database;
 pub(crate) mod disks;
 pub(crate) mod rig;
+pub(crate) mod web;
 
 use std::{
     net::TcpListener,

@@ -33,12 +33,13 @@ const SILENCE: Duration = Duration::from_secs(900);
 pub(in crate::catalogue::api) async fn upload(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
-    Id(id): Id,
+    id: Result<Id, Refusal>,
     request: Request,
 ) -> Answer {
     let (parts, body) = request.into_parts();
     check_media_type(&parts.headers)?;
     let expected = announced_size(&parts.headers)?;
+    let Id(id) = id?;
     if parts.headers.contains_key(header::IF_MATCH) {
         // An image that takes data has none that could match; one that has data says so below.
         let image = api.service.show(&caller, &id).await?;

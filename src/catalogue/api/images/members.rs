@@ -2,6 +2,7 @@
 
 use crate::catalogue::api::{
     extract::{Document, Id, MemberId, NoBody},
+    refusal::Refusal,
     reply,
     state::{Answer, Api},
 };
@@ -36,10 +37,11 @@ pub(in crate::catalogue::api) async fn show(
 pub(in crate::catalogue::api) async fn create(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
-    Id(id): Id,
+    id: Result<Id, Refusal>,
     Document(body): Document,
 ) -> Answer {
     let project = member::parse_new(&body)?;
+    let Id(id) = id?;
     let made = api.service.add_member(&caller, &id, project).await?;
     Ok(reply::json(StatusCode::OK, &member::to_json(&made)))
 }
@@ -47,11 +49,12 @@ pub(in crate::catalogue::api) async fn create(
 pub(in crate::catalogue::api) async fn update(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
-    Id(id): Id,
+    id: Result<Id, Refusal>,
     MemberId(project): MemberId,
     Document(body): Document,
 ) -> Answer {
     let status = member::parse_answer(&body)?;
+    let Id(id) = id?;
     let changed = api.service.answer(&caller, &id, &project, &status).await?;
     Ok(reply::json(StatusCode::OK, &member::to_json(&changed)))
 }

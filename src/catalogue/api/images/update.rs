@@ -3,6 +3,7 @@
 use crate::catalogue::api::{
     etag,
     extract::{Document, Id},
+    refusal::Refusal,
     reply,
     state::{Answer, Api},
 };
@@ -15,12 +16,13 @@ use std::sync::Arc;
 pub(in crate::catalogue::api) async fn handle(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
-    Id(id): Id,
+    id: Result<Id, Refusal>,
     headers: HeaderMap,
     Document(body): Document,
 ) -> Answer {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
     let changes = patch::parse(kind, &body, &api.formats())?;
+    let Id(id) = id?;
     let image = api.service.change_if(&caller, &id, etag::expected(&headers), changes).await?;
     let shown = api.shown(&caller, &image);
     let response = reply::json(StatusCode::OK, &to_json(&image, shown));

@@ -47,6 +47,11 @@ impl As {
     }
 
     pub(super) fn ask(&self, server: &Server, (method, path): (&str, &str), kind: &str, body: &[u8]) -> Answer {
+        server.ask(method, path, &self.headers(kind), body)
+    }
+
+    /// Who asks, and what comes with it (if anything).
+    pub(super) fn headers<'a>(&'a self, kind: &'a str) -> Vec<(&'a str, &'a str)> {
         let mut headers = vec![
             ("X-Identity-Status", "Confirmed"),
             ("X-User-Id", "somebody"),
@@ -56,7 +61,7 @@ impl As {
         if !kind.is_empty() {
             headers.push(("Content-Type", kind));
         }
-        server.ask(method, path, &headers, body)
+        headers
     }
 
     pub(super) fn get(&self, server: &Server, path: &str) -> Answer {

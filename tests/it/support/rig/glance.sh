@@ -87,6 +87,8 @@ if [ ! -e "$cached" ]; then
 fi
 flock -u 9
 cp "$cached" glance.db
+# Readers then do not stand in the way of a writer.
+python -c "import sqlite3; sqlite3.connect('glance.db').execute('PRAGMA journal_mode=WAL')"
 export OS_GLANCE_CONFIG_DIR=$RIG
 serve "$port" 1 glance.wsgi.api:application --http-chunked-input
 wait_http "http://127.0.0.1:$port/versions"
