@@ -296,9 +296,10 @@ async fn an_image_that_changed_since_it_was_read_is_not_overwritten() {
         let service = on(&scratch, dir.path()).await;
         let old = service.create(&Caller::admin(), NewImage { id: Some(id(1)), ..raw() }).await.unwrap();
         service.change(&Caller::admin(), &id(1), vec![Change::Set(Attribute::MinRam(7), How::Replace)]).await.unwrap();
+        let cipher = service.cipher().clone();
         let stale = service.db().write::<_, DbError, _>(move |tx| {
             let after = Image { min_disk: 9, ..old.clone() };
-            tables::images::update(tx, &old, &after)
+            tables::images::update(tx, &cipher, &old, &after)
         });
         assert!(matches!(stale.await, Err(DbError::Contended)), "{}", scratch.kind);
         let image = service.show(&Caller::admin(), &id(1)).await.unwrap();

@@ -5,11 +5,7 @@ mod locations;
 mod rights;
 mod tasks;
 
-use super::{
-    Answer, Server,
-    access::{As, trusting},
-    exchange, try_exchange,
-};
+use super::{Answer, Server, access::As, exchange, try_exchange};
 use crate::support::rig;
 use serde_json::{Value, json};
 use std::{
