@@ -106,7 +106,7 @@ impl TaskQuery {
         let limit = last("limit").map_or(Ok(limits.default), crate::image::query::limit)?.min(limits.max);
         let key = |name: &str| KEYS.iter().find(|it| it.0 == name).map(|it| it.1);
         let sort = last("sort_key").unwrap_or("created_at");
-        let sort = key(sort).ok_or_else(|| QueryError::TaskSortKey)?;
+        let sort = key(sort).ok_or(QueryError::TaskSortKey)?;
         let descending = match last("sort_dir") {
             None | Some("desc") => true,
             Some("asc") => false,

@@ -67,7 +67,8 @@ impl Service {
         }
         self.access(caller).may("add_image_location", &image)?;
         let is_service = caller.roles.iter().chain(caller.service_roles()).any(|it| it == "service");
-        if !is_service && !(new.url.starts_with("http") && self.stores().of("http://").is_ok()) {
+        let on_web = new.url.starts_with("http") && self.stores().of("http://").is_ok();
+        if !is_service && !on_web {
             let words = "http store must be enabled to use location API by normal user.";
             return Err(Fault::Forbidden(words.to_owned()));
         }

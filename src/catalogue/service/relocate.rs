@@ -233,7 +233,7 @@ fn hashes(settings: &Settings, image: &Image, locations: &[NewLocation]) -> Resu
 /// What is wrong, in Glance's words.
 pub(super) fn check_hex(name: &str, value: &str, algorithm: Algorithm) -> Result<(), String> {
     let shown: String = value.chars().take(140).collect();
-    if value.len() % 2 != 0 || !value.bytes().all(|it| it.is_ascii_hexdigit()) {
+    if !value.len().is_multiple_of(2) || !value.bytes().all(|it| it.is_ascii_hexdigit()) {
         return Err(format!("{name} ({shown}) is not a valid hexadecimal value"));
     }
     let want = algorithm.bytes();
