@@ -16,5 +16,5 @@ mod server;
 mod versions;
 
 pub(crate) use access::behind;
-pub(crate) mod access;
-mod beside;
+pub(crate) use requests::{Answer, exchange, try_exchange};
+pub(crate) use server::{Server, on_engine};
