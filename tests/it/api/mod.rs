@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 mod beside;
+mod cache;
 mod conditional;
 mod errors;
 mod hostile;

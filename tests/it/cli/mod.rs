@@ -1,6 +1,7 @@
 //! The command line, by the real binary.
 
 #[cfg(feature = "catalogue")]
+mod cache_pass;
 mod catalogue;
 #[cfg(feature = "catalogue")]
 mod image;

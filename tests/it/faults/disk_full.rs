@@ -12,16 +12,16 @@ use std::{
 };
 
 /// A small file system of its own, unmounted with the test.
-struct Small(PathBuf);
+pub(super) struct Small(PathBuf);
 
 impl Small {
-    fn mount(at: PathBuf, mib: u64) -> Self {
+    pub(super) fn mount(at: PathBuf, mib: u64) -> Self {
         fs::create_dir_all(&at).unwrap();
         run(Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={mib}m"), "larder-test"]).arg(&at));
         Self(at)
     }
 
-    fn grow(&self, mib: u64) {
+    pub(super) fn grow(&self, mib: u64) {
         run(Command::new("mount").args(["-o", &format!("remount,size={mib}m")]).arg(&self.0));
     }
 }
@@ -32,7 +32,7 @@ impl Drop for Small {
     }
 }
 
-fn can_mount() -> bool {
+pub(super) fn can_mount() -> bool {
     have_root() && have(&["mount", "umount"])
 }
 

@@ -160,7 +160,8 @@ pub(super) async fn prune(service: &Service, cache: &Arc<Cache>) -> Result<Prune
     }
     let node = cache.node;
     let rows = service.db().read::<_, DbError, _>(move |tx| cached::list(tx, node)).await?;
-    let accessed: HashMap<ImageId, DateTime<Utc>> = rows.into_iter().map(|it| (it.image, it.last_accessed)).collect();
+    // MariaDB keeps whole seconds: of two the later row counts as the later access.
+    let accessed: HashMap<ImageId, _> = rows.into_iter().map(|it| (it.image, (it.last_accessed, it.row))).collect();
     files.sort_by_key(|it| accessed.get(&it.id).copied());
     for file in files {
         if used <= max {

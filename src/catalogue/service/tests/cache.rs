@@ -5,6 +5,7 @@ use crate::catalogue::{
     Settings,
     service::{CacheTarget, Fault, Service},
 };
+use crate::db::{self, scratch};
 use crate::identity::Caller;
 use crate::image::{Image, ImageId, NewImage, Visibility};
 use bytes::Bytes;
@@ -311,7 +312,7 @@ async fn the_cache_gives_nothing_to_those_who_may_not_download() {
         fixture.service.cache_clear(&owner, CacheTarget { cached: true, queued: true }).await.err(),
     ] {
         assert!(
-            matches!(&refused, Some(Fault::Forbidden(words)) if words.contains("Access was denied")),
+            matches!(&refused, Some(Fault::Forbidden(words)) if words.starts_with("You are not authorized to complete ")),
             "{refused:?}"
         );
     }
@@ -346,4 +347,33 @@ async fn a_site_without_a_cache_has_none_and_one_without_a_name_is_told() {
     }
     // The folder keeps its name.
     assert_eq!((names, fixture.rows()), (vec![1, 1], 2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_server_keeps_the_records() {
+    for scratch in scratch::servers() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = with_cache(settings(dir.path()), dir.path().join("cache"), URL, 150_000);
+        let database = db::Settings { connection: scratch.url.clone(), ..db::Settings::default() };
+        let fixture = Fixture { service: Service::open(Settings { database, ..base }).await.unwrap(), dir };
+        let admin = Caller::admin();
+        let (one, two) = (fixture.active(&data(100_000, 1)).await, fixture.active(&data(100_000, 2)).await);
+        for id in [&one.id, &one.id, &two.id] {
+            fixture.fetch(id).await;
+        }
+        // The second one has displaced the first.
+        let row = &fixture.service.cache_state(&admin).await.unwrap().cached[0];
+        assert_eq!((&row.image, row.size, row.hits, &row.checksum), (&two.id, 100_000, 0, &two.checksum));
+        assert_eq!(fixture.service.cache_nodes(&admin, &two.id).await.unwrap(), [URL], "{}", scratch.kind);
+        assert_eq!(fixture.service.cache_nodes(&admin, &one.id).await.unwrap(), Vec::<String>::new());
+        fixture.fetch(&two.id).await;
+        let row = &fixture.service.cache_state(&admin).await.unwrap().cached[0];
+        assert!(row.hits == 1 && row.last_accessed >= row.last_modified, "{}: {row:?}", scratch.kind);
+        fixture.service.cache_delete(&admin, &two.id).await.unwrap();
+        fs::write(fixture.cached_file(&one.id), data(100_000, 1)).unwrap();
+        fixture.service.review_cache().await.unwrap();
+        assert_eq!(fixture.state().await.0, std::slice::from_ref(&one.id), "{}", scratch.kind);
+        fixture.service.delete(&admin, &one.id).await.unwrap();
+        assert_eq!(fixture.state().await.0, Vec::<ImageId>::new());
+    }
 }

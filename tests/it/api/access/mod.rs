@@ -1,5 +1,6 @@
 //! Who may do what, on the real catalogue.
 
+mod cache;
 mod clients;
 mod expiry;
 mod keystone;

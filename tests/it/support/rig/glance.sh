@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# glance.sh PORT AUTH_URL [plain] : a real Glance with a file store (`images`), the read-only http store, and the cache API.
+# glance.sh PORT AUTH_URL [plain|FLAVOR] : a real Glance with a file store (`images`), the read-only http store, and the cache API.
 # AUTH_URL is Keystone's, or `none`: then everybody is admin, or `headers`: a Glance with Glance's own defaults (one file
 # store, and http; no import method, no cache) that believes the identity headers of requests and shows locations.
 # With `plain`: behind Keystone too with those defaults, and without a schema of the site. EXTRA: more lines of [DEFAULT]. Prints "ready" and runs until its
@@ -12,6 +12,7 @@ mkdir -p images staging tasks cache lock
 # With Keystone the old paths of the cache API are left out, so that both kinds are there to test with.
 flavor=cachemanagement
 [ "$auth_url" = none ] || flavor=keystone
+case ${3:-plain} in plain) ;; *) flavor=$3 ;; esac
 policy=
 if [ "$auth_url" = none ]; then
     # Callers without Keystone are admins without a role or project, whom Glance's default policy lets do nothing.

@@ -95,6 +95,13 @@ pub(crate) fn glance() -> Option<&'static Glance> {
     GLANCE.get_or_init(|| glance_at(keystone.image_port, &keystone.auth_url)).as_ref()
 }
 
+/// A Glance with its cache and all paths of the cache API, under this Keystone, on a port of its own.
+pub(crate) fn caching_glance(keystone: &Keystone) -> Option<Glance> {
+    let port = free_port();
+    let dir = start("caching-glance", &[&port.to_string(), &keystone.auth_url, "keystone+cachemanagement"], "")?;
+    Some(Glance { url: format!("http://127.0.0.1:{port}"), images: dir.join("images") })
+}
+
 /// Another Glance without Keystone, with more lines of `[DEFAULT]`; `name` must be its own. None where there is no rig.
 pub(crate) fn glance_with(name: &str, extra: &str) -> Option<Glance> {
     let port = free_port();
