@@ -21,6 +21,8 @@ mod database;
 mod deletes;
 #[cfg(all(feature = "agent", feature = "catalogue"))]
 mod dev;
+#[cfg(feature = "catalogue")]
+mod differential;
 mod diskformat;
 mod faults;
 #[cfg(feature = "catalogue")]

@@ -17,5 +17,5 @@ mod server;
 mod versions;
 
 pub(crate) use access::behind;
-pub(crate) use requests::{Answer, exchange, try_exchange};
+pub(crate) use requests::{Answer, exchange, parse, try_exchange};
 pub(crate) use server::{Server, on_engine};

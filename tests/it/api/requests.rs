@@ -79,7 +79,8 @@ fn sent(to: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     answer
 }
 
-pub(super) fn parse(bytes: &[u8]) -> Answer {
+/// Takes an answer apart.
+pub(crate) fn parse(bytes: &[u8]) -> Answer {
     let end = bytes.windows(4).position(|it| it == b"\r\n\r\n").unwrap_or_else(|| panic!("no head: {bytes:?}"));
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let mut lines = head.split("\r\n");

@@ -13,7 +13,6 @@ fn paths_do_not_climb() {
         "/v2/images/%00",
         "/v2/images/%ff%fe",
         "/v2/images/%2e%2e/file",
-        "/v2//images",
         "/v2/images//file",
         "/v2/images;a=b",
         "/v2/images/%2f",

@@ -3,7 +3,7 @@
 # AUTH_URL is Keystone's, or `none`: then everybody is admin, or `headers`: a Glance with Glance's own defaults (one file
 # store, and http; no import method, no cache) that believes the identity headers of requests and shows locations.
 # With `plain`: behind Keystone too with those defaults, and without a schema of the site. EXTRA: more lines of [DEFAULT]. Prints "ready" and runs until its
-# standard input ends.
+# standard input ends. A glance-api.conf and a glance.db that stand in its folder are used as they are; a database elsewhere is synced.
 set -euo pipefail
 port=$1 auth_url=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -23,7 +23,9 @@ import json
 from glance import policies
 print(json.dumps({rule.name: '' for rule in policies.list_rules()}))" >policy.yaml
 fi
-if [ "$auth_url" = headers ]; then
+if [ -e glance-api.conf ]; then
+    :
+elif [ "$auth_url" = headers ]; then
     . "$here/glance-headers.sh"
     [ "${3:-}" != plain ] || rm schema-image.json
 elif [ "${3:-}" = plain ]; then
@@ -77,20 +79,25 @@ allowed_ports = []
 lock_path = $RIG/lock
 C
 fi
-mkdir -p "$CACHE"
-cached=$CACHE/glance-$(cat "$here/requirements.txt" | sha256sum | cut -c1-16).db
-exec 9>"$CACHE/lock-glance"
-flock 9
-if [ ! -e "$cached" ]; then
-    glance-manage --config-file glance-api.conf db_sync >manage.log 2>&1
-    cp glance.db "$cached.new"
-    mv "$cached.new" "$cached"
-fi
-flock -u 9
-cp "$cached" glance.db
-# Readers then do not stand in the way of a writer.
-python -c "import sqlite3; sqlite3.connect('glance.db').execute('PRAGMA journal_mode=WAL')"
 export OS_GLANCE_CONFIG_DIR=$RIG
+mkdir -p "$CACHE"
+if ! grep -q '^connection = sqlite' glance-api.conf; then
+    glance-manage --config-file glance-api.conf db_sync >manage.log 2>&1
+elif [ ! -e glance.db ]; then
+    cached=$CACHE/glance-$(cat "$here/requirements.txt" | sha256sum | cut -c1-16).db
+    exec 9>"$CACHE/lock-glance"
+    flock 9
+    if [ ! -e "$cached" ]; then
+        sed "s|^connection = .*|connection = sqlite:///$RIG/glance.db|" glance-api.conf >sync.conf
+        glance-manage --config-file sync.conf db_sync >manage.log 2>&1
+        cp glance.db "$cached.new"
+        mv "$cached.new" "$cached"
+    fi
+    flock -u 9
+    cp "$cached" glance.db
+    # Readers then do not stand in the way of a writer.
+    python -c "import sqlite3; sqlite3.connect('glance.db').execute('PRAGMA journal_mode=WAL')"
+fi
 serve "$port" 1 glance.wsgi.api:application --http-chunked-input
 wait_http "http://127.0.0.1:$port/versions"
 echo ready

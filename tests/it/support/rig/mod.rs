@@ -158,6 +158,25 @@ fn glance_at(port: u16, auth_url: &str) -> Option<Glance> {
     Some(Glance { url: format!("http://127.0.0.1:{port}"), images: dir.join("images") })
 }
 
+/// A Glance of the caller's own; dropped, it ends.
+#[derive(Debug)]
+pub(crate) struct OwnGlance(Child);
+
+impl OwnGlance {
+    /// Starts it in `dir`, with the `glance-api.conf` there (which names this port), and waits until it answers.
+    pub(crate) fn start(dir: &Path, port: u16, auth_url: &str) -> Option<Self> {
+        launch("glance", dir, &[&port.to_string(), auth_url], "").map(Self)
+    }
+}
+
+impl Drop for OwnGlance {
+    fn drop(&mut self) {
+        // The script ends with its input, and what it has started with it.
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}
+
 /// The folder of the rig's programs (`openstack`, `glance`, `python`…), when it is there.
 pub(crate) fn venv() -> Option<PathBuf> {
     let made = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("rig-venv");
@@ -176,17 +195,23 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
 
 /// Starts a server and waits until it is ready; its folder.
 fn start(name: &str, args: &[&str], extra: &str) -> Option<PathBuf> {
-    let venv = venv()?;
     let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let dir = tmp.join(format!("rig-{}-{name}", std::process::id()));
     remove_of_the_dead(tmp);
-    let script = name.rsplit('-').next().unwrap_or(name);
+    let child = launch(name.rsplit('-').next().unwrap_or(name), &dir, args, extra)?;
+    keep(child);
+    Some(dir)
+}
+
+fn launch(script: &str, dir: &Path, args: &[&str], extra: &str) -> Option<Child> {
+    let venv = venv()?;
+    let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let mut command = Command::new("bash");
     command
         .arg(format!("{}/tests/it/support/rig/{script}.sh", env!("CARGO_MANIFEST_DIR")))
         .args(args)
         .env("VENV", venv)
-        .env("RIG", &dir)
+        .env("RIG", dir)
         .env("EXTRA", extra)
         .env("CACHE", tmp.with_file_name("rig-cache"))
         // The script ends when this pipe does, which is when this process is gone, however that happens.
@@ -195,9 +220,8 @@ fn start(name: &str, args: &[&str], extra: &str) -> Option<PathBuf> {
     let mut child = command.spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    assert_eq!(line.trim(), "ready", "{name} did not start; see {}", dir.display());
-    keep(child);
-    Some(dir)
+    assert_eq!(line.trim(), "ready", "{script} did not start; see {}", dir.display());
+    Some(child)
 }
 
 /// Holds the pipe open for as long as this process lives.

@@ -1,0 +1,12 @@
+//! Larder beside a real Glance: the same requests to both, and what they answer compared.
+//!
+//! `LARDER_DIFFERENTIAL=5000` makes the run so many requests long; `LARDER_DIFFERENTIAL_SEED` repeats one.
+
+mod compare;
+mod generate;
+mod known;
+mod model;
+mod pair;
+mod request;
+mod run;
+mod values;

@@ -1,0 +1,259 @@
+//! The two servers, with the same configuration, under the same Keystone.
+
+use super::request::{Request, Who};
+use crate::{
+    api::Answer,
+    identity::admin::Cloud,
+    support::{
+        daemon::Daemon,
+        free_port,
+        rig::{self, Keystone, OwnGlance, PASSWORD},
+        wait_until,
+    },
+};
+use http::Method;
+use serde_json::{Value, json};
+use std::{
+    collections::HashMap,
+    fs,
+    net::{SocketAddr, TcpStream},
+    path::Path,
+    thread,
+    time::Duration,
+};
+use tempfile::TempDir;
+
+/// One of the two, in the order of all pairs.
+pub(super) const LARDER: usize = 0;
+pub(super) const GLANCE: usize = 1;
+
+pub(super) struct Pair {
+    pub(super) addresses: [SocketAddr; 2],
+    pub(super) dirs: [TempDir; 2],
+    /// What both made for the same request: Larder's id, Glance's.
+    ids: Vec<[String; 2]>,
+    known: [HashMap<String, usize>; 2],
+    pub(super) tokens: Tokens,
+    _glance: OwnGlance,
+    _larder: Daemon,
+}
+
+pub(super) struct Tokens {
+    tokens: HashMap<&'static str, String>,
+    /// Projects demo and alt_demo.
+    pub(super) projects: [String; 2],
+}
+
+// === impl Tokens ===
+
+impl Tokens {
+    pub(super) fn of(keystone: &Keystone) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(Self::log_in(&Cloud::new(&keystone.auth_url)))
+    }
+
+    async fn log_in(cloud: &Cloud) -> Self {
+        let project = |login: &crate::identity::admin::Login| {
+            login.body["token"]["project"]["id"].as_str().unwrap().to_owned()
+        };
+        let (demo, other) = (cloud.project("demo", "demo").await, cloud.project("alt_demo", "alt_demo").await);
+        let projects = [project(&demo), project(&other)];
+        let admin = cloud.admin().await;
+        let nobody = without_a_role(cloud, &admin, &projects[0]).await;
+        let tokens = HashMap::from([
+            ("member", demo.token),
+            ("other", other.token),
+            ("reader", cloud.project("reader", "demo").await.token),
+            ("service", cloud.project("nova", "service").await.token),
+            ("unscoped", cloud.scoped("demo", json!("unscoped")).await.token),
+            ("no role", cloud.project(&nobody, "demo").await.token),
+            ("admin", admin),
+        ]);
+        Self { tokens, projects }
+    }
+
+    pub(super) fn get(&self, who: Who) -> Option<&str> {
+        let name = match who {
+            Who::Admin => "admin",
+            Who::Member => "member",
+            Who::Reader => "reader",
+            Who::Other => "other",
+            Who::Service => "service",
+            Who::NoRole => "no role",
+            Who::Unscoped => "unscoped",
+            Who::Nobody => return None,
+            Who::Forger => return Some("gAAAAABforged"),
+        };
+        Some(&self.tokens[name])
+    }
+}
+
+/// A new user whose only role in the project is one that no policy names.
+async fn without_a_role(cloud: &Cloud, admin: &str, project: &str) -> String {
+    let name = crate::identity::admin::unique("idle");
+    let user = json!({"user": {"name": name, "password": PASSWORD, "domain_id": "default"}});
+    let user = cloud.done(Method::POST, "/users", admin, Some(user)).await["user"]["id"].as_str().unwrap().to_owned();
+    let role = cloud.done(Method::POST, "/roles", admin, Some(json!({"role": {"name": name}}))).await;
+    let role = role["role"]["id"].as_str().unwrap().to_owned();
+    cloud.done(Method::PUT, &format!("/projects/{project}/users/{user}/roles/{role}"), admin, None).await;
+    name
+}
+
+/// The configuration of either: Glance's, which Larder reads too.
+pub(super) fn configuration(dir: &Path, port: u16, auth_url: &str, database: &str) -> String {
+    let (dir, venv) = (dir.display(), rig::venv().unwrap());
+    let venv = venv.display();
+    format!(
+        "[DEFAULT]\nbind_host = 127.0.0.1\nbind_port = {port}\nshow_multiple_locations = true\n\
+         show_image_direct_url = true\nenabled_import_methods = []\nnode_staging_uri = file://{dir}/staging\n\
+         [wsgi]\ntask_pool_threads = 2\npython_interpreter = {venv}/bin/python\n\
+         [glance_store]\nstores = file\ndefault_store = file\nfilesystem_store_datadir = {dir}/images\n\
+         [database]\nconnection = {database}\n\
+         [paste_deploy]\nflavor = keystone\nconfig_file = {venv}/etc/glance/glance-api-paste.ini\n\
+         [keystone_authtoken]\nwww_authenticate_uri = {auth_url}\nauth_url = {auth_url}\nauth_type = password\n\
+         username = glance\npassword = {PASSWORD}\nproject_name = service\nuser_domain_id = default\n\
+         project_domain_id = default\n[oslo_concurrency]\nlock_path = {dir}/lock\n"
+    )
+}
+
+/// `larder catalogue` with the `glance-api.conf` in `dir`.
+pub(super) fn start_larder(dir: &Path, port: u16) -> Daemon {
+    let mut daemon = Daemon::start(dir, "catalogue", &["catalogue", "--config-file", "glance-api.conf"]);
+    wait_until("the catalogue listens", Duration::from_secs(60), || {
+        assert!(daemon.ended().is_none(), "{}", daemon.log());
+        TcpStream::connect(("127.0.0.1", port)).is_ok()
+    });
+    daemon
+}
+
+/// The id of an image or a task that this answer says was made.
+fn made_id(answer: &Answer) -> Option<String> {
+    let body: Value = (answer.status == 201).then(|| serde_json::from_slice(&answer.body).ok())??;
+    body["id"].as_str().map(str::to_owned)
+}
+
+// === impl Pair ===
+
+impl Pair {
+    /// Starts both on databases of their own; none where there is no rig.
+    pub(super) fn start() -> Option<Self> {
+        let keystone = rig::keystone()?;
+        let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let ports = [free_port(), free_port()];
+        for (dir, port) in dirs.iter().zip(ports) {
+            let database = format!("sqlite:///{}/glance.db", dir.path().display());
+            let text = configuration(dir.path(), port, &keystone.auth_url, &database);
+            fs::write(dir.path().join("glance-api.conf"), text).unwrap();
+        }
+        let glance = OwnGlance::start(dirs[GLANCE].path(), ports[GLANCE], &keystone.auth_url)?;
+        let larder = start_larder(dirs[LARDER].path(), ports[LARDER]);
+        Some(Self {
+            addresses: ports.map(|port| SocketAddr::from(([127, 0, 0, 1], port))),
+            dirs,
+            ids: Vec::new(),
+            known: Default::default(),
+            tokens: Tokens::of(keystone),
+            _glance: glance,
+            _larder: larder,
+        })
+    }
+
+    /// Notes what both have made; its number.
+    fn made(&mut self, ids: [String; 2]) -> usize {
+        for (known, id) in self.known.iter_mut().zip(&ids) {
+            known.insert(id.clone(), self.ids.len());
+        }
+        self.ids.push(ids);
+        self.ids.len() - 1
+    }
+
+    /// Asks both at the same time; what is particular to a server (its address, its folder, its ids) is made the same.
+    /// With the number of what both made, when they did.
+    pub(super) fn ask(&mut self, request: &Request) -> ([Option<Answer>; 2], Option<usize>) {
+        let this = &*self;
+        let answers = thread::scope(|scope| {
+            [LARDER, GLANCE].map(|side| scope.spawn(move || this.ask_one(side, request))).map(|it| it.join().unwrap())
+        });
+        let ids = answers.each_ref().map(|it| made_id(it.as_ref()?));
+        let made = match ids {
+            [Some(larder), Some(glance)] => Some(self.made([larder, glance])),
+            _ => None,
+        };
+        let mut side = 0;
+        let answers = answers.map(|answer| {
+            side += 1;
+            answer.map(|it| self.neutral_answer(side - 1, it))
+        });
+        (answers, made)
+    }
+
+    /// Asks one of them; what is particular to it stays in the answer.
+    pub(super) fn ask_one(&self, side: usize, request: &Request) -> Option<Answer> {
+        let mut request = request.clone();
+        request.path = self.fill(side, &request.path);
+        if let Ok(body) = std::str::from_utf8(&request.body) {
+            request.body = self.fill(side, body).into_bytes();
+        }
+        request.send(self.addresses[side], self.tokens.get(request.who))
+    }
+
+    fn neutral_answer(&self, side: usize, mut answer: Answer) -> Answer {
+        for (_, value) in &mut answer.headers {
+            *value = self.neutral(side, value);
+        }
+        if let Ok(body) = std::str::from_utf8(&answer.body) {
+            answer.body = self.neutral(side, body).into_bytes();
+        }
+        answer
+    }
+
+    /// `@7@` becomes this server's id.
+    fn fill(&self, side: usize, text: &str) -> String {
+        if !text.contains('@') {
+            return text.to_owned();
+        }
+        let mut parts = text.split('@');
+        let mut filled = parts.next().unwrap_or_default().to_owned();
+        let mut pending = false;
+        for part in parts {
+            match part.parse::<usize>().ok().filter(|it| !pending && *it < self.ids.len()) {
+                Some(number) => {
+                    filled.push_str(&self.ids[number][side]);
+                    pending = true;
+                }
+                None if pending => {
+                    filled.push_str(part);
+                    pending = false;
+                }
+                None => {
+                    filled.push('@');
+                    filled.push_str(part);
+                }
+            }
+        }
+        filled
+    }
+
+    fn neutral(&self, side: usize, text: &str) -> String {
+        let text = text.replace(&self.addresses[side].to_string(), "HOST");
+        let text = text.replace(&self.dirs[side].path().display().to_string(), "DIR");
+        let (mut neutral, mut rest) = (String::with_capacity(text.len()), text.as_str());
+        while let Some(dash) = rest.find('-') {
+            // An id has its first dash after eight digits.
+            let start = dash.checked_sub(8).filter(|it| rest.is_char_boundary(*it));
+            let found = start.and_then(|it| Some((it, self.known[side].get(rest.get(it..it + 36)?)?)));
+            match found {
+                Some((start, number)) => {
+                    neutral.push_str(&rest[..start]);
+                    neutral.push_str(&format!("@{number}@"));
+                    rest = &rest[start + 36..];
+                }
+                None => {
+                    neutral.push_str(&rest[..=dash]);
+                    rest = &rest[dash + 1..];
+                }
+            }
+        }
+        neutral + rest
+    }
+}

@@ -1,0 +1,191 @@
+//! The runs.
+
+use super::{
+    compare::{Difference, differences},
+    generate::Generator,
+    known::{self, Case},
+    model::{Effect, Image},
+    pair::{GLANCE, LARDER, Pair},
+    request::{Request, Who, short},
+    values::encoded,
+};
+use crate::api::Answer;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+type Answers = [Option<Answer>; 2];
+
+/// What a run has found.
+#[derive(Default)]
+struct Report {
+    /// By kind: how often, and the first of it.
+    new: BTreeMap<String, (usize, String)>,
+    /// Known differences by name.
+    known: BTreeMap<&'static str, usize>,
+    statuses: BTreeMap<u16, usize>,
+}
+
+// === impl Report ===
+
+impl Report {
+    fn take(&mut self, request: &Request, answers: &Answers) {
+        if let Some(answer) = &answers[GLANCE] {
+            *self.statuses.entry(answer.status).or_default() += 1;
+        }
+        for difference in differences(answers) {
+            let case = Case {
+                request,
+                larder: answers[LARDER].as_ref(),
+                glance: answers[GLANCE].as_ref(),
+                difference: &difference,
+            };
+            match known::find(&case) {
+                Some(known) => *self.known.entry(known.name).or_default() += 1,
+                None => self.note(request, answers, &difference),
+            }
+        }
+    }
+
+    fn note(&mut self, request: &Request, answers: &Answers, difference: &Difference) {
+        let Difference { what, larder, glance } = difference;
+        let status = |side: usize| answers[side].as_ref().map_or(0, |it| it.status);
+        let kind = format!("{} {} {}/{} {what}", request.method, template(&request.path), status(LARDER), status(GLANCE));
+        let words = |side: usize| answers[side].as_ref().map_or(String::new(), |it| short(&it.text()));
+        let example = format!(
+            "{request}\n    larder: {}\n    glance: {}\n    answers: {}\n         and {}",
+            short(larder),
+            short(glance),
+            words(LARDER),
+            words(GLANCE)
+        );
+        self.new.entry(kind).or_insert((0, example)).0 += 1;
+    }
+
+    fn print(&self) -> String {
+        let mut text = format!("statuses {:?}\nknown differences {:?}\n", self.statuses, self.known);
+        for (kind, (count, example)) in &self.new {
+            text.push_str(&format!("\n{count} × {kind}\n    {example}\n"));
+        }
+        text
+    }
+}
+
+/// The path without what is particular to a request.
+fn template(path: &str) -> String {
+    let path = path.split('?').next().unwrap_or_default();
+    let mut parts: Vec<&str> = path.split('/').collect();
+    if parts.get(2) == Some(&"images") || parts.get(2) == Some(&"metadefs") {
+        for (place, part) in parts.iter_mut().enumerate().skip(3) {
+            if (parts_are_names(path) && place % 2 == 0) || (!parts_are_names(path) && (place == 3 || place == 5)) {
+                *part = "*";
+            }
+        }
+    }
+    parts.join("/")
+}
+
+fn parts_are_names(path: &str) -> bool {
+    path.starts_with("/v2/metadefs/")
+}
+
+fn run(seed: u64, requests: usize) {
+    let Some(mut pair) = Pair::start() else { return };
+    eprintln!("seed {seed}, {requests} requests");
+    let mut generator = Generator::new(seed, pair.tokens.projects.clone());
+    let mut report = Report::default();
+    for _ in 0..requests {
+        let (request, effect) = generator.step();
+        let (answers, made) = pair.ask(&request);
+        report.take(&request, &answers);
+        learn(&pair, &mut generator, (&request, &answers), &effect, made);
+    }
+    let text = report.print();
+    if let Some(path) = std::env::var_os("LARDER_DIFFERENTIAL_REPORT") {
+        std::fs::write(path, &text).unwrap();
+    }
+    assert!(report.new.is_empty(), "seed {seed}: differences that are not in known.rs:\n{text}");
+    eprintln!("{text}");
+}
+
+/// Brings the model up to date; what differs now on the two servers is taken away from both.
+fn learn(
+    pair: &Pair,
+    generator: &mut Generator,
+    (request, answers): (&Request, &Answers),
+    effect: &Effect,
+    made: Option<usize>,
+) {
+    let done = answers.each_ref().map(|it| it.as_ref().is_some_and(|it| it.status < 300));
+    let same = differences(answers).is_empty();
+    match effect {
+        Effect::Reads => {}
+        Effect::MakesImage => match made {
+            Some(number) => {
+                generator.model.images.push(Image { number, maker: request.who });
+                if !same {
+                    remove(pair, generator, number);
+                }
+            }
+            None => {
+                for (side, answer) in answers.iter().enumerate() {
+                    let body: Value = answer.as_ref().and_then(|it| serde_json::from_slice(&it.body).ok()).unwrap_or_default();
+                    if let (true, Some(id)) = (done[side], body["id"].as_str()) {
+                        clear_image(pair, side, id);
+                    }
+                }
+            }
+        },
+        Effect::Changes(number) if !same => remove(pair, generator, *number),
+        Effect::Deletes(number) if done[0] != done[1] => remove(pair, generator, *number),
+        Effect::Deletes(number) if done[0] => generator.model.forget(*number),
+        Effect::Namespace(name) if !same => {
+            for side in [LARDER, GLANCE] {
+                clear_namespace(pair, side, name);
+                let named: Option<String> = serde_json::from_slice::<Value>(&request.body)
+                    .ok()
+                    .and_then(|it| it["namespace"].as_str().map(str::to_owned));
+                if let Some(name) = named {
+                    clear_namespace(pair, side, &name);
+                }
+            }
+        }
+        Effect::Changes(_) | Effect::Deletes(_) | Effect::Namespace(_) => {}
+    }
+}
+
+fn remove(pair: &Pair, generator: &mut Generator, number: usize) {
+    for side in [LARDER, GLANCE] {
+        clear_image(pair, side, &format!("@{number}@"));
+    }
+    generator.model.forget(number);
+}
+
+fn clear_image(pair: &Pair, side: usize, id: &str) {
+    let path = format!("/v2/images/{id}");
+    let patch = json!([{"op": "replace", "path": "/protected", "value": false}]).to_string();
+    let kind = "application/openstack-images-v2.1-json-patch";
+    pair.ask_one(side, &Request::new(Who::Admin, "PATCH", path.clone()).body(kind, patch.into_bytes()));
+    pair.ask_one(side, &Request::new(Who::Admin, "DELETE", path));
+}
+
+fn clear_namespace(pair: &Pair, side: usize, name: &str) {
+    let path = format!("/v2/metadefs/namespaces/{}", encoded(name));
+    let body = json!({"namespace": name, "protected": false});
+    pair.ask_one(side, &Request::new(Who::Admin, "PUT", path.clone()).json(body));
+    pair.ask_one(side, &Request::new(Who::Admin, "DELETE", path));
+}
+
+fn length(default: usize) -> usize {
+    std::env::var("LARDER_DIFFERENTIAL").map_or(default, |it| it.parse().unwrap())
+}
+
+#[test]
+fn the_same_requests_are_answered_the_same() {
+    run(1, 300);
+}
+
+#[test]
+fn other_requests_are_answered_the_same() {
+    let seed = std::env::var("LARDER_DIFFERENTIAL_SEED").map_or_else(|_| rand::random(), |it| it.parse().unwrap());
+    run(seed, length(200));
+}
