@@ -8,9 +8,6 @@ use std::collections::BTreeSet;
 /// Characters of a name, a tag, an owner, a property's name.
 pub(super) const MAX_NAME: usize = 255;
 
-/// Bytes of a property's value: what a TEXT column of MySQL holds.
-const MAX_VALUE: usize = 65_535;
-
 /// A document: an object or a list.
 pub(super) fn document(body: &[u8]) -> Result<Value, WireError> {
     if body.is_empty() {
@@ -42,12 +39,6 @@ pub(super) fn attribute(name: &str, value: &Value, formats: &Formats) -> Result<
 
 /// A custom property's value: text, or what the schema file says of this name.
 pub(super) fn property(name: &str, value: &Value) -> Result<Option<String>, WireError> {
-    if has_wide(name) {
-        return Err(WireError::Invalid("Property names can't contain 4 byte unicode.".to_owned()));
-    }
-    if name.chars().count() > MAX_NAME {
-        return Err(WireError::Invalid(format!("Custom property should not be greater than {MAX_NAME} characters.")));
-    }
     let text = match (value, name) {
         (Value::Null, "kernel_id" | "ramdisk_id") => return Ok(None),
         (Value::String(text), _) => text,
@@ -59,11 +50,15 @@ pub(super) fn property(name: &str, value: &Value) -> Result<Option<String>, Wire
         "cinder_encryption_key_deletion_policy" => one_of(name, text, &["on_image_deletion", "do_not_delete"])?,
         _ => {}
     }
-    narrow(name, text)?;
-    if text.len() > MAX_VALUE {
-        return Err(WireError::Invalid(format!("The value of '{name}' is longer than {MAX_VALUE} bytes.")));
-    }
     Ok(Some(text.clone()))
+}
+
+/// The length of a custom property's name.
+pub(super) fn property_name(name: &str) -> Result<(), WireError> {
+    if name.chars().count() > MAX_NAME {
+        return Err(WireError::Invalid(format!("Custom property should not be greater than {MAX_NAME} characters.")));
+    }
+    Ok(())
 }
 
 /// Whether `tag` may be put on an image.
@@ -108,9 +103,7 @@ fn text_or_null(name: &str, value: &Value) -> Result<Option<String>, WireError> 
     match value {
         Value::Null => Ok(None),
         Value::String(_) => {
-            let text = text(name, value, MAX_NAME)?;
-            narrow(name, &text)?;
-            Ok(Some(text))
+            text(name, value, MAX_NAME).map(Some)
         }
         _ => Err(not_of_type(name, value, &["null", "string"])),
     }
@@ -179,16 +172,6 @@ fn not_one_of<S: AsRef<str>>(name: &str, text: &str, null: &str, known: &[S]) ->
     let known: Vec<String> = known.iter().map(|it| format!("'{}'", it.as_ref())).collect();
     let value = Value::String(text.to_owned());
     WireError::image(format!("{} is not one of [{null}{}] (in '{name}')", show(&value), known.join(", ")))
-}
-
-/// Glance's databases hold characters of the basic plane only.
-fn narrow(name: &str, text: &str) -> Result<(), WireError> {
-    if !has_wide(text) {
-        return Ok(());
-    }
-    let mut letters = name.chars();
-    let name: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
-    Err(WireError::Invalid(format!("{name} can't contain 4 byte unicode characters.")))
 }
 
 /// Whether `text` has characters of four bytes in UTF-8.

@@ -4,6 +4,7 @@ use super::{
     refusal::Refusal,
     state::{Api, no_image},
 };
+use crate::catalogue::service::Fault;
 use crate::http::body;
 use crate::image::ImageId;
 use axum::{
@@ -19,6 +20,9 @@ const DOCUMENT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// `{image_id}` of the path.
 pub(super) struct Id(pub(super) ImageId);
+
+/// `{image_id}` of the path of a request with a body: what is wrong with the body is told first (Glance's order).
+pub(super) struct LateId(Result<ImageId, String>);
 
 /// `{tag}` of the path, decoded.
 pub(super) struct Tag(pub(super) String);
@@ -43,6 +47,24 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
         let text = path_param(parts, state, "image_id").await?;
         text.parse().map(Self).map_err(|_| no_image(&text).into())
+    }
+}
+
+// === impl LateId ===
+
+impl LateId {
+    /// The id, once the body is understood.
+    pub(super) fn get(self) -> Result<ImageId, Fault> {
+        self.0.map_err(|text| no_image(&text))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for LateId {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let text = path_param(parts, state, "image_id").await?;
+        Ok(Self(text.parse().map_err(|_| text)))
     }
 }
 

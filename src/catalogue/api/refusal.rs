@@ -76,6 +76,7 @@ impl From<Fault> for Refusal {
             Fault::Invalid(words) => Self::new(StatusCode::BAD_REQUEST, words),
             Fault::Forbidden(words) => Self::new(StatusCode::FORBIDDEN, words),
             Fault::NotFound(words) => Self::new(StatusCode::NOT_FOUND, words),
+            Fault::NoImage(_) => Self::new(StatusCode::NOT_FOUND, fault.to_string()),
             Fault::Conflict(words) => Self::new(StatusCode::CONFLICT, words),
             Fault::Stale(words) => Self::new(StatusCode::PRECONDITION_FAILED, words),
             Fault::Gone(words) => Self::new(StatusCode::GONE, words),

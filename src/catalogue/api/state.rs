@@ -18,8 +18,25 @@ pub(super) struct Api {
     pub(super) metrics: Option<PrometheusHandle>,
 }
 
+/// The words of a route for an image that is not there, where Glance has particular ones.
+pub(super) trait Worded<T> {
+    /// `words` of the id that was asked for.
+    fn no_image(self, words: impl Fn(&str) -> String) -> Result<T, Fault>;
+}
+
 /// A handler's way out.
 pub(super) type Answer = Result<axum::response::Response, super::refusal::Refusal>;
+
+// === impl Worded ===
+
+impl<T> Worded<T> for Result<T, Fault> {
+    fn no_image(self, words: impl Fn(&str) -> String) -> Self {
+        self.map_err(|fault| match fault {
+            Fault::NoImage(id) => Fault::NotFound(words(&id)),
+            other => other,
+        })
+    }
+}
 
 // === impl Api ===
 
@@ -59,5 +76,5 @@ impl Api {
 
 /// For a path that names no image.
 pub(super) fn no_image(id: &str) -> Fault {
-    Fault::NotFound(format!("No image found with ID {}", id.chars().take(80).collect::<String>()))
+    Fault::NoImage(id.chars().take(80).collect())
 }

@@ -37,11 +37,23 @@ pub(super) fn negotiate(uri: &Uri, accept: Option<&str>, abilities: Abilities) -
     if rest.is_empty() {
         return Target::Moved;
     }
+    let rest = single_slashes(rest);
     let query = uri.query().map_or_else(String::new, |it| format!("?{it}"));
     match PathAndQuery::try_from(format!("/v2{rest}{query}")) {
         Ok(path) => Target::Api(Uri::from(path)),
         Err(_) => Target::Versions(StatusCode::MULTIPLE_CHOICES),
     }
+}
+
+/// Endpoints with a slash at their end make clients ask for `/v2//images`; the servers that Glance runs in take it so.
+fn single_slashes(path: &str) -> String {
+    let mut single = String::with_capacity(path.len());
+    for letter in path.chars() {
+        if letter != '/' || !single.ends_with('/') {
+            single.push(letter);
+        }
+    }
+    single
 }
 
 /// The versions document.

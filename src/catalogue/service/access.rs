@@ -3,10 +3,7 @@
 //! A policy can take rights away and give them within a project; what another project owns only admins change, whatever
 //! the policy says (Glance's behaviour: its database layer looks at the owner again).
 
-use crate::catalogue::{
-    service::{Fault, check},
-    tables::LocationCipher,
-};
+use crate::catalogue::{service::Fault, tables::LocationCipher};
 use crate::identity::{
     Caller,
     policy::{Attributes, Enforcer, ImageTarget, NewImageTarget, NoTarget, Verdict},
@@ -38,7 +35,7 @@ impl Access {
     pub(super) fn may(&self, rule: &str, image: &Image) -> Result<(), Fault> {
         match self.enforcer.decide(rule, SEE, &ImageTarget::new(image, &self.caller), &self.caller) {
             Verdict::Allowed => Ok(()),
-            Verdict::Hidden => Err(check::not_found(&image.id)),
+            Verdict::Hidden => Err(hidden()),
             Verdict::Denied => Err(denied(rule)),
         }
     }
@@ -93,12 +90,13 @@ impl Access {
     /// # Errors
     /// `Forbidden`.
     pub(super) fn may_create(&self, image: &Image) -> Result<(), Fault> {
-        if !self.caller.owns(image.owner.as_deref()) {
-            let owner = image.owner.as_deref().unwrap_or_default();
-            return Err(Fault::Forbidden(format!("You are not permitted to create images owned by '{owner}'.")));
-        }
         let target = NewImageTarget { owner: image.owner.as_deref(), visibility: image.visibility.as_str() };
-        self.ask("add_image", &target)?;
+        let (owner, own) = (image.owner.as_deref().unwrap_or_default(), self.caller.project.as_deref());
+        let strange = || Fault::Forbidden(format!("You are not permitted to create images owned by '{owner}'"));
+        self.ask("add_image", &target).map_err(|it| if image.owner.as_deref() == own { it } else { strange() })?;
+        if !self.caller.owns(image.owner.as_deref()) {
+            return Err(strange());
+        }
         if let Some(rule) = rule_of(image.visibility) {
             self.ask(rule, &target)?;
         }
@@ -181,6 +179,11 @@ fn rule_of(visibility: Visibility) -> Option<&'static str> {
         Visibility::Community => Some("communitize_image"),
         Visibility::Private | Visibility::Shared => None,
     }
+}
+
+/// For what the policy hides: in other words than what is not there (Glance's).
+pub(super) fn hidden() -> Fault {
+    Fault::NotFound("The resource could not be found.".to_owned())
 }
 
 pub(super) fn denied(rule: &str) -> Fault {

@@ -86,7 +86,7 @@ fn quotas(settings: &Settings, before: Option<&Image>, image: &Image) -> Result<
 
 /// The answer for an image that is not there, or that the caller may not know of.
 pub(super) fn not_found(id: &ImageId) -> Fault {
-    Fault::NotFound(format!("No image found with ID {id}"))
+    Fault::NoImage(id.to_string())
 }
 
 pub(super) fn text(name: &str, value: Option<&str>) -> Result<(), Fault> {
@@ -100,6 +100,8 @@ pub(super) fn text(name: &str, value: Option<&str>) -> Result<(), Fault> {
 /// Glance's tables on MariaDB hold three bytes of UTF-8 per character, and so no emoji.
 fn four_bytes(name: &str, value: &str) -> Result<(), Fault> {
     if value.chars().any(|it| it.len_utf8() > 3) {
+        let mut letters = name.chars();
+        let name: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
         Err(Fault::Invalid(format!("{name} can't contain 4 byte unicode characters.")))
     } else {
         Ok(())

@@ -11,6 +11,9 @@ pub enum Fault {
     /// There is no such thing, or the caller may not know of it.
     #[error("{0}")]
     NotFound(String),
+    /// There is no image of this id, or the caller may not know of it.
+    #[error("No image found with ID {0}")]
+    NoImage(String),
     /// The caller sees it and may not do this.
     #[error("{0}")]
     Forbidden(String),

@@ -6,7 +6,7 @@
 use crate::catalogue::{
     service::{
         Fault, Service,
-        access::{Access, denied},
+        access::{Access, denied, hidden},
         records::seen,
     },
     tables::members,
@@ -123,7 +123,7 @@ impl Service {
 fn shared(tx: &Tx<'_>, access: &Access, id: &ImageId, verb: &str) -> Result<Image, Fault> {
     let image = seen(tx, access, id)?;
     if !access.sees(&image) {
-        return Err(super::check::not_found(id));
+        return Err(hidden());
     }
     if image.visibility == Visibility::Shared {
         return Ok(image);

@@ -109,5 +109,5 @@ pub(super) fn seen(tx: &Tx<'_>, access: &Access, id: &ImageId) -> Result<Image, 
 fn marker(tx: &Tx<'_>, access: &Access, text: &str) -> Result<Image, Fault> {
     let unknown = || Fault::Invalid(format!("No image found with ID {}", text.chars().take(80).collect::<String>()));
     let id: ImageId = text.parse().map_err(|_| unknown())?;
-    seen(tx, access, &id).map_err(|fault| if matches!(fault, Fault::NotFound(_)) { unknown() } else { fault })
+    seen(tx, access, &id).map_err(|fault| if matches!(fault, Fault::NoImage(_)) { unknown() } else { fault })
 }

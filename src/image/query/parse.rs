@@ -70,16 +70,19 @@ impl ListQuery {
     /// [`QueryError`], in Glance's words.
     pub fn parse(params: &[(String, String)], limits: Limits) -> Result<Self, QueryError> {
         let last = |name: &str| params.iter().rev().find(|it| it.0 == name).map(|it| it.1.as_str());
+        // Of several faults the first one is told, in Glance's order.
+        let visibility = last("visibility").map_or(Ok(VisibilityFilter::Default), visibility)?;
         if last("changes-since").is_some_and(|it| !it.is_empty()) {
             return Err(QueryError::ChangesSince);
         }
+        let member_status = last("member_status").map_or(Ok(MemberStatus::Accepted), member_status)?;
         let limit = last("limit").map_or(Ok(limits.default), limit)?.min(limits.max);
         Ok(Self {
             limit,
             marker: last("marker").map(str::to_owned),
             sort: sort::parse(params)?,
-            visibility: last("visibility").map_or(Ok(VisibilityFilter::Default), visibility)?,
-            member_status: last("member_status").map_or(Ok(MemberStatus::Accepted), member_status)?,
+            visibility,
+            member_status,
             hidden: last("os_hidden").map_or(Ok(false), hidden)?,
             filters: filters(params)?,
         })

@@ -2,7 +2,7 @@
 
 use crate::image::{Attribute, NewImage, attribute};
 use crate::wire::{Formats, WireError, check};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Names that are refused before anything else is looked at.
 const LINKS: [&str; 5] = ["direct_url", "self", "file", "schema", "stores"];
@@ -21,17 +21,29 @@ pub fn parse_create(body: &[u8], formats: &Formats) -> Result<NewImage, WireErro
         match check::attribute(name, value, formats)? {
             Some(attribute) => set(&mut new, attribute),
             None if name == "id" => new.id = Some(check::id(name, value)?),
-            None if attribute::READ_ONLY.contains(&name.as_str()) => return Err(WireError::ReadOnly(name.clone())),
-            None if attribute::is_reserved(name) || name == "locations" => {
-                return Err(WireError::Reserved(name.clone()));
-            }
+            None if attribute::READ_ONLY.contains(&name.as_str()) || name == "locations" => {}
             None => {
                 let value = check::property(name, value)?;
                 new.properties.insert(name.clone(), value);
             }
         }
     }
+    names(&fields)?;
     Ok(new)
+}
+
+/// That no name is the server's own; told after what is wrong with the values (Glance's order).
+fn names(fields: &Map<String, Value>) -> Result<(), WireError> {
+    for name in fields.keys() {
+        if attribute::is_reserved(name) || name == "locations" {
+            return Err(WireError::Reserved(name.clone()));
+        }
+        check::property_name(name)?;
+    }
+    match attribute::READ_ONLY.into_iter().find(|it| *it != "id" && fields.contains_key(*it)) {
+        Some(name) => Err(WireError::ReadOnly(name.to_owned())),
+        None => Ok(()),
+    }
 }
 
 fn set(new: &mut NewImage, attribute: Attribute) {

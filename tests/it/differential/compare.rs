@@ -49,8 +49,8 @@ pub(super) fn differences(answers: &[Option<Answer>; 2]) -> Vec<Difference> {
     }
     let id = |answer: &Answer| answer.header("x-openstack-request-id").map_or("absent", |_| "present").to_owned();
     note("x-openstack-request-id", id(larder), id(glance));
-    // Two printers of JSON space it differently.
-    if document(larder).is_none() || document(glance).is_none() {
+    // Two printers of JSON space it differently; refusals are compared by their words.
+    if larder.status < 400 && (document(larder).is_none() || document(glance).is_none()) {
         note("content-length", header(larder, "content-length"), header(glance, "content-length"));
     }
     if larder.status == glance.status {
@@ -74,6 +74,13 @@ fn document(answer: &Answer) -> Option<Value> {
 }
 
 fn bodies(larder: &Answer, glance: &Answer, found: &mut Vec<Difference>) {
+    if larder.status >= 400 {
+        let (larder, glance) = (words(larder), words(glance));
+        if larder != glance {
+            found.push(Difference { what: "words".to_owned(), larder, glance });
+        }
+        return;
+    }
     match (document(larder), document(glance)) {
         (Some(larder), Some(glance)) => values("body", &even(larder), &even(glance), found),
         _ if larder.body == glance.body => {}
@@ -82,6 +89,16 @@ fn bodies(larder: &Answer, glance: &Answer, found: &mut Vec<Difference>) {
             found.push(Difference { what: "body".to_owned(), larder: show(larder), glance: show(glance) });
         }
     }
+}
+
+/// What a refusal says, without the form that it has.
+pub(super) fn words(answer: &Answer) -> String {
+    let text = match document(answer) {
+        Some(Value::Object(it)) => it.get("message").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        _ => answer.text(),
+    };
+    // WebOb breaks its lines with these.
+    text.replace("<br />", " ").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn values(place: &str, larder: &Value, glance: &Value, found: &mut Vec<Difference>) {

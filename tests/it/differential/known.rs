@@ -44,17 +44,112 @@ pub(super) const KNOWN: &[Known] = &[
     },
     Known {
         name: "schema-words",
-        reason: "The words after 'Provided object does not match schema' are Python's jsonschema's dump; Larder's are shorter.",
-        is: |case| {
-            let words = |it: Option<&Answer>| it.is_some_and(|it| it.status == 400 && it.text().contains("does not match schema"));
-            words(case.larder) && words(case.glance) && ["body", "content-length", "body.message"].contains(&&*case.difference.what)
-        },
+        reason: "What follows 'Provided object does not match schema' is a dump of Python's jsonschema; Larder's words are one line.",
+        is: |case| both(case, 400) && case.words(|it| it.contains("does not match schema")),
+    },
+    Known {
+        name: "general-sentence",
+        reason: "Glance has a sentence of its web framework before the reason ('Access was denied to this resource.').",
+        is: |case| case.difference.what == "words" && without_general(&case.difference.glance) == case.difference.larder,
+    },
+    Known {
+        name: "slashes-in-names",
+        reason: "Glance takes an encoded slash for one, so that tags, members and definitions with a slash in their names can be made and not be reached. Larder reaches them.",
+        is: |case| case.path_has("%2f"),
+    },
+    Known {
+        name: "bad-percent",
+        reason: "A percent sign without two digits is no URL; what becomes of it is up to the server that Glance runs in.",
+        is: |case| has_bad_percent(&case.request.path),
+    },
+    Known {
+        name: "method-first",
+        reason: "For a method that a path does not know Larder says so (405), whatever the body and the id are; Glance may look at these first.",
+        is: |case| case.statuses(405, &[400, 404, 415]),
+    },
+    Known {
+        name: "repeated-parameters",
+        reason: "Of a parameter given twice Glance reads the first and takes the second for a custom property's name, and loses repeated ones in its links. Larder takes the last, and keeps all in links.",
+        is: |case| repeats(&case.request.path),
+    },
+    Known {
+        name: "invisible-marker",
+        reason: "For a marker that is another project's image Larder says that there is none (400); Glance tells that there is one (403).",
+        is: |case| case.request.path.contains("marker=") && case.statuses(400, &[403]),
+    },
+    Known {
+        name: "column-width",
+        reason: "Names of more than 255 characters and values of more than 65535 bytes do not fit into the columns of MariaDB, where Glance fails with 500; on SQLite it takes them. Larder refuses them on every database.",
+        is: |case| case.larder_says("greater than 255 characters") || case.larder_says("longer than 65535 bytes"),
+    },
+    Known {
+        name: "media-type-case",
+        reason: "Media types are compared without regard to case (RFC 9110, 8.3.1); Glance regards it.",
+        is: |case| case.header("content-type").is_some_and(|it| it.chars().any(char::is_uppercase)),
     },
 ];
 
 /// The known difference that this one is.
 pub(super) fn find(case: &Case<'_>) -> Option<&'static Known> {
     KNOWN.iter().find(|it| (it.is)(case))
+}
+
+// === impl Case ===
+
+impl Case<'_> {
+    fn statuses(&self, larder: u16, glance: &[u16]) -> bool {
+        self.larder.is_some_and(|it| it.status == larder) && self.glance.is_some_and(|it| glance.contains(&it.status))
+    }
+
+    fn words(&self, are: impl Fn(&str) -> bool) -> bool {
+        self.difference.what == "words" && are(&self.difference.larder) && are(&self.difference.glance)
+    }
+
+    fn larder_says(&self, text: &str) -> bool {
+        self.larder.is_some_and(|it| it.text().contains(text))
+    }
+
+    fn path_has(&self, text: &str) -> bool {
+        self.request.path.split('?').next().unwrap_or_default().to_ascii_lowercase().contains(text)
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.request.headers.iter().find(|it| it.0.eq_ignore_ascii_case(name)).map(|it| it.1.as_str())
+    }
+}
+
+fn both(case: &Case<'_>, status: u16) -> bool {
+    case.statuses(status, &[status])
+}
+
+/// What Glance says, without the sentence of its framework.
+fn without_general(words: &str) -> String {
+    let (start, rest) = match words.split_once(" is not supported by this server. ") {
+        Some((start, rest)) if start.contains("The request media type ") => (start, rest),
+        _ => ("", words),
+    };
+    let start = start.split("The request media type ").next().unwrap_or_default();
+    let mut text = format!("{start}{rest}");
+    for general in [
+        "Access was denied to this resource. ",
+        "There was a conflict when trying to complete your request. ",
+        "The Range requested is not available. ",
+        "The server could not comply with the request since it is either malformed or otherwise incorrect. ",
+    ] {
+        text = text.replacen(general, "", 1);
+    }
+    text
+}
+
+fn has_bad_percent(path: &str) -> bool {
+    let path = path.split('?').next().unwrap_or_default();
+    path.split('%').skip(1).any(|it| !it.as_bytes().get(..2).is_some_and(|it| it.iter().all(u8::is_ascii_hexdigit)))
+}
+
+fn repeats(path: &str) -> bool {
+    let names: Vec<_> =
+        path.split_once('?').map_or("", |it| it.1).split('&').filter_map(|it| it.split('=').next()).collect();
+    names.iter().enumerate().any(|(place, name)| names[..place].contains(name))
 }
 
 /// Whether bytes beyond ASCII are in the path, as they are or encoded.

@@ -126,6 +126,17 @@ pub(super) fn start_larder(dir: &Path, port: u16) -> Daemon {
     daemon
 }
 
+/// Packages of Glance bring a `schema-image.json`, PyPI's does not; Larder has what stands in it built in.
+pub(super) fn write_schema(larder: SocketAddr, token: Option<&str>, dir: &Path) {
+    let schema = Request::new(Who::Admin, "GET", "/v2/schemas/image").send(larder, token).unwrap().json();
+    let mut known = schema["properties"].as_object().unwrap().clone();
+    known.retain(|_, it| it["is_base"] == false);
+    for it in known.values_mut() {
+        it.as_object_mut().unwrap().remove("is_base");
+    }
+    fs::write(dir.join("schema-image.json"), Value::Object(known).to_string()).unwrap();
+}
+
 /// The id of an image or a task that this answer says was made.
 fn made_id(answer: &Answer) -> Option<String> {
     let body: Value = (answer.status == 201).then(|| serde_json::from_slice(&answer.body).ok())??;
@@ -145,14 +156,17 @@ impl Pair {
             let text = configuration(dir.path(), port, &keystone.auth_url, &database);
             fs::write(dir.path().join("glance-api.conf"), text).unwrap();
         }
-        let glance = OwnGlance::start(dirs[GLANCE].path(), ports[GLANCE], &keystone.auth_url)?;
         let larder = start_larder(dirs[LARDER].path(), ports[LARDER]);
+        let addresses = ports.map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+        let tokens = Tokens::of(keystone);
+        write_schema(addresses[LARDER], tokens.get(Who::Admin), dirs[GLANCE].path());
+        let glance = OwnGlance::start(dirs[GLANCE].path(), ports[GLANCE], &keystone.auth_url)?;
         Some(Self {
-            addresses: ports.map(|port| SocketAddr::from(([127, 0, 0, 1], port))),
+            addresses,
             dirs,
             ids: Vec::new(),
             known: Default::default(),
-            tokens: Tokens::of(keystone),
+            tokens,
             _glance: glance,
             _larder: larder,
         })

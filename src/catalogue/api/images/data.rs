@@ -3,7 +3,7 @@
 use crate::catalogue::{
     api::{
         etag,
-        extract::{Id, NoBody},
+        extract::{Id, LateId, NoBody},
         refusal::Refusal,
         reply,
         state::{Answer, Api},
@@ -33,7 +33,7 @@ const SILENCE: Duration = Duration::from_secs(900);
 pub(in crate::catalogue::api) async fn upload(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
-    id: Result<Id, Refusal>,
+    id: LateId,
     request: Request,
 ) -> Answer {
     let (parts, body) = request.into_parts();
@@ -51,7 +51,7 @@ pub(in crate::catalogue::api) async fn upload(
     let body = body::idle_limited(body, SILENCE).map_err(BoxError::from);
     // With a single store the choice of `X-Image-Meta-Store` has no meaning, and Glance does not look at it.
     let upload = Upload { body: Box::pin(body), expected, store: None };
-    api.service.upload(&caller, &id, upload).await?;
+    api.service.upload(&caller, &id.get()?, upload).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 
@@ -60,10 +60,15 @@ pub(in crate::catalogue::api) async fn download(
     Extension(caller): Extension<Caller>,
     _: NoBody,
     Id(id): Id,
-    Parts { method, headers, .. }: Parts,
+    Parts { method, uri, headers, .. }: Parts,
 ) -> Answer {
-    let Some(data) = api.service.download(&caller, &id).await? else {
-        return Ok(reply::empty(StatusCode::NO_CONTENT));
+    let found = api.service.download(&caller, &id).await?;
+    no_choice(uri.query().unwrap_or_default())?;
+    let Some(data) = found else {
+        range::parse(&headers, u64::MAX)?;
+        let mut nothing = reply::empty(StatusCode::NO_CONTENT);
+        nothing.headers_mut().remove(header::CONTENT_TYPE);
+        return Ok(nothing);
     };
     let tag = etag::of_data(&data.image);
     if let Some(answer) = etag::instead(&headers, tag.as_deref())? {
@@ -97,6 +102,15 @@ pub(in crate::catalogue::api) async fn download(
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     }
     Ok(etag::put(response, tag.as_deref()))
+}
+
+/// `prefer=` chooses among stores, and here is one.
+fn no_choice(query: &str) -> Result<(), Refusal> {
+    if url::form_urlencoded::parse(query.as_bytes()).any(|(name, value)| name == "prefer" && !value.trim().is_empty()) {
+        let words = "Store selection for download is not available when multiple backends are not enabled.";
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, words));
+    }
+    Ok(())
 }
 
 fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {

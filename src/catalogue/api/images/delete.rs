@@ -2,9 +2,9 @@
 
 use crate::catalogue::api::{
     etag,
-    extract::{Id, NoBody},
+    extract::{LateId, NoBody},
     reply,
-    state::{Answer, Api},
+    state::{Answer, Api, Worded},
 };
 use crate::identity::Caller;
 use axum::{Extension, extract::State};
@@ -15,9 +15,14 @@ pub(in crate::catalogue::api) async fn handle(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     _: NoBody,
-    Id(id): Id,
+    id: LateId,
     headers: HeaderMap,
 ) -> Answer {
-    api.service.delete_if(&caller, &id, etag::expected(&headers)).await?;
+    let id = id.get().no_image(missing)?;
+    api.service.delete_if(&caller, &id, etag::expected(&headers)).await.no_image(missing)?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
+}
+
+fn missing(id: &str) -> String {
+    format!("Failed to find image {id} to delete")
 }

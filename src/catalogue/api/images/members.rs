@@ -1,10 +1,9 @@
 //! `/v2/images/{id}/members` and `/v2/images/{id}/members/{project}`
 
 use crate::catalogue::api::{
-    extract::{Document, Id, MemberId, NoBody},
-    refusal::Refusal,
+    extract::{Document, LateId, MemberId, NoBody},
     reply,
-    state::{Answer, Api},
+    state::{Answer, Api, Worded},
 };
 use crate::identity::Caller;
 use crate::wire::member;
@@ -16,9 +15,10 @@ pub(in crate::catalogue::api) async fn list(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     _: NoBody,
-    Id(id): Id,
+    id: LateId,
 ) -> Answer {
-    let members = api.service.members(&caller, &id).await?;
+    let id = id.get().no_image(missing)?;
+    let members = api.service.members(&caller, &id).await.no_image(missing)?;
     Ok(reply::json(StatusCode::OK, &member::list_to_json(&members)))
 }
 
@@ -26,10 +26,11 @@ pub(in crate::catalogue::api) async fn show(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     _: NoBody,
-    Id(id): Id,
+    id: LateId,
     MemberId(project): MemberId,
 ) -> Answer {
-    let found = api.service.member(&caller, &id, &project).await?;
+    let id = id.get().no_image(missing)?;
+    let found = api.service.member(&caller, &id, &project).await.no_image(missing)?;
     Ok(reply::json(StatusCode::OK, &member::to_json(&found)))
 }
 
@@ -37,25 +38,25 @@ pub(in crate::catalogue::api) async fn show(
 pub(in crate::catalogue::api) async fn create(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
-    id: Result<Id, Refusal>,
+    id: LateId,
     Document(body): Document,
 ) -> Answer {
     let project = member::parse_new(&body)?;
-    let Id(id) = id?;
-    let made = api.service.add_member(&caller, &id, project).await?;
+    let id = id.get().no_image(missing)?;
+    let made = api.service.add_member(&caller, &id, project).await.no_image(missing)?;
     Ok(reply::json(StatusCode::OK, &member::to_json(&made)))
 }
 
 pub(in crate::catalogue::api) async fn update(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
-    id: Result<Id, Refusal>,
+    id: LateId,
     MemberId(project): MemberId,
     Document(body): Document,
 ) -> Answer {
     let status = member::parse_answer(&body)?;
-    let Id(id) = id?;
-    let changed = api.service.answer(&caller, &id, &project, &status).await?;
+    let id = id.get().no_image(missing)?;
+    let changed = api.service.answer(&caller, &id, &project, &status).await.no_image(missing)?;
     Ok(reply::json(StatusCode::OK, &member::to_json(&changed)))
 }
 
@@ -63,9 +64,14 @@ pub(in crate::catalogue::api) async fn delete(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     _: NoBody,
-    Id(id): Id,
+    id: LateId,
     MemberId(project): MemberId,
 ) -> Answer {
-    api.service.remove_member(&caller, &id, &project).await?;
+    let id = id.get().no_image(missing)?;
+    api.service.remove_member(&caller, &id, &project).await.no_image(missing)?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
+}
+
+fn missing(id: &str) -> String {
+    format!("Image {id} not found.")
 }

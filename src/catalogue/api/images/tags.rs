@@ -1,9 +1,9 @@
 //! `PUT` and `DELETE /v2/images/{id}/tags/{tag}`
 
 use crate::catalogue::api::{
-    extract::{Id, NoBody, Tag},
+    extract::{LateId, NoBody, Tag},
     reply,
-    state::{Answer, Api},
+    state::{Answer, Api, Worded},
 };
 use crate::identity::Caller;
 use crate::wire::check_tag;
@@ -15,11 +15,12 @@ pub(in crate::catalogue::api) async fn add(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     _: NoBody,
-    Id(id): Id,
+    id: LateId,
     Tag(tag): Tag,
 ) -> Answer {
     check_tag(&tag)?;
-    api.service.add_tag(&caller, &id, &tag).await?;
+    let id = id.get().no_image(missing)?;
+    api.service.add_tag(&caller, &id, &tag).await.no_image(missing)?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 
@@ -27,9 +28,14 @@ pub(in crate::catalogue::api) async fn remove(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     _: NoBody,
-    Id(id): Id,
+    id: LateId,
     Tag(tag): Tag,
 ) -> Answer {
-    api.service.remove_tag(&caller, &id, &tag).await?;
+    let id = id.get().no_image(missing)?;
+    api.service.remove_tag(&caller, &id, &tag).await.no_image(missing)?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
+}
+
+fn missing(id: &str) -> String {
+    format!("Image {id} not found.")
 }

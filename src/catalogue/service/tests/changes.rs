@@ -86,7 +86,7 @@ async fn others_see_but_do_not_touch() {
     fixture.service.change(&owner, &image.id, vec![hide]).await.unwrap();
     let publish = set(Attribute::Visibility(Visibility::Public));
     assert!(forbidden(fixture.service.change(&owner, &image.id, vec![publish]).await.unwrap_err()));
-    assert!(matches!(fixture.service.delete(&other, &image.id).await, Err(Fault::NotFound(_))));
+    assert!(matches!(fixture.service.delete(&other, &image.id).await, Err(Fault::NoImage(_))));
 }
 
 #[tokio::test]

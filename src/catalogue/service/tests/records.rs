@@ -33,7 +33,7 @@ async fn an_id_is_used_once_for_ever() {
     fixture.service.create(&Caller::admin(), new.clone()).await.unwrap();
     assert!(matches!(fixture.service.create(&Caller::admin(), new.clone()).await, Err(Fault::Conflict(_))));
     fixture.service.delete(&Caller::admin(), &id).await.unwrap();
-    assert!(matches!(fixture.service.show(&Caller::admin(), &id).await, Err(Fault::NotFound(_))));
+    assert!(matches!(fixture.service.show(&Caller::admin(), &id).await, Err(Fault::NoImage(_))));
     assert!(matches!(fixture.service.create(&Caller::admin(), new).await, Err(Fault::Conflict(_))));
 }
 

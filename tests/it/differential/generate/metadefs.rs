@@ -9,9 +9,10 @@ use crate::differential::{
 use rand::{Rng, rngs::StdRng};
 use serde_json::{Map, Value, json};
 
-const NAMESPACES: [&str; 4] = ["N1", "N2", "Ünï 3", "N::4"];
-const NAMES: [&str; 5] = ["one", "two", "Two", "drei ☃", "OS::Glance::Image"];
-const TYPES: [&str; 4] = ["OS::Glance::Image", "OS::Nova::Server", "T1", "ünï"];
+// Names that Glance cannot find by their path are not among these.
+const NAMESPACES: [&str; 4] = ["N1", "N2", "N 3", "N::4"];
+const NAMES: [&str; 5] = ["one", "two", "Two", "three four", "OS::Glance::Image"];
+const TYPES: [&str; 4] = ["OS::Glance::Image", "OS::Nova::Server", "T1", "T.2"];
 
 fn name(random: &mut StdRng, of: &[&str]) -> String {
     match random.random_range(0..25) {
