@@ -9,11 +9,10 @@ use serde_json::Value;
 /// [`WireError`]: no method, or it has no name.
 pub fn import_method(body: &[u8]) -> Result<String, WireError> {
     let document = check::document(body)?;
-    let Value::Object(method) = &document["method"] else {
-        return Err(WireError::Invalid("Required property 'method' is missing or no object.".to_owned()));
-    };
-    match method.get("name") {
-        Some(Value::String(name)) => Ok(name.chars().take(80).collect()),
-        _ => Err(WireError::Invalid("Required property 'name' of 'method' is missing or no string.".to_owned())),
+    let missing = |what: &str| WireError::Invalid(format!("Import request requires a '{what}' field."));
+    let method = document.get("method").ok_or_else(|| missing("method"))?;
+    match method.get("name").ok_or_else(|| missing("name"))? {
+        Value::String(name) => Ok(name.chars().take(80).collect()),
+        other => Ok(other.to_string().chars().take(80).collect()),
     }
 }

@@ -50,6 +50,10 @@ fn body(refusal: &Refusal, form: Form) -> (String, &'static str) {
 
 /// What the client likes best; HTML before JSON, and plain text when it names neither.
 pub(super) fn form(accept: &str) -> Form {
+    // A header that makes no sense counts as none to WebOb, which then prefers HTML.
+    if accept.split(',').any(|it| !it.trim().is_empty() && !it.contains('/')) {
+        return Form::Html;
+    }
     let (html, json) = (quality(accept, "text", "html"), quality(accept, "application", "json"));
     if html > 0.0 && html >= json {
         Form::Html

@@ -97,12 +97,21 @@ pub(super) fn text(name: &str, value: Option<&str>) -> Result<(), Fault> {
     four_bytes(name, value)
 }
 
+/// Each word of `name` with a capital (Python's `str.title`, in which Glance names what it refuses).
+fn title(name: &str) -> String {
+    let mut title = String::with_capacity(name.len());
+    let mut begins = true;
+    for letter in name.chars() {
+        if begins { title.extend(letter.to_uppercase()) } else { title.extend(letter.to_lowercase()) }
+        begins = !letter.is_alphabetic();
+    }
+    title
+}
+
 /// Glance's tables on MariaDB hold three bytes of UTF-8 per character, and so no emoji.
 fn four_bytes(name: &str, value: &str) -> Result<(), Fault> {
     if value.chars().any(|it| it.len_utf8() > 3) {
-        let mut letters = name.chars();
-        let name: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
-        Err(Fault::Invalid(format!("{name} can't contain 4 byte unicode characters.")))
+        Err(Fault::Invalid(format!("{} can't contain 4 byte unicode characters.", title(name))))
     } else {
         Ok(())
     }

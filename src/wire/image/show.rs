@@ -15,6 +15,8 @@ pub struct Shown {
     pub direct_url: bool,
     /// `stores` (more than one store).
     pub stores: bool,
+    /// Whether the caller may know where the data is at all; without it `locations` is empty, and the others are absent.
+    pub places: bool,
 }
 
 /// Properties that serve the server only.
@@ -69,7 +71,7 @@ fn link_fields(image: &Image, shown: Shown, view: &mut Map<String, Value>) {
     if shown.locations {
         put("locations", if shown.places { locations_to_json(image) } else { Value::Array(Vec::new()) });
     }
-    if let (true, Some(first)) = (shown.direct_url, image.locations.first()) {
+    if let (true, Some(first)) = (shown.direct_url && shown.places, image.locations.first()) {
         put("direct_url", first.url.as_str().into());
     }
     let id = &image.id;
@@ -77,7 +79,7 @@ fn link_fields(image: &Image, shown: Shown, view: &mut Map<String, Value>) {
     put("self", format!("/v2/images/{id}").into());
     put("file", format!("/v2/images/{id}/file").into());
     put("schema", "/v2/schemas/image".into());
-    if shown.stores {
+    if shown.stores && shown.places {
         let stores = image.locations.iter().filter_map(|it| it.metadata.get("store")).filter_map(Value::as_str);
         let stores: Vec<&str> = stores.collect();
         if !stores.is_empty() {

@@ -65,7 +65,7 @@ pub(super) const KNOWN: &[Known] = &[
     Known {
         name: "method-first",
         reason: "For a method that a path does not know Larder says so (405), whatever the body and the id are; Glance may look at these first.",
-        is: |case| case.statuses(405, &[400, 404, 415]),
+        is: |case| case.statuses(405, &[400, 404, 415, 501]),
     },
     Known {
         name: "repeated-parameters",
@@ -80,13 +80,80 @@ pub(super) const KNOWN: &[Known] = &[
     Known {
         name: "column-width",
         reason: "Names of more than 255 characters and values of more than 65535 bytes do not fit into the columns of MariaDB, where Glance fails with 500; on SQLite it takes them. Larder refuses them on every database.",
-        is: |case| case.larder_says("greater than 255 characters") || case.larder_says("longer than 65535 bytes"),
+        is: |case| case.larder_says("greater than 255 characters") || case.larder_says("too long (in 'member'") || case.larder_says("longer than 65535 bytes"),
     },
     Known {
         name: "media-type-case",
         reason: "Media types are compared without regard to case (RFC 9110, 8.3.1); Glance regards it.",
         is: |case| case.header("content-type").is_some_and(|it| it.chars().any(char::is_uppercase)),
     },
+    Known {
+        name: "empty-visibility",
+        reason: "'visibility=' is no visibility: Larder says so (400), Glance lists nothing.",
+        is: |case| case.statuses(400, &[200]) && case.larder_says("Invalid visibility value: "),
+    },
+    Known {
+        name: "fuller-words",
+        reason: "Where Glance gives no reason, or a bare 'could not be found', Larder says what is wrong.",
+        is: |case| FULLER.iter().any(|(larder, glance)| case.difference.what == "words" && case.difference.larder.contains(larder) && case.difference.glance.contains(glance)),
+    },
+    Known {
+        name: "long-names",
+        reason: "Larder shortens what a client sent in its words; Glance repeats any length of it.",
+        is: |case| case.difference.what == "words" && case.difference.glance.split(' ').any(|it| it.len() > 80),
+    },
+    Known {
+        name: "body-first",
+        reason: "Larder refuses a body where none is taken before it looks for what the path names; Glance does it after.",
+        is: |case| case.statuses(400, &[400, 404]) && case.larder_says("A body is not expected"),
+    },
+    Known {
+        name: "several-faults",
+        reason: "Of several faults in one request Larder may tell another one first: what is wrong with places in lists of locations, with numbers and with filters is told before what the caller may not.",
+        is: |case| {
+            let early = ["Invalid position for", "value out of range", "Cannot be a negative value", "is read-only", "is reserved", "Invalid or missing image size", "Unable to filter"];
+            case.difference.what != "answer" && early.iter().any(|it| case.larder_says(it))
+                && (case.glance.is_some_and(|it| (400..500).contains(&it.status)) || case.request.path.contains("limit=0"))
+        },
+    },
+    Known {
+        name: "empty-patch",
+        reason: "An empty patch shows the image; Glance forgets to ask the policy whether the caller may see it.",
+        is: |case| case.request.method == "PATCH" && case.request.body == b"[]" && case.statuses(404, &[200]),
+    },
+    Known {
+        name: "owner-by-add",
+        reason: "Who is no admin may not set an image's owner; with 'add' in place of 'replace' Glance lets it.",
+        is: |case| case.larder_says("Owner can't be updated by non admin."),
+    },
+    Known {
+        name: "python-json",
+        reason: "NaN, lone surrogates and such are no JSON (RFC 8259); Python's parser takes them.",
+        is: |case| case.larder_says("Malformed JSON in request body."),
+    },
+    Known {
+        name: "tag-case",
+        reason: "Metadata tags that differ in case only are one, as on MariaDB, on every database; Glance on SQLite keeps them apart.",
+        is: |case| case.larder_says("metadata tag names are case insensitive"),
+    },
+    Known {
+        name: "member-types",
+        reason: "A member is a text; Glance takes other JSON too, and fails or stores what it becomes.",
+        is: |case| case.larder_says("Expected a member in the form"),
+    },
+];
+
+/// What Larder says, and what Glance says in its place.
+const FULLER: &[(&str, &str)] = &[
+    ("Only shared images have members.", "Not allowed to"),
+    ("Invalid Range header.", "Invalid Content-Range header."),
+    ("bytes were announced", "Size mismatch"),
+    ("Invalid operation", "Invalid operation"),
+    ("Image content is not accepted", "does not match stream data"),
+    ("has no tag", "The resource could not be found."),
+    ("Requests with multiple ranges are not supported.", "not supported in Glance"),
+    ("Image content is not accepted", "Image failed safety checks"),
+    ("takes ASCII characters only", "could not be decoded by Glance"),
 ];
 
 /// The known difference that this one is.
