@@ -12,6 +12,13 @@ pub(super) fn json(status: StatusCode, value: &Value) -> Response {
     response
 }
 
+/// Nothing at all, not even a type: two of Glance's routes answer so.
+pub(super) fn bare(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
 /// Nothing, in the form that Glance gives it.
 pub(super) fn empty(status: StatusCode) -> Response {
     let mut response = Response::new(Body::empty());

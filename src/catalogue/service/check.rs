@@ -26,7 +26,9 @@ pub(super) fn record(settings: &Settings, before: Option<&Image>, image: &Image)
         if name.chars().count() > TEXT {
             return Err(Fault::Invalid("Custom property should not be greater than 255 characters.".to_owned()));
         }
-        four_bytes("Property names", name)?;
+        if name.chars().any(|it| it.len_utf8() > 3) {
+            return Err(Fault::Invalid("Property names can't contain 4 byte unicode.".to_owned()));
+        }
         let value = value.as_deref().unwrap_or_default();
         four_bytes(name, value)?;
         if value.len() > VALUE {

@@ -74,7 +74,9 @@ pub(super) fn parse(params: &[(String, String)]) -> Result<Vec<Sort>, QueryError
     let (mut sorts, default) = if sort.is_empty() {
         classic(&keys, &dirs)?
     } else if keys.is_empty() && dirs.is_empty() {
-        (uniform(sort[0])?, true)
+        let sorts = uniform(sort[0])?;
+        let one = if let [one] = sorts[..] { one.descending } else { true };
+        (sorts, one)
     } else {
         return Err(QueryError::SortMixed);
     };
@@ -101,7 +103,7 @@ fn uniform(text: &str) -> Result<Vec<Sort>, QueryError> {
 }
 
 /// `sort_key=name&sort_dir=asc…`: no direction, one for all keys, or one for each. A single one counts for the keys
-/// that are added at the end too.
+/// that are added at the end too, in either form (Glance's behaviour).
 fn classic(keys: &[&str], dirs: &[&str]) -> Result<(Vec<Sort>, bool), QueryError> {
     let keys = keys.iter().map(|it| it.parse()).collect::<Result<Vec<SortKey>, _>>()?;
     let dirs = dirs.iter().map(|it| is_descending(it)).collect::<Result<Vec<_>, _>>()?;

@@ -66,9 +66,7 @@ pub(in crate::catalogue::api) async fn download(
     no_choice(uri.query().unwrap_or_default())?;
     let Some(data) = found else {
         range::parse(&headers, u64::MAX)?;
-        let mut nothing = reply::empty(StatusCode::NO_CONTENT);
-        nothing.headers_mut().remove(header::CONTENT_TYPE);
-        return Ok(nothing);
+        return Ok(reply::bare(StatusCode::NO_CONTENT));
     };
     let tag = etag::of_data(&data.image);
     if let Some(answer) = etag::instead(&headers, tag.as_deref())? {

@@ -69,7 +69,7 @@ pub(in crate::catalogue::api) async fn delete(
 ) -> Answer {
     let id = id.get().no_image(missing)?;
     api.service.remove_member(&caller, &id, &project).await.no_image(missing)?;
-    Ok(reply::empty(StatusCode::NO_CONTENT))
+    Ok(reply::bare(StatusCode::NO_CONTENT))
 }
 
 fn missing(id: &str) -> String {

@@ -4,7 +4,7 @@
 //! whatever the policy says (Glance's behaviour: its database layer looks at the owner again).
 
 use crate::catalogue::service::Fault;
-use crate::catalogue::service::access::{Access, denied};
+use crate::catalogue::service::access::{Access, denied, hidden};
 use crate::catalogue::tables::metadefs::namespaces::Sight;
 use crate::identity::policy::{NamespaceTarget, Verdict};
 use crate::image::metadef::Namespace;
@@ -40,11 +40,11 @@ impl Rights {
     /// The right of this policy rule, on what the caller sees already or on nothing in particular.
     ///
     /// # Errors
-    /// `Forbidden`; `NotFound` for who may not look at namespaces either.
+    /// `Forbidden`; `NotFound` when the caller may look at no namespace either.
     pub(super) fn demand(&self, rule: &str, namespace: Option<&Namespace>) -> Result<(), Fault> {
         match self.decide(rule, namespace) {
             Verdict::Allowed => Ok(()),
-            Verdict::Hidden => Err(Fault::NotFound("The resource could not be found.".to_owned())),
+            Verdict::Hidden => Err(hidden()),
             Verdict::Denied => Err(denied(rule)),
         }
     }
