@@ -71,7 +71,7 @@ fn forms_follow_accept() {
         ("application/*", Form::Json),
         ("application/json, text/html;q=0.5", Form::Json),
         ("text/html;q=0", Form::Plain),
-        ("nonsense;q=x,,", Form::Plain),
+        ("nonsense;q=x,,", Form::Html),
     ] {
         assert_eq!(form(accept), wanted, "{accept}");
     }

@@ -84,6 +84,7 @@ fn what_is_made() {
 fn what_is_not_made() {
     for (body, error) in [
         (json!([]), "Unexpected body type"),
+        (json!({"os_glance_x": "x", "a": 5}), "5 is not of type 'string'"),
         (json!({"self": "x", "name": 5}), "'self' is read-only"),
         (json!({"status": "active"}), "'status' is read-only"),
         (json!({"location": "x"}), "'location' is reserved"),
@@ -94,10 +95,8 @@ fn what_is_not_made() {
         (json!({"name": "x".repeat(256)}), "is too long"),
         (json!({"x".repeat(256): "x"}), "greater than 255"),
         (json!({"a": 5}), "5 is not of type 'string'"),
-        (json!({"a": "x".repeat(70_000)}), "longer than"),
         (json!({"tags": "a"}), "'a' is not of type 'array'"),
         (json!({"tags": [1]}), "1 is not of type 'string'"),
-        (json!({"name": "\u{1f600}"}), "Name can't contain 4 byte unicode characters."),
     ] {
         let words = ask(&body).expect_err("refused").to_string();
         assert!(words.contains(error), "{words}");

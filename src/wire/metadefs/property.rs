@@ -53,6 +53,10 @@ pub(super) fn strict(schema: &Map<String, Value>) -> Result<Schema, String> {
         if let Some(value) = schema.get(name) {
             let value =
                 convert(kind, value).ok_or_else(|| format!("Invalid value for attribute '{name}' of a property."))?;
+            if value.as_str().is_some_and(|it| it.chars().any(|letter| letter.len_utf8() > 3)) {
+                let (first, rest) = name.split_at(1);
+                return Err(format!("{}{rest} can't contain 4 byte unicode characters.", first.to_uppercase()));
+            }
             if name == "default" && value.as_str().is_some_and(|it| !it.is_ascii()) {
                 // Glance keeps it and can then show nothing of the whole namespace.
                 return Err("The attribute 'default' of a property takes ASCII characters only.".to_owned());

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::api::Answer;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io::Write};
 
 type Answers = [Option<Answer>; 2];
 
@@ -97,9 +97,14 @@ fn run(seed: u64, requests: usize) {
     eprintln!("seed {seed}, {requests} requests");
     let mut generator = Generator::new(seed, pair.tokens.projects.clone());
     let mut report = Report::default();
+    let mut trace = std::env::var_os("LARDER_DIFFERENTIAL_TRACE").map(|it| std::fs::File::create(it).unwrap());
     for _ in 0..requests {
         let (request, effect) = generator.step();
         let (answers, made) = pair.ask(&request);
+        if let Some(trace) = &mut trace {
+            let status = |side: usize| answers[side].as_ref().map_or(0, |it| it.status);
+            writeln!(trace, "{}/{} {request}", status(LARDER), status(GLANCE)).unwrap();
+        }
         report.take(&request, &answers);
         learn(&pair, &mut generator, (&request, &answers), &effect, made);
     }
@@ -130,7 +135,8 @@ fn learn(
         Effect::MakesImage => match made {
             Some(number) => {
                 generator.model.images.push(Image { number, maker: request.who });
-                if !same {
+                let chosen = serde_json::from_slice(&request.body).is_ok_and(|it: Value| it["id"].is_string());
+                if !same || !chosen {
                     remove(pair, generator, number);
                 }
             }
