@@ -102,9 +102,7 @@ pub(super) fn not_of_type(name: &str, value: &Value, types: &[&str]) -> WireErro
 fn text_or_null(name: &str, value: &Value) -> Result<Option<String>, WireError> {
     match value {
         Value::Null => Ok(None),
-        Value::String(_) => {
-            text(name, value, MAX_NAME).map(Some)
-        }
+        Value::String(_) => text(name, value, MAX_NAME).map(Some),
         _ => Err(not_of_type(name, value, &["null", "string"])),
     }
 }

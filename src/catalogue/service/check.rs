@@ -104,7 +104,11 @@ fn title(name: &str) -> String {
     let mut title = String::with_capacity(name.len());
     let mut begins = true;
     for letter in name.chars() {
-        if begins { title.extend(letter.to_uppercase()) } else { title.extend(letter.to_lowercase()) }
+        if begins {
+            title.extend(letter.to_uppercase())
+        } else {
+            title.extend(letter.to_lowercase())
+        }
         begins = !letter.is_alphabetic();
     }
     title

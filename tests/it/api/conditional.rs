@@ -104,7 +104,7 @@ fn a_change_can_depend_on_the_state_that_was_seen() {
         .refuses(409, "does not exist");
     server
         .ask("DELETE", "/v2/images/11111111-2222-3333-4444-555555555555", &[("If-Match", &old)], b"")
-        .refuses(404, "No image");
+        .refuses(404, "Failed to find image");
     assert_eq!(patch_if(&server, &id, ("If-Match", "*"), &add("p", "3")).status, 200);
     let now = format!("\"x\", {}", tag(&server.get(&path)));
     assert_eq!(server.ask("DELETE", &path, &[("If-Match", &now)], b"").status, 204);

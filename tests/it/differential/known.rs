@@ -50,7 +50,9 @@ pub(super) const KNOWN: &[Known] = &[
     Known {
         name: "general-sentence",
         reason: "Glance has a sentence of its web framework before the reason ('Access was denied to this resource.').",
-        is: |case| case.difference.what == "words" && without_general(&case.difference.glance) == case.difference.larder,
+        is: |case| {
+            case.difference.what == "words" && without_general(&case.difference.glance) == case.difference.larder
+        },
     },
     Known {
         name: "slashes-in-names",
@@ -80,7 +82,11 @@ pub(super) const KNOWN: &[Known] = &[
     Known {
         name: "column-width",
         reason: "Names of more than 255 characters and values of more than 65535 bytes do not fit into the columns of MariaDB, where Glance fails with 500; on SQLite it takes them. Larder refuses them on every database.",
-        is: |case| case.larder_says("greater than 255 characters") || case.larder_says("too long (in 'member'") || case.larder_says("longer than 65535 bytes"),
+        is: |case| {
+            case.larder_says("greater than 255 characters")
+                || case.larder_says("too long (in 'member'")
+                || case.larder_says("longer than 65535 bytes")
+        },
     },
     Known {
         name: "media-type-case",
@@ -95,7 +101,13 @@ pub(super) const KNOWN: &[Known] = &[
     Known {
         name: "fuller-words",
         reason: "Where Glance gives no reason, or a bare 'could not be found', Larder says what is wrong.",
-        is: |case| FULLER.iter().any(|(larder, glance)| case.difference.what == "words" && case.difference.larder.contains(larder) && case.difference.glance.contains(glance)),
+        is: |case| {
+            FULLER.iter().any(|(larder, glance)| {
+                case.difference.what == "words"
+                    && case.difference.larder.contains(larder)
+                    && case.difference.glance.contains(glance)
+            })
+        },
     },
     Known {
         name: "long-names",
@@ -105,21 +117,41 @@ pub(super) const KNOWN: &[Known] = &[
     Known {
         name: "body-first",
         reason: "Larder refuses a body where none is taken before it looks for what the path names; Glance does it after, and wants it to be JSON even where it does not read it.",
-        is: |case| case.request.method == "GET" && !case.request.body.is_empty() || case.statuses(400, &[400, 404]) && case.larder_says("A body is not expected"),
+        is: |case| {
+            case.request.method == "GET" && !case.request.body.is_empty()
+                || case.statuses(400, &[400, 404]) && case.larder_says("A body is not expected")
+        },
     },
     Known {
         name: "several-faults",
         reason: "Of several faults in one request Larder may tell another one first: what is wrong with places in lists of locations, with numbers and with filters is told before what the caller may not.",
         is: |case| {
-            let early = ["Invalid position for", "value out of range", "Cannot be a negative value", "is read-only", "is reserved", "Invalid or missing image size", "Unable to filter", "query filter format", "4 byte unicode", "is too long for"];
-            case.difference.what != "answer" && early.iter().any(|it| case.larder_says(it))
-                && (case.glance.is_some_and(|it| (400..500).contains(&it.status)) || case.request.path.contains("limit=0"))
+            let early = [
+                "Invalid position for",
+                "value out of range",
+                "Cannot be a negative value",
+                "is read-only",
+                "is reserved",
+                "Invalid or missing image size",
+                "Unable to filter",
+                "query filter format",
+                "4 byte unicode",
+                "is too long for",
+            ];
+            case.difference.what != "answer"
+                && early.iter().any(|it| case.larder_says(it))
+                && (case.glance.is_some_and(|it| (400..500).contains(&it.status))
+                    || case.request.path.contains("limit=0"))
         },
     },
     Known {
         name: "hidden-first",
         reason: "For a patch of an image that the policy hides Larder says 404 before anything else; Glance asks the policy late, and with an empty patch not at all.",
-        is: |case| case.request.method == "PATCH" && case.statuses(404, &[200, 400, 403, 409]) && case.larder_says("The resource could not be found."),
+        is: |case| {
+            case.request.method == "PATCH"
+                && case.statuses(404, &[200, 400, 403, 409])
+                && case.larder_says("The resource could not be found.")
+        },
     },
     Known {
         name: "owner-by-add",
@@ -159,7 +191,9 @@ pub(super) const KNOWN: &[Known] = &[
     Known {
         name: "whole-floats",
         reason: "1.0 for a whole number is printed as 1; Glance prints what was sent until it has read it from the database.",
-        is: |case| case.difference.glance.ends_with(".0") && format!("{}.0", case.difference.larder) == case.difference.glance,
+        is: |case| {
+            case.difference.glance.ends_with(".0") && format!("{}.0", case.difference.larder) == case.difference.glance
+        },
     },
     Known {
         name: "not-yet",
@@ -175,8 +209,10 @@ pub(super) const KNOWN: &[Known] = &[
         name: "tag-case",
         reason: "Metadata tags that differ in case only are one, as on MariaDB, on every database; Glance on SQLite keeps them apart.",
         is: |case| {
-            let same = case.larder.map(|it| it.status) == case.glance.map(|it| it.status) && case.difference.what != "body.name";
-            case.larder_says("tag names are case insensitive") || case.request.path.contains("/metadefs/") && case.path_has("/tags") && !same
+            let same = case.larder.map(|it| it.status) == case.glance.map(|it| it.status)
+                && case.difference.what != "body.name";
+            case.larder_says("tag names are case insensitive")
+                || case.request.path.contains("/metadefs/") && case.path_has("/tags") && !same
         },
     },
     Known {

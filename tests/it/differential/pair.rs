@@ -53,9 +53,8 @@ impl Tokens {
     }
 
     async fn log_in(cloud: &Cloud) -> Self {
-        let project = |login: &crate::identity::admin::Login| {
-            login.body["token"]["project"]["id"].as_str().unwrap().to_owned()
-        };
+        let project =
+            |login: &crate::identity::admin::Login| login.body["token"]["project"]["id"].as_str().unwrap().to_owned();
         let (demo, other) = (cloud.project("demo", "demo").await, cloud.project("alt_demo", "alt_demo").await);
         let projects = [project(&demo), project(&other)];
         let admin = cloud.admin().await;

@@ -49,7 +49,8 @@ impl Report {
     fn note(&mut self, request: &Request, answers: &Answers, difference: &Difference) {
         let Difference { what, larder, glance } = difference;
         let status = |side: usize| answers[side].as_ref().map_or(0, |it| it.status);
-        let kind = format!("{} {} {}/{} {what}", request.method, template(&request.path), status(LARDER), status(GLANCE));
+        let kind =
+            format!("{} {} {}/{} {what}", request.method, template(&request.path), status(LARDER), status(GLANCE));
         let words = |side: usize| answers[side].as_ref().map_or(String::new(), |it| short(&it.text()));
         let example = format!(
             "{request}\n    larder: {}\n    glance: {}\n    answers: {}\n         and {}",
@@ -142,7 +143,8 @@ fn learn(
             }
             None => {
                 for (side, answer) in answers.iter().enumerate() {
-                    let body: Value = answer.as_ref().and_then(|it| serde_json::from_slice(&it.body).ok()).unwrap_or_default();
+                    let body: Value =
+                        answer.as_ref().and_then(|it| serde_json::from_slice(&it.body).ok()).unwrap_or_default();
                     if let (true, Some(id)) = (done[side], body["id"].as_str()) {
                         clear_image(pair, side, id);
                     }

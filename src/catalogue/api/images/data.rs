@@ -51,7 +51,7 @@ pub(in crate::catalogue::api) async fn upload(
     let body = body::idle_limited(body, SILENCE).map_err(BoxError::from);
     // With a single store the choice of `X-Image-Meta-Store` has no meaning, and Glance does not look at it.
     let upload = Upload { body: Box::pin(body), expected, store: None };
-    api.service.upload(&caller, &id.get()?, upload).await?;
+    api.service.upload(&caller, &id, upload).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 

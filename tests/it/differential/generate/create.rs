@@ -80,7 +80,8 @@ impl Generator {
         }
         // Lists may be sorted by the id, so that it has to be the same.
         if percent(random, 95) {
-            let id = format!("{:08x}-1111-4111-8111-{:012x}", random.random::<u32>(), random.random_range(0..1_u64 << 48));
+            let id =
+                format!("{:08x}-1111-4111-8111-{:012x}", random.random::<u32>(), random.random_range(0..1_u64 << 48));
             let odd = ["not-an-id", "9F3B3C9A-5F0E-4A4E-8F0A-2F1D3C4B5A69", "9f3b3c9a-5f0e-4a4e-8f0a-2f1d3c4b5a6g", ""];
             let id = if percent(random, 96) { json!(id) } else { json!(pick(random, &odd)) };
             fields.insert("id".to_owned(), id);
@@ -88,7 +89,8 @@ impl Generator {
         for _ in 0..random.random_range(0..5) {
             let base = ["name", "name", "visibility", "protected", "os_hidden", "min_disk", "min_ram", "tags", "owner"];
             let formats = ["disk_format", "container_format"];
-            let special = ["status", "size", "checksum", "created_at", "self", "file", "schema", "stores", "direct_url"];
+            let special =
+                ["status", "size", "checksum", "created_at", "self", "file", "schema", "stores", "direct_url"];
             let reserved = ["location", "deleted", "deleted_at", "os_glance_x", "os_glance", "locations", "is_public"];
             let name = match random.random_range(0..20) {
                 0..9 => pick(random, &base),

@@ -39,7 +39,9 @@ impl Generator {
         let length = data.len();
         request = match random.random_range(0..20) {
             0..3 => {
-                let chunk = if data.is_empty() { Vec::new() } else {
+                let chunk = if data.is_empty() {
+                    Vec::new()
+                } else {
                     [format!("{length:x}\r\n").as_bytes(), &data, b"\r\n"].concat()
                 };
                 request.body(kind, [&chunk, b"0\r\n\r\n".as_slice()].concat()).header("Transfer-Encoding", "chunked")
@@ -62,9 +64,26 @@ impl Generator {
         let random = &mut self.random;
         if percent(random, 50) {
             let ranges = [
-                "bytes=0-0", "bytes=0-9", "bytes=5-", "bytes=-5", "bytes=0-99999999", "bytes=99999999-", "bytes=9-5",
-                "bytes=0-1,3-4", "bytes=", "bytes", "0-5", "bytes=a-b", "bytes=-0", "bytes=-99999999", "Bytes=0-4",
-                "bytes = 0-4", "bytes=0 - 4", "items=0-4", "bytes=0-4,", "",
+                "bytes=0-0",
+                "bytes=0-9",
+                "bytes=5-",
+                "bytes=-5",
+                "bytes=0-99999999",
+                "bytes=99999999-",
+                "bytes=9-5",
+                "bytes=0-1,3-4",
+                "bytes=",
+                "bytes",
+                "0-5",
+                "bytes=a-b",
+                "bytes=-0",
+                "bytes=-99999999",
+                "Bytes=0-4",
+                "bytes = 0-4",
+                "bytes=0 - 4",
+                "items=0-4",
+                "bytes=0-4,",
+                "",
             ];
             request = request.header("Range", pick(random, &ranges));
         } else if percent(random, 15) {

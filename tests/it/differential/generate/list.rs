@@ -41,8 +41,26 @@ impl Generator {
             4 => add("marker", pick(random, &["nonsense", "", "9f3b3c9a-5f0e-4a4e-8f0a-2f1d3c4b5a69"])),
             5..7 => add(
                 "sort",
-                pick(random, &["name", "name:asc", "name:asc,size", "size:desc,name:asc", "id:asc", "x:asc", "name:up", "",
-                    "created_at:asc", "updated_at", "status:asc,id:desc", "name:asc:desc", ",", "name,name", "visibility"]),
+                pick(
+                    random,
+                    &[
+                        "name",
+                        "name:asc",
+                        "name:asc,size",
+                        "size:desc,name:asc",
+                        "id:asc",
+                        "x:asc",
+                        "name:up",
+                        "",
+                        "created_at:asc",
+                        "updated_at",
+                        "status:asc,id:desc",
+                        "name:asc:desc",
+                        ",",
+                        "name,name",
+                        "visibility",
+                    ],
+                ),
             ),
             7..9 => {
                 add("sort_key", pick(random, &["name", "size", "id", "created_at", "x", "", "disk_format", "status"]));
@@ -58,29 +76,53 @@ impl Generator {
             }
             9..11 => add(
                 "visibility",
-                pick(random, &["public", "private", "shared", "community", "all", "x", "", "PUBLIC", "in:public,shared"]),
+                pick(
+                    random,
+                    &["public", "private", "shared", "community", "all", "x", "", "PUBLIC", "in:public,shared"],
+                ),
             ),
             11 => add("member_status", pick(random, &["pending", "accepted", "rejected", "all", "x", ""])),
             12 => add(
                 "name",
                 &match random.random_range(0..3) {
                     0 => text(random),
-                    1 => pick(random, &["in:x,plain words", "in:\"a,b\",x", "eq:x", "gt:x", "in:", "neq:x", "in:\"x", "eq:", "x:y"])
-                        .to_owned(),
+                    1 => pick(
+                        random,
+                        &["in:x,plain words", "in:\"a,b\",x", "eq:x", "gt:x", "in:", "neq:x", "in:\"x", "eq:", "x:y"],
+                    )
+                    .to_owned(),
                     _ => "x".to_owned(),
                 },
             ),
             13 => add(
                 pick(random, &["created_at", "updated_at"]),
-                pick(random, &["gt:2026-01-01T00:00:00Z", "lt:2020-01-01T00:00:00Z", "gte:2020-01-01", "x", "", "in:2020-01-01",
-                    "eq:2020-01-01T00:00:00Z", "neq:2020-01-01T00:00:00Z", "lte:2050-01-01T00:00:00+01:00", "gt:", "2020-01-01",
-                    "gt:2020-13-01T00:00:00Z", "gt:2020-01-01T00:00:00.5Z"]),
+                pick(
+                    random,
+                    &[
+                        "gt:2026-01-01T00:00:00Z",
+                        "lt:2020-01-01T00:00:00Z",
+                        "gte:2020-01-01",
+                        "x",
+                        "",
+                        "in:2020-01-01",
+                        "eq:2020-01-01T00:00:00Z",
+                        "neq:2020-01-01T00:00:00Z",
+                        "lte:2050-01-01T00:00:00+01:00",
+                        "gt:",
+                        "2020-01-01",
+                        "gt:2020-13-01T00:00:00Z",
+                        "gt:2020-01-01T00:00:00.5Z",
+                    ],
+                ),
             ),
             14 => add(
                 pick(random, &["size_min", "size_max", "min_ram_min", "min_disk_max", "virtual_size_min"]),
                 pick(random, &["0", "100", "5000", "-1", "x", "", "1.5", "99999999999999999999"]),
             ),
-            15 => add(pick(random, &["protected", "os_hidden"]), pick(random, &["true", "false", "True", "1", "x", "", "all"])),
+            15 => add(
+                pick(random, &["protected", "os_hidden"]),
+                pick(random, &["true", "false", "True", "1", "x", "", "all"]),
+            ),
             16 => {
                 add("tag", pick(random, &["a", "b", "A", "", "long-word", "😀"]));
                 if percent(random, 40) {
@@ -89,19 +131,39 @@ impl Generator {
             }
             17 => add(
                 pick(random, &["status", "container_format", "disk_format"]),
-                pick(random, &["active", "queued", "in:active,queued", "raw", "bare", "in:raw,iso", "", "x", "eq:raw", "deactivated"]),
+                pick(
+                    random,
+                    &[
+                        "active",
+                        "queued",
+                        "in:active,queued",
+                        "raw",
+                        "bare",
+                        "in:raw,iso",
+                        "",
+                        "x",
+                        "eq:raw",
+                        "deactivated",
+                    ],
+                ),
             ),
             18 => {
                 let name = pick(random, &PROPERTIES);
                 add(name, &text(random));
             }
             19 => add(
-                pick(random, &["size", "min_disk", "min_ram", "checksum", "os_hash_algo", "os_hash_value", "virtual_size"]),
+                pick(
+                    random,
+                    &["size", "min_disk", "min_ram", "checksum", "os_hash_algo", "os_hash_value", "virtual_size"],
+                ),
                 pick(random, &["0", "5", "x", "sha512", "", "-1"]),
             ),
             20 => add("owner", pick(random, &[&projects[0], &projects[1], "x", ""])),
             _ => add(
-                pick(random, &["changes-since", "deleted", "is_public", "id", "ünï", "a b", "description", "kernel_id"]),
+                pick(
+                    random,
+                    &["changes-since", "deleted", "is_public", "id", "ünï", "a b", "description", "kernel_id"],
+                ),
                 pick(random, &["true", "false", "x", "2020-01-01T00:00:00Z", "", "in:a,b"]),
             ),
         }

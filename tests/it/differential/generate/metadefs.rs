@@ -29,7 +29,10 @@ fn definition(random: &mut StdRng, named: bool) -> Value {
         fields.insert("name".to_owned(), json!(name(random, &NAMES)));
     }
     fields.insert("title".to_owned(), json!(text(random)));
-    fields.insert("type".to_owned(), json!(pick(random, &["string", "integer", "boolean", "array", "number", "object", "x"])));
+    fields.insert(
+        "type".to_owned(),
+        json!(pick(random, &["string", "integer", "boolean", "array", "number", "object", "x"])),
+    );
     for _ in 0..random.random_range(0..4) {
         let (name, value) = match random.random_range(0..16) {
             0 => ("description", json!(text(random))),
@@ -132,7 +135,8 @@ impl Generator {
         let space: String = space.chars().take(300).collect();
         let at = format!("/v2/metadefs/namespaces/{}", encoded(&space));
         let effect = Effect::Namespace(space);
-        let (kind, child) = *[("properties", "p"), ("objects", "o"), ("tags", "t")].get(random.random_range(0..3)).unwrap();
+        let (kind, child) =
+            *[("properties", "p"), ("objects", "o"), ("tags", "t")].get(random.random_range(0..3)).unwrap();
         let leaf_name: String = name(random, &NAMES).chars().take(300).collect();
         let leaf = format!("{at}/{kind}/{}", encoded(&leaf_name));
         let request = match random.random_range(0..50) {
@@ -145,7 +149,8 @@ impl Generator {
             7..9 => Request::new(who, "PUT", at).json(namespace(random, &projects, false)),
             9..11 => Request::new(who, "DELETE", at),
             11..14 => {
-                let query = pick(random, &["", "", "?resource_type=OS%3A%3AGlance%3A%3AImage", "?resource_type=x", "?x=y"]);
+                let query =
+                    pick(random, &["", "", "?resource_type=OS%3A%3AGlance%3A%3AImage", "?resource_type=x", "?x=y"]);
                 Request::new(who, "GET", format!("{at}{query}"))
             }
             14..18 => Request::new(who, "GET", format!("/v2/metadefs/namespaces{}", listing(random))),
@@ -174,7 +179,8 @@ impl Generator {
                 Request::new(who, "PUT", leaf).json(mostly(random, body))
             }
             38..41 => {
-                let query = if child == "p" && percent(random, 40) { "?resource_type=OS%3A%3AGlance%3A%3AImage" } else { "" };
+                let query =
+                    if child == "p" && percent(random, 40) { "?resource_type=OS%3A%3AGlance%3A%3AImage" } else { "" };
                 Request::new(who, "GET", format!("{leaf}{query}"))
             }
             41..43 => Request::new(who, "DELETE", leaf),
@@ -191,10 +197,28 @@ impl Generator {
 
 fn listing(random: &mut StdRng) -> &'static str {
     const QUERIES: [&str; 22] = [
-        "", "", "", "?limit=2", "?limit=1", "?limit=0", "?limit=x", "?limit=-1", "?marker=N1", "?marker=nonsense",
-        "?sort_key=namespace", "?sort_key=name", "?sort_key=name&sort_dir=asc", "?sort_key=x", "?sort_dir=asc", "?sort_dir=x",
-        "?visibility=public", "?visibility=private", "?visibility=x", "?resource_types=OS::Glance::Image,T1",
-        "?resource_types=x", "?x=y",
+        "",
+        "",
+        "",
+        "?limit=2",
+        "?limit=1",
+        "?limit=0",
+        "?limit=x",
+        "?limit=-1",
+        "?marker=N1",
+        "?marker=nonsense",
+        "?sort_key=namespace",
+        "?sort_key=name",
+        "?sort_key=name&sort_dir=asc",
+        "?sort_key=x",
+        "?sort_dir=asc",
+        "?sort_dir=x",
+        "?visibility=public",
+        "?visibility=private",
+        "?visibility=x",
+        "?resource_types=OS::Glance::Image,T1",
+        "?resource_types=x",
+        "?x=y",
     ];
     QUERIES[random.random_range(0..QUERIES.len())]
 }

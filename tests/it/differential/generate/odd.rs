@@ -10,18 +10,70 @@ use rand::Rng;
 use serde_json::json;
 
 const PATHS: [&str; 64] = [
-    "/", "/versions", "/versions/", "/v2", "/v2/", "/v2/images", "/v2/images/", "/v2/images//", "//v2/images",
-    "/v2//images", "/v2/images///", "/v1/images", "/v1", "/v3/images", "/v2.0/images", "/v2.7/images", "/v2.8/images",
-    "/v2.9/images", "/v2.14/images", "/v2.17/images", "/v2.18/images", "/v2.99/images", "/v2.17", "/v2.17/",
-    "/V2/images", "/images", "/foo", "/v2/foo", "/v2/foo/bar", "/healthcheck/x", "/v2/schemas", "/v2/schemas/x",
-    "/v2/schemas/image", "/v2/schemas/images", "/v2/schemas/member", "/v2/schemas/members", "/v2/schemas/task",
-    "/v2/schemas/tasks", "/v2/schemas/metadefs/namespace", "/v2/schemas/metadefs/namespaces",
-    "/v2/schemas/metadefs/resource_type", "/v2/schemas/metadefs/resource_types", "/v2/schemas/metadefs/property",
-    "/v2/schemas/metadefs/properties", "/v2/schemas/metadefs/object", "/v2/schemas/metadefs/objects",
-    "/v2/schemas/metadefs/tag", "/v2/schemas/metadefs/tags", "/v2/schemas/metadefs", "/v2/schemas/metadefs/x",
-    "/v2/schemas/image/", "/v2/info", "/v2/info/import", "/v2/info/stores", "/v2/info/stores/detail", "/v2/info/usage",
-    "/v2/tasks", "/v2/tasks/", "/v2/tasks/nonsense", "/v2/stores/file/nonsense", "/v2/cache", "/v2/cache/nonsense",
-    "/v2/cached_images", "/v2/queued_images",
+    "/",
+    "/versions",
+    "/versions/",
+    "/v2",
+    "/v2/",
+    "/v2/images",
+    "/v2/images/",
+    "/v2/images//",
+    "//v2/images",
+    "/v2//images",
+    "/v2/images///",
+    "/v1/images",
+    "/v1",
+    "/v3/images",
+    "/v2.0/images",
+    "/v2.7/images",
+    "/v2.8/images",
+    "/v2.9/images",
+    "/v2.14/images",
+    "/v2.17/images",
+    "/v2.18/images",
+    "/v2.99/images",
+    "/v2.17",
+    "/v2.17/",
+    "/V2/images",
+    "/images",
+    "/foo",
+    "/v2/foo",
+    "/v2/foo/bar",
+    "/healthcheck/x",
+    "/v2/schemas",
+    "/v2/schemas/x",
+    "/v2/schemas/image",
+    "/v2/schemas/images",
+    "/v2/schemas/member",
+    "/v2/schemas/members",
+    "/v2/schemas/task",
+    "/v2/schemas/tasks",
+    "/v2/schemas/metadefs/namespace",
+    "/v2/schemas/metadefs/namespaces",
+    "/v2/schemas/metadefs/resource_type",
+    "/v2/schemas/metadefs/resource_types",
+    "/v2/schemas/metadefs/property",
+    "/v2/schemas/metadefs/properties",
+    "/v2/schemas/metadefs/object",
+    "/v2/schemas/metadefs/objects",
+    "/v2/schemas/metadefs/tag",
+    "/v2/schemas/metadefs/tags",
+    "/v2/schemas/metadefs",
+    "/v2/schemas/metadefs/x",
+    "/v2/schemas/image/",
+    "/v2/info",
+    "/v2/info/import",
+    "/v2/info/stores",
+    "/v2/info/stores/detail",
+    "/v2/info/usage",
+    "/v2/tasks",
+    "/v2/tasks/",
+    "/v2/tasks/nonsense",
+    "/v2/stores/file/nonsense",
+    "/v2/cache",
+    "/v2/cache/nonsense",
+    "/v2/cached_images",
+    "/v2/queued_images",
 ];
 
 impl Generator {
@@ -36,11 +88,26 @@ impl Generator {
             4..6 => {
                 // Methods that the resource does not have.
                 let (id, who, _) = self.image();
-                let tails = ["", "/file", "/members", "/tags/a", "/actions/deactivate", "/members/x", "/tasks", "/locations",
-                    "/tags", "/actions", "/stage", "/import", "/nothing", "/file/x"];
+                let tails = [
+                    "",
+                    "/file",
+                    "/members",
+                    "/tags/a",
+                    "/actions/deactivate",
+                    "/members/x",
+                    "/tasks",
+                    "/locations",
+                    "/tags",
+                    "/actions",
+                    "/stage",
+                    "/import",
+                    "/nothing",
+                    "/file/x",
+                ];
                 let tail = pick(&mut self.random, &tails);
                 let method = pick(&mut self.random, &["POST", "PUT", "PATCH", "OPTIONS", "TRACE", "BREW", "GET"]);
-                let careful = matches!((tail, method), ("" | "/file", "PATCH" | "PUT") | ("/members" | "/locations", "POST"));
+                let careful =
+                    matches!((tail, method), ("" | "/file", "PATCH" | "PUT") | ("/members" | "/locations", "POST"));
                 let method = if careful { "POST" } else { method };
                 let method = if matches!(tail, "/members" | "/locations") && method == "POST" { "PUT" } else { method };
                 let changes = matches!(tail, "/tags/a" | "/actions/deactivate");
@@ -55,9 +122,15 @@ impl Generator {
             8 => (self.decorated(Request::new(who, "GET", "/v2/images?limit=2")), Effect::Reads),
             _ => {
                 let (id, who, _) = self.image();
-                let bodies = [json!({}), json!({"method": {}}), json!({"method": {"name": "glance-direct"}}),
-                    json!({"method": {"name": "web-download", "uri": "http://127.0.0.1:1/x"}}), json!({"method": {"name": 5}}),
-                    json!([]), json!({"method": {"name": "nonsense"}})];
+                let bodies = [
+                    json!({}),
+                    json!({"method": {}}),
+                    json!({"method": {"name": "glance-direct"}}),
+                    json!({"method": {"name": "web-download", "uri": "http://127.0.0.1:1/x"}}),
+                    json!({"method": {"name": 5}}),
+                    json!([]),
+                    json!({"method": {"name": "nonsense"}}),
+                ];
                 let body = bodies[self.random.random_range(0..bodies.len())].clone();
                 (Request::new(who, "POST", format!("/v2/images/{id}/import")).json(body), Effect::Reads)
             }
@@ -76,10 +149,23 @@ impl Generator {
         let random = &mut self.random;
         let mut request = match random.random_range(0..3) {
             0 => {
-                let accepts = ["*/*", "text/html", "application/json", "text/plain", "application/json, text/html;q=0.5",
-                    "application/vnd.openstack.images-v2", "application/vnd.openstack.images-v2.3",
-                    "application/vnd.openstack.images-v9", "nonsense", "", "application/json;q=0", "text/*", "image/png",
-                    "application/xml", "text/html;q=0.1, application/json;q=0.9"];
+                let accepts = [
+                    "*/*",
+                    "text/html",
+                    "application/json",
+                    "text/plain",
+                    "application/json, text/html;q=0.5",
+                    "application/vnd.openstack.images-v2",
+                    "application/vnd.openstack.images-v2.3",
+                    "application/vnd.openstack.images-v9",
+                    "nonsense",
+                    "",
+                    "application/json;q=0",
+                    "text/*",
+                    "image/png",
+                    "application/xml",
+                    "text/html;q=0.1, application/json;q=0.9",
+                ];
                 request.header("Accept", pick(random, &accepts))
             }
             1 if percent(random, 30) => {
@@ -103,9 +189,25 @@ impl Generator {
         let random = &mut self.random;
         let request = match random.random_range(0..5) {
             0 => {
-                let query = ["", "?limit=2", "?limit=x", "?limit=-1", "?type=import", "?type=x", "?status=success", "?status=x",
-                    "?marker=nonsense", "?sort_key=type", "?sort_key=x", "?sort_dir=asc", "?sort_dir=x", "?owner=x", "?x=y",
-                    "?limit=0", "?sort_key=created_at&sort_dir=desc"];
+                let query = [
+                    "",
+                    "?limit=2",
+                    "?limit=x",
+                    "?limit=-1",
+                    "?type=import",
+                    "?type=x",
+                    "?status=success",
+                    "?status=x",
+                    "?marker=nonsense",
+                    "?sort_key=type",
+                    "?sort_key=x",
+                    "?sort_dir=asc",
+                    "?sort_dir=x",
+                    "?owner=x",
+                    "?x=y",
+                    "?limit=0",
+                    "?sort_key=created_at&sort_dir=desc",
+                ];
                 Request::new(who, "GET", format!("/v2/tasks{}", pick(random, &query)))
             }
             1 => {
@@ -114,11 +216,20 @@ impl Generator {
             }
             _ => {
                 // None that would run.
-                let input = json!({"import_from": "file:///etc/passwd", "import_from_format": "raw", "image_properties": {}});
-                let bodies = [json!({}), json!([]), json!({"type": "import"}), json!({"type": "x", "input": {}}),
-                    json!({"type": "import", "input": input}), json!({"type": 5, "input": {}}),
-                    json!({"type": "import", "input": anything(random)}), json!({"type": "import", "input": {"import_from": "x"}}),
-                    json!({"type": "import", "input": {}, "status": "success"}), anything(random)];
+                let input =
+                    json!({"import_from": "file:///etc/passwd", "import_from_format": "raw", "image_properties": {}});
+                let bodies = [
+                    json!({}),
+                    json!([]),
+                    json!({"type": "import"}),
+                    json!({"type": "x", "input": {}}),
+                    json!({"type": "import", "input": input}),
+                    json!({"type": 5, "input": {}}),
+                    json!({"type": "import", "input": anything(random)}),
+                    json!({"type": "import", "input": {"import_from": "x"}}),
+                    json!({"type": "import", "input": {}, "status": "success"}),
+                    anything(random),
+                ];
                 let body = bodies[random.random_range(0..bodies.len())].clone();
                 Request::new(who, "POST", "/v2/tasks").json(body)
             }

@@ -16,15 +16,47 @@ const V20: &str = "application/openstack-images-v2.0-json-patch";
 
 fn path(random: &mut StdRng) -> String {
     let base = [
-        "name", "visibility", "protected", "os_hidden", "min_disk", "min_ram", "disk_format", "container_format", "tags",
-        "owner", "name", "visibility",
+        "name",
+        "visibility",
+        "protected",
+        "os_hidden",
+        "min_disk",
+        "min_ram",
+        "disk_format",
+        "container_format",
+        "tags",
+        "owner",
+        "name",
+        "visibility",
     ];
     let special = [
-        "id", "status", "size", "checksum", "created_at", "self", "file", "schema", "stores", "direct_url", "virtual_size",
-        "os_hash_algo", "location", "deleted", "os_glance_import_task", "is_public",
+        "id",
+        "status",
+        "size",
+        "checksum",
+        "created_at",
+        "self",
+        "file",
+        "schema",
+        "stores",
+        "direct_url",
+        "virtual_size",
+        "os_hash_algo",
+        "location",
+        "deleted",
+        "os_glance_import_task",
+        "is_public",
     ];
     let nested = [
-        "tags/-", "tags/0", "name/x", "mine/y", "locations", "locations/-", "locations/0", "locations/x", "a/b/c",
+        "tags/-",
+        "tags/0",
+        "name/x",
+        "mine/y",
+        "locations",
+        "locations/-",
+        "locations/0",
+        "locations/x",
+        "a/b/c",
         "locations/-1",
     ];
     let odd = ["", "/", "//", " name ", "~0", "~1", "a~1b", "x~0y", "a~2", "mine/", "a b", "~"];
@@ -54,8 +86,14 @@ impl Generator {
             3 => operations.first().map_or_else(|| "{}".to_owned(), ToString::to_string),
             _ => json!(operations).to_string(),
         };
-        let kinds = ["application/json", "", "application/json-patch+json", "text/plain",
-            "application/openstack-images-v2.1-json-patch; charset=utf-8", "APPLICATION/openstack-images-v2.1-json-patch"];
+        let kinds = [
+            "application/json",
+            "",
+            "application/json-patch+json",
+            "text/plain",
+            "application/openstack-images-v2.1-json-patch; charset=utf-8",
+            "APPLICATION/openstack-images-v2.1-json-patch",
+        ];
         let kind = match random.random_range(0..30) {
             0 => pick(random, &kinds),
             1 if v21 => V20,
@@ -107,7 +145,10 @@ impl Generator {
 
     fn places(&mut self) -> Value {
         let random = &mut self.random;
-        let url = pick(random, &["file:///etc/passwd", "filesystem:///x", "swift+config://x/y/z", "nonsense", "", "ftp://h/x"]);
+        let url = pick(
+            random,
+            &["file:///etc/passwd", "filesystem:///x", "swift+config://x/y/z", "nonsense", "", "ftp://h/x"],
+        );
         let one = match random.random_range(0..6) {
             0 => json!({"url": url}),
             1 => json!({"url": url, "metadata": []}),
