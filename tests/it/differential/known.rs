@@ -174,6 +174,11 @@ pub(super) const KNOWN: &[Known] = &[
         is: |case| case.larder_says("'stores' is read-only"),
     },
     Known {
+        name: "accept-ranges",
+        reason: "Larder says that data can be had in parts (Accept-Ranges: bytes).",
+        is: |case| case.difference.what == "accept-ranges",
+    },
+    Known {
         name: "limit-zero",
         reason: "With 'limit=0' Larder lists nothing and looks nothing up; Glance looks at the marker first.",
         is: |case| case.request.path.contains("limit=0") && case.statuses(200, &[400]),
@@ -308,7 +313,7 @@ fn repeats(path: &str) -> bool {
 }
 
 /// Whether bytes beyond ASCII are in the path, as they are or encoded.
-fn has_wide_path(path: &str) -> bool {
+pub(super) fn has_wide_path(path: &str) -> bool {
     let path = path.split('?').next().unwrap_or_default();
     percent_encoding::percent_decode_str(path).any(|it| !it.is_ascii())
 }

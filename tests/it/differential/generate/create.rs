@@ -82,7 +82,7 @@ impl Generator {
         if percent(random, 95) {
             let id =
                 format!("{:08x}-1111-4111-8111-{:012x}", random.random::<u32>(), random.random_range(0..1_u64 << 48));
-            let odd = ["not-an-id", "9F3B3C9A-5F0E-4A4E-8F0A-2F1D3C4B5A69", "9f3b3c9a-5f0e-4a4e-8f0a-2f1d3c4b5a6g", ""];
+            let odd = ["not-an-id", "8F3B3C9A-5F0E-4A4E-8F0A-2F1D3C4B5A69", "8f3b3c9a-5f0e-4a4e-8f0a-2f1d3c4b5a6g", ""];
             let id = if percent(random, 96) { json!(id) } else { json!(pick(random, &odd)) };
             fields.insert("id".to_owned(), id);
         }
