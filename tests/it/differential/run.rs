@@ -193,10 +193,6 @@ fn clear_namespace(pair: &Pair, side: usize, name: &str) {
     pair.ask_one(side, &Request::new(Who::Admin, "DELETE", path));
 }
 
-fn length(default: usize) -> usize {
-    std::env::var("LARDER_DIFFERENTIAL").map_or(default, |it| it.parse().unwrap())
-}
-
 /// The same requests in each run of the tests.
 #[test]
 fn the_same_requests_are_answered_the_same() {
