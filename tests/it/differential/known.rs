@@ -179,6 +179,11 @@ pub(super) const KNOWN: &[Known] = &[
         is: |case| case.difference.what == "accept-ranges",
     },
     Known {
+        name: "nul-in-paths",
+        reason: "A NUL in a path names nothing on any database; Larder says so before it looks further.",
+        is: |case| case.path_has("%00"),
+    },
+    Known {
         name: "limit-zero",
         reason: "With 'limit=0' Larder lists nothing and looks nothing up; Glance looks at the marker first.",
         is: |case| case.request.path.contains("limit=0") && case.statuses(200, &[400]),
