@@ -15,8 +15,6 @@ pub struct Shown {
     pub direct_url: bool,
     /// `stores` (more than one store).
     pub stores: bool,
-    /// Whether the caller may know where the data is at all; without it `locations` is empty, and the others are absent.
-    pub places: bool,
 }
 
 /// Properties that serve the server only.

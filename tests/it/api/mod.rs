@@ -1,6 +1,7 @@
 //! The Image API, from outside: raw requests over TCP, so that what is sent is what is written here.
 
 pub(crate) mod access;
+mod as_glance;
 mod beside;
 mod cache;
 mod conditional;

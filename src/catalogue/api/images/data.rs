@@ -39,7 +39,7 @@ pub(in crate::catalogue::api) async fn upload(
     let (parts, body) = request.into_parts();
     check_media_type(&parts.headers)?;
     let expected = announced_size(&parts.headers)?;
-    let Id(id) = id?;
+    let id = id.get()?;
     if parts.headers.contains_key(header::IF_MATCH) {
         // An image that takes data has none that could match; one that has data says so below.
         let image = api.service.show(&caller, &id).await?;
