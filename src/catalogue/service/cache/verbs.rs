@@ -90,7 +90,8 @@ impl Service {
         let cache = match self.find(caller, id).await {
             Ok(image) => self.cache_for(caller, "cache_delete", Some(&image))?,
             // Whoever may not know of the image does not hear that it is cached, either.
-            Err(fault @ Fault::NotFound(_)) => match self.cache_for(caller, "cache_delete", None) {
+            Err(fault @ (Fault::NotFound(_) | Fault::NoImage(_))) => match self.cache_for(caller, "cache_delete", None)
+            {
                 Ok(cache) if self.has(id).await? => cache,
                 _ => return Err(unknown(fault, id)),
             },
@@ -229,5 +230,9 @@ async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send 
 }
 
 fn unknown(fault: Fault, id: &ImageId) -> Fault {
-    if matches!(fault, Fault::NotFound(_)) { Fault::NotFound(format!("Image {id} not found.")) } else { fault }
+    if matches!(fault, Fault::NotFound(_) | Fault::NoImage(_)) {
+        Fault::NotFound(format!("Image {id} not found."))
+    } else {
+        fault
+    }
 }

@@ -29,7 +29,9 @@ async fn every_status_goes_where_the_table_lets_it() {
                 let row = fixture.text(&format!("SELECT status FROM images WHERE id = '{id}'"));
                 let there = fixture.file(&id).exists();
                 match (status, delayed && has_data) {
-                    (Status::Deleted, _) => assert!(matches!(outcome, Err(Fault::NotFound(_))), "{case}"),
+                    (Status::Deleted, _) => {
+                        assert!(matches!(outcome, Err(Fault::NotFound(_) | Fault::NoImage(_))), "{case}")
+                    }
                     (Status::Deactivated, true) => {
                         assert!(matches!(outcome, Err(Fault::Invalid(_))) && row == "deactivated" && there, "{case}");
                     }
@@ -41,7 +43,7 @@ async fn every_status_goes_where_the_table_lets_it() {
                 assert_eq!(fixture.file(&id).exists(), there, "{case}");
                 if outcome.is_ok() {
                     let shown = service.show(&admin, &id).await;
-                    assert!(matches!(shown, Err(Fault::NotFound(_))), "{case}");
+                    assert!(matches!(shown, Err(Fault::NotFound(_) | Fault::NoImage(_))), "{case}");
                     let live = format!("SELECT count(*) FROM image_locations WHERE image_id = '{id}' AND NOT deleted");
                     assert_eq!(fixture.count(&live), 0, "{case}");
                 }
