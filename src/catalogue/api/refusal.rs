@@ -53,6 +53,12 @@ impl Refusal {
         )
     }
 
+    /// Bytes in a query that are no UTF-8.
+    pub(super) fn undecodable() -> Self {
+        let words = "Error decoding your request: its query holds bytes that are no UTF-8.";
+        Self::new(StatusCode::BAD_REQUEST, words)
+    }
+
     /// Content on a request that takes none.
     pub(super) fn body_not_expected() -> Self {
         Self::new(StatusCode::BAD_REQUEST, "A body is not expected with this request.")

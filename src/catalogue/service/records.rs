@@ -60,6 +60,14 @@ impl Service {
         self.db().read(move |tx| seen(tx, &access, &id)).await
     }
 
+    /// Whether the caller may list images at all.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub fn may_list(&self, caller: &Caller) -> Result<(), Fault> {
+        self.access(caller).may_list()
+    }
+
     /// A page of images.
     ///
     /// # Errors

@@ -137,6 +137,7 @@ fn condition(dialect: Dialect, filter: &Filter) -> Expr {
             compare(col(column), *is, (*than).into())
         }
         Filter::Protected(it) => col(Images::Protected).eq(*it),
+        Filter::Never => Expr::val(1).eq(0),
         Filter::Tag(tag) => {
             let mut tags = Query::select();
             tags.expr(Expr::val(1)).from(ImageTags::Table);

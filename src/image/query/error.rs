@@ -77,3 +77,20 @@ pub enum QueryError {
     #[error("Too many filters: at most {0}")]
     TooMany(usize),
 }
+
+// === impl QueryError ===
+
+impl QueryError {
+    /// Whether it is about a filter's value, which is looked at only after the right to list (Glance's order).
+    pub fn is_of_filter(&self) -> bool {
+        matches!(
+            self,
+            Self::TextOperator(_)
+                | Self::TimeOperator
+                | Self::Time(_)
+                | Self::Number
+                | Self::Quotes { .. }
+                | Self::TooMany(_)
+        )
+    }
+}

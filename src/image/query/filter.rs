@@ -1,7 +1,7 @@
 //! One condition of a listing.
 
-use crate::image::query::QueryError;
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use crate::image::query::{QueryError, time::parse_time};
+use chrono::{DateTime, Utc};
 
 /// A condition that every listed image meets.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +35,8 @@ pub enum Filter {
     Protected(bool),
     /// Carries this tag.
     Tag(String),
+    /// What no image meets, such as a number that is a word.
+    Never,
     /// Has this custom property with this value.
     Property {
         /// Its name.
@@ -98,7 +100,8 @@ impl Filter {
     /// The condition of one parameter. Whatever is no column is a custom property.
     pub(super) fn parse(name: &str, value: &str) -> Result<Self, QueryError> {
         if let Some(field) = TextField::find(name) {
-            return Ok(Self::Text { field, any_of: text_values(field, value)? });
+            let any_of = text_values(field, value)?;
+            return Ok(if any_of.is_empty() { Self::Never } else { Self::Text { field, any_of } });
         }
         if let Some(field) = TimeField::find(name) {
             let (is, than) = time_value(field, value)?;
@@ -107,8 +110,11 @@ impl Filter {
         let ranges = [("", Comparison::Equal), ("_min", Comparison::GreaterOrEqual), ("_max", Comparison::LessOrEqual)];
         for (suffix, is) in ranges {
             if let Some(field) = name.strip_suffix(suffix).and_then(NumberField::find) {
-                let than = value.trim().parse().map_err(|_| QueryError::Number)?;
-                return Ok(Self::Number { field, is, than });
+                return match integer(value).and_then(|it| i64::try_from(it).ok()) {
+                    Some(than) => Ok(Self::Number { field, is, than }),
+                    None if is == Comparison::Equal => Ok(Self::Never),
+                    None => Err(QueryError::Number),
+                };
             }
         }
         if name == "protected" {
@@ -121,6 +127,14 @@ impl Filter {
         }
         Ok(Self::Property { name: name.to_owned(), value: value.to_owned() })
     }
+}
+
+/// A whole number as Python reads it: `+5`, `1_000`.
+pub(super) fn integer(text: &str) -> Option<i128> {
+    let text = text.trim();
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let is_one = digits.split('_').all(|it| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit()));
+    is_one.then(|| text.replace('_', "").parse().ok()).flatten()
 }
 
 /// `x`, `eq:x` or `in:x,"y,z"` for the five columns that know operators; the text as it is for the others.
@@ -162,44 +176,34 @@ fn split_operator(value: &str) -> (&str, &str) {
     }
 }
 
-/// ISO 8601 as clients write it; without an offset it is UTC.
-fn parse_time(text: &str) -> Option<DateTime<Utc>> {
-    let text = text.trim();
-    // An un-encoded `+` of the offset arrives as a space.
-    let offset = text.replacen(' ', "T", usize::from(!text.contains('T'))).replace(' ', "+");
-    let with_offset = ["%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z"];
-    let without = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"];
-    let days = ["%Y-%m-%d", "%Y%m%d"];
-    None.or_else(|| with_offset.iter().find_map(|it| DateTime::parse_from_str(&offset, it).ok()).map(|it| it.to_utc()))
-        .or_else(|| {
-            without.iter().find_map(|it| NaiveDateTime::parse_from_str(&offset, it).ok()).map(|it| it.and_utc())
-        })
-        .or_else(|| {
-            let day = days.iter().find_map(|it| NaiveDate::parse_from_str(text, it).ok())?;
-            Some(day.and_hms_opt(0, 0, 0)?.and_utc())
-        })
-}
-
-/// A comma-separated list; a value in double quotes may hold commas, and a backslash keeps the next character.
+/// A comma-separated list; a value in double quotes may hold commas, and a backslash keeps the next character (in Glance
+/// the backslash is then looked for, too, so that no name with a quote is ever found). Nothing after a comma at the end
+/// is no value.
 fn split_list(text: &str) -> Result<Vec<String>, QueryError> {
     let quotes = |why| QueryError::Quotes { value: text.to_owned(), why };
-    let mut values = vec![String::new()];
+    let (mut values, mut value) = (Vec::new(), String::new());
     let (mut quoted, mut closed) = (false, false);
-    let mut chars = text.chars();
+    let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
-        let value = values.last_mut().ok_or_else(|| quotes("The list is empty."))?;
         match c {
             '"' if quoted => (quoted, closed) = (false, true),
             '"' if value.is_empty() && !closed => quoted = true,
             '"' => return Err(quotes("There is no comma before opening quotation mark.")),
             '\\' if quoted => value.extend(chars.next()),
+            '\\' if chars.next_if_eq(&'"').is_some() => value.push_str("\\\""),
             ',' if !quoted => {
                 closed = false;
-                values.push(String::new());
+                values.push(std::mem::take(&mut value));
             }
             _ if closed => return Err(quotes("There is no comma after closing quotation mark.")),
             _ => value.push(c),
         }
     }
-    if quoted { Err(quotes("The quote is not closed.")) } else { Ok(values) }
+    if quoted {
+        return Err(quotes("The quote is not closed."));
+    }
+    if closed || !value.is_empty() {
+        values.push(value);
+    }
+    Ok(values)
 }

@@ -6,6 +6,7 @@ mod parse;
 mod sort;
 #[cfg(test)]
 mod tests;
+mod time;
 
 pub use error::QueryError;
 pub use filter::{Comparison, Filter, NumberField, TextField, TimeField};

@@ -2,7 +2,7 @@
 
 use crate::image::{
     Visibility,
-    query::{Filter, QueryError, Sort, sort},
+    query::{Filter, QueryError, Sort, filter::integer, sort},
 };
 
 /// What a listing asks for.
@@ -105,17 +105,16 @@ impl MemberStatus {
 
 /// The parameter `limit`.
 pub(in crate::image) fn limit(text: &str) -> Result<usize, QueryError> {
-    let text = text.trim();
-    match text.parse::<i128>() {
-        Ok(number) if number < 0 => Err(QueryError::LimitNegative),
-        Ok(number) => Ok(usize::try_from(number).unwrap_or(usize::MAX)),
-        Err(_) => Err(QueryError::LimitNotInteger),
+    match integer(text) {
+        Some(number) if number < 0 => Err(QueryError::LimitNegative),
+        Some(number) => Ok(usize::try_from(number).unwrap_or(usize::MAX)),
+        None => Err(QueryError::LimitNotInteger),
     }
 }
 
 fn visibility(text: &str) -> Result<VisibilityFilter, QueryError> {
     match text {
-        "all" => Ok(VisibilityFilter::All),
+        "all" | "" => Ok(VisibilityFilter::All),
         _ => text.parse().map(VisibilityFilter::Only).map_err(|_| QueryError::Visibility(text.to_owned())),
     }
 }
@@ -155,6 +154,8 @@ fn filters(params: &[(String, String)]) -> Result<Vec<Filter>, QueryError> {
     for (index, (name, value)) in params.iter().enumerate() {
         let said_again = || params[index + 1..].iter().any(|it| it.0 == *name);
         match name.as_str() {
+            // No image is of no visibility.
+            "visibility" if value.is_empty() && !said_again() => filters.push(Filter::Never),
             "tag" => filters.push(Filter::Tag(value.trim().to_owned())),
             other if ELSEWHERE.contains(&other) || said_again() => {}
             other => filters.push(Filter::parse(other, value)?),

@@ -1,6 +1,7 @@
 //! `GET /v2/images`
 
 use crate::catalogue::api::{
+    refusal::Refusal,
     reply,
     state::{Answer, Api},
 };
@@ -12,6 +13,7 @@ use axum::{
     extract::{RawQuery, State},
 };
 use http::StatusCode;
+use percent_encoding::percent_decode_str;
 use std::sync::Arc;
 
 pub(in crate::catalogue::api) async fn handle(
@@ -19,10 +21,19 @@ pub(in crate::catalogue::api) async fn handle(
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
 ) -> Answer {
-    let params: Vec<(String, String)> =
-        url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
+    let query = query.unwrap_or_default();
+    if percent_decode_str(&query).decode_utf8().is_err() {
+        return Err(Refusal::undecodable());
+    }
+    let params: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let limits = Limits { default: api.settings().limit_param_default, max: api.settings().api_limit_max };
-    let query = ListQuery::parse(&params, limits)?;
+    let query = match ListQuery::parse(&params, limits) {
+        Err(error) if error.is_of_filter() => {
+            api.service.may_list(&caller)?;
+            return Err(error.into());
+        }
+        parsed => parsed?,
+    };
     let page = api.service.list(&caller, &query).await?;
     let body = list_to_json(&page.images, page.more, &params, |image| api.shown(&caller, image));
     Ok(reply::json(StatusCode::OK, &body))

@@ -1,6 +1,7 @@
 //! The same requests to Larder and to a real Glance, by callers of every kind: both answer the same, but for the
 //! differences that the tables name.
 
+mod listing;
 mod locations;
 mod rights;
 mod tasks;
@@ -32,6 +33,14 @@ pub(super) struct Pair {
 
 static TURN: Mutex<()> = Mutex::new(());
 
+/// As the rig's Glance is configured.
+const SHOWING: &str = "show_multiple_locations = true\nshow_image_direct_url = true\nimage_location_quota = 3\n";
+const TRUSTING: &str = "[paste_deploy]\nflavor = trusted-auth\ntrusted_peers = 127.0.0.1\n";
+
+fn address(glance: &rig::Glance) -> SocketAddr {
+    glance.url.trim_start_matches("http://").parse().unwrap()
+}
+
 /// A Glance's answer, and Larder's.
 pub(super) struct Both {
     pub(super) glance: Answer,
@@ -42,14 +51,23 @@ impl Pair {
     /// None, and it is said why, without a Glance.
     pub(super) fn start() -> Option<Self> {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let glance = rig::trusting_glance()?.url.trim_start_matches("http://").parse().unwrap();
+        let glance = address(rig::trusting_glance()?);
         let filter = "[import_filtering_opts]\nallowed_hosts = [127.0.0.1]\nallowed_ports = []";
-        let larder = Server::with(&format!(
-            "show_multiple_locations = true\nshow_image_direct_url = true\nimage_location_quota = 3\n\
-             [paste_deploy]\nflavor = trusted-auth\ntrusted_peers = 127.0.0.1\n{filter}"
-        ));
+        let larder = Server::with(&format!("{SHOWING}{TRUSTING}{filter}"));
+        Some(Self::of(larder, glance, turn))
+    }
+
+    /// With a Glance of this test's own, which nobody else puts images in, and that has no schema of the site.
+    pub(super) fn own(name: &str) -> Option<(Self, rig::Glance)> {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let glance = rig::plain_glance(name, true)?;
+        let larder = Server::with(&format!("{SHOWING}{TRUSTING}"));
+        Some((Self::of(larder, address(&glance), turn), glance))
+    }
+
+    fn of(larder: Server, glance: SocketAddr, turn: MutexGuard<'static, ()>) -> Self {
         let mark = uuid::Uuid::new_v4().to_string();
-        Some(Self { larder, glance, differences: RefCell::default(), mark, lost: Cell::new(false), _turn: turn })
+        Self { larder, glance, differences: RefCell::default(), mark, lost: Cell::new(false), _turn: turn }
     }
 
     /// The name of a project that no other test has.
@@ -77,6 +95,13 @@ impl Pair {
             Answer { status: 500, headers: Vec::new(), body: b"{}".to_vec() }
         });
         Both { glance, larder: exchange(self.larder.address, method, path, &headers, body) }
+    }
+
+    /// Asks each for a path of its own, whatever they answer.
+    pub(super) fn ask_each(&self, who: &As, (glance, larder): (&str, &str)) -> Both {
+        let headers = [&who.headers("")[..], &[("Accept", JSON)]].concat();
+        let ask = |server, path| exchange(server, "GET", path, &headers, b"");
+        Both { glance: ask(self.glance, glance), larder: ask(self.larder.address, larder) }
     }
 
     pub(super) fn note(&self, difference: String) {
