@@ -208,6 +208,10 @@ fn owner(access: &Access) -> Option<&str> {
 }
 
 fn unknown_marker(id: &str) -> String {
+    let plain = id.replace('-', "");
+    if !id.is_empty() && (plain.len() != 32 || !plain.bytes().all(|it| it.is_ascii_hexdigit())) {
+        return "Invalid marker format".to_owned();
+    }
     format!("Task with the given id {} was not found", id.chars().take(80).collect::<String>())
 }
 

@@ -116,3 +116,13 @@ fn letters_that_the_database_cannot_hold_are_named() {
     let property = json!({"namespace": "n", "properties": {"p": {"title": "😀", "type": "string"}}});
     server.post("/v2/metadefs/namespaces", &property).refuses(400, "Title can't contain 4 byte unicode characters.");
 }
+
+#[test]
+fn a_marker_of_tasks_that_is_no_uuid_has_words_of_its_own() {
+    let server = trusting("");
+    let admin = As::admin();
+    admin.get(&server, "/v2/tasks?marker=nonsense").refuses(400, "Invalid marker format");
+    let unknown = "9f3b3c9a-5f0e-4a4e-8f0a-2f1d3c4b5a69";
+    let words = format!("Task with the given id {unknown} was not found");
+    admin.get(&server, &format!("/v2/tasks?marker={unknown}")).refuses(400, &words);
+}

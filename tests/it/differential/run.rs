@@ -11,7 +11,10 @@ use super::{
 };
 use crate::api::Answer;
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, io::Write};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write,
+};
 
 type Answers = [Option<Answer>; 2];
 
@@ -20,8 +23,8 @@ type Answers = [Option<Answer>; 2];
 struct Report {
     /// By kind: how often, and the first of it.
     new: BTreeMap<String, (usize, String)>,
-    /// Known differences by name.
-    known: BTreeMap<&'static str, usize>,
+    /// Requests with known differences: how many there were by name, and by the two statuses.
+    known: BTreeMap<&'static str, BTreeMap<String, usize>>,
     statuses: BTreeMap<u16, usize>,
 }
 
@@ -32,6 +35,7 @@ impl Report {
         if let Some(answer) = &answers[GLANCE] {
             *self.statuses.entry(answer.status).or_default() += 1;
         }
+        let mut names = BTreeSet::new();
         for difference in differences(answers) {
             let case = Case {
                 request,
@@ -40,9 +44,16 @@ impl Report {
                 difference: &difference,
             };
             match known::find(&case) {
-                Some(known) => *self.known.entry(known.name).or_default() += 1,
+                Some(known) => {
+                    names.insert(known.name);
+                }
                 None => self.note(request, answers, &difference),
             }
+        }
+        let statuses = answers.each_ref().map(|it| it.as_ref().map_or(0, |it| it.status));
+        for name in names {
+            let pair = format!("{}/{}", statuses[LARDER], statuses[GLANCE]);
+            *self.known.entry(name).or_default().entry(pair).or_default() += 1;
         }
     }
 
@@ -65,8 +76,9 @@ impl Report {
     fn print(&self) -> String {
         let mut text = format!("statuses {:?}\n", self.statuses);
         for known in KNOWN {
-            let count = self.known.get(known.name).unwrap_or(&0);
-            text.push_str(&format!("known {} × {}: {}\n", count, known.name, known.reason));
+            let seen = self.known.get(known.name).cloned().unwrap_or_default();
+            let (count, pairs) = (seen.values().sum::<usize>(), format!("{seen:?}").replace('"', ""));
+            text.push_str(&format!("known {count} × {} {pairs}: {}\n", known.name, known.reason));
         }
         for (kind, (count, example)) in &self.new {
             text.push_str(&format!("\n{count} × {kind}\n    {example}\n"));
@@ -157,14 +169,13 @@ fn learn(
         Effect::Deletes(number) if done[0] != done[1] => remove(pair, generator, *number),
         Effect::Deletes(number) if done[0] => generator.model.forget(*number),
         Effect::Namespace(name) if !same => {
+            let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
             for side in [LARDER, GLANCE] {
                 clear_namespace(pair, side, name);
-                let named: Option<String> = serde_json::from_slice::<Value>(&request.body)
-                    .ok()
-                    .and_then(|it| it["namespace"].as_str().map(str::to_owned));
-                if let Some(name) = named {
-                    clear_namespace(pair, side, &name);
+                if let Some(name) = body["namespace"].as_str() {
+                    clear_namespace(pair, side, name);
                 }
+                make_types(pair, side, &request.path, &body);
             }
         }
         Effect::Changes(_) | Effect::Deletes(_) | Effect::Namespace(_) => {}
@@ -191,6 +202,17 @@ fn clear_namespace(pair: &Pair, side: usize, name: &str) {
     let body = json!({"namespace": name, "protected": false});
     pair.ask_one(side, &Request::new(Who::Admin, "PUT", path.clone()).json(body));
     pair.ask_one(side, &Request::new(Who::Admin, "DELETE", path));
+}
+
+/// Resource types stay when their namespace goes: those that one of the two may have made are made on both.
+fn make_types(pair: &Pair, side: usize, path: &str, body: &Value) {
+    let associations = body["resource_type_associations"].as_array().into_iter().flatten();
+    let one = path.contains("/resource_types").then_some(body);
+    for name in associations.chain(one).filter_map(|it| it["name"].as_str()) {
+        let namespace = json!({"namespace": "types", "resource_type_associations": [{"name": name}]});
+        pair.ask_one(side, &Request::new(Who::Admin, "POST", "/v2/metadefs/namespaces").json(namespace));
+        clear_namespace(pair, side, "types");
+    }
 }
 
 /// The same requests in each run of the tests.

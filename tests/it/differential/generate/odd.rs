@@ -3,7 +3,7 @@
 use super::{Generator, Step};
 use crate::differential::{
     model::Effect,
-    request::Request,
+    request::{Request, Who},
     values::{anything, percent, pick},
 };
 use rand::Rng;
@@ -79,7 +79,7 @@ const PATHS: [&str; 64] = [
 impl Generator {
     pub(super) fn odd(&mut self) -> Step {
         let who = self.who();
-        match self.random.random_range(0..10) {
+        match self.random.random_range(0..12) {
             0..4 => {
                 let method = self.method();
                 let path = pick(&mut self.random, &PATHS);
@@ -120,6 +120,8 @@ impl Generator {
                 (self.decorated(Request::new(who, "GET", format!("/v2/images/{id}"))), Effect::Reads)
             }
             8 => (self.decorated(Request::new(who, "GET", "/v2/images?limit=2")), Effect::Reads),
+            9 => self.location(),
+            10 => self.cache(),
             _ => {
                 let (id, who, _) = self.image();
                 let bodies = [
@@ -182,6 +184,47 @@ impl Generator {
             };
         }
         request
+    }
+
+    /// `POST /v2/images/{id}/locations` that both refuse at once: what they take is looked at later, by chance sooner or later.
+    fn location(&mut self) -> Step {
+        let (id, who, number) = self.image();
+        let random = &mut self.random;
+        let url =
+            pick(random, &["file:///etc/passwd", "filesystem:///x", "http://127.0.0.1:1/x", "nonsense", "ftp://h/x"]);
+        let whole = matches!(who, Who::Admin | Who::Service);
+        let bodies = [
+            json!({}),
+            json!([]),
+            json!({"url": 5}),
+            json!({"url": ""}),
+            json!({"validation_data": {}}),
+            json!({"url": url, "validation_data": {"os_hash_algo": "sha512"}}),
+            json!({"url": url, "validation_data": {"os_hash_algo": "sha512", "os_hash_value": "zz"}}),
+            json!({"url": url, "validation_data": {"os_hash_algo": "crc32", "os_hash_value": "00"}}),
+            json!({"url": url, "validation_data": []}),
+            anything(random),
+            json!({"url": url}),
+            json!({"url": url, "metadata": {}}),
+        ];
+        let body = bodies[random.random_range(0..bodies.len() - if whole { 2 } else { 0 })].clone();
+        let request = Request::new(who, "POST", format!("/v2/images/{id}/locations")).json(body);
+        (request, Self::changes(number))
+    }
+
+    /// The cache's routes, on servers without a cache.
+    fn cache(&mut self) -> Step {
+        let (id, who, _) = self.image();
+        let random = &mut self.random;
+        let method = pick(random, &["GET", "PUT", "DELETE", "POST"]);
+        let path = match random.random_range(0..6) {
+            0 => "/v2/cache".to_owned(),
+            1 => "/v2/cache/clean".to_owned(),
+            2 => "/v2/cache/prune".to_owned(),
+            3 => format!("/v2/cache/nodes/{id}"),
+            _ => format!("/v2/cache/{id}"),
+        };
+        (self.decorated(Request::new(who, method, path)), Effect::Reads)
     }
 
     fn tasks(&mut self) -> Step {
