@@ -13,6 +13,7 @@ mod list;
 mod memory;
 mod prefetch;
 mod report;
+mod requests;
 mod start;
 #[path = "../tests/it/support/mod.rs"]
 mod support;
@@ -31,6 +32,7 @@ const ALL: &[(&str, Bench)] = &[
     ("list", list::bench),
     ("start", start::bench),
     ("memory", memory::bench),
+    ("requests", requests::bench),
 ];
 
 fn main() {

@@ -50,14 +50,14 @@ pub(crate) fn bench(dir: &Path) {
 }
 
 /// Resident memory of a process now, MiB.
-fn resident(pid: u32) -> f64 {
+pub(crate) fn resident(pid: u32) -> f64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
 }
 
 /// The highest that `pid` reached while `work` ran, MiB.
-fn watch(pid: u32, work: impl FnOnce()) -> f64 {
+pub(crate) fn watch(pid: u32, work: impl FnOnce()) -> f64 {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         let watcher = scope.spawn(|| {
