@@ -16,6 +16,7 @@ mod requests;
 mod schemas;
 mod server;
 mod versions;
+mod web_store;
 
 pub(crate) use access::behind;
 pub(crate) use requests::{Answer, exchange, parse, try_exchange};

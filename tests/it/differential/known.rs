@@ -104,11 +104,6 @@ pub(super) const KNOWN: &[Known] = &[
         is: |case| case.header("content-type").is_some_and(|it| it.chars().any(char::is_uppercase)),
     },
     Known {
-        name: "empty-visibility",
-        reason: "'visibility=' is no visibility: Larder says so (400), Glance lists nothing.",
-        is: |case| case.statuses(400, &[200, 400, 403]) && case.larder_says("Invalid visibility value: "),
-    },
-    Known {
         name: "fuller-words",
         reason: "Where Glance gives no reason, or a bare 'could not be found', Larder says what is wrong.",
         is: |case| {
@@ -167,11 +162,6 @@ pub(super) const KNOWN: &[Known] = &[
         name: "owner-by-add",
         reason: "Who is no admin may not set an image's owner; with 'add' in place of 'replace' Glance lets it.",
         is: |case| case.larder_says("Owner can't be updated by non admin."),
-    },
-    Known {
-        name: "number-filter",
-        reason: "A filter by a number that is none is refused (400); Glance leaves it to the database, which finds nothing, or on MariaDB what has 0 there.",
-        is: |case| case.statuses(400, &[200]) && case.larder_says("non-numeric value"),
     },
     Known {
         name: "content-range",

@@ -4,6 +4,7 @@
 mod listing;
 mod locations;
 mod rights;
+mod schemas;
 mod tasks;
 
 use super::{Answer, Server, access::As, exchange, try_exchange};
