@@ -26,8 +26,9 @@ fn schemas_are_glances() {
             let path = format!("/v2/schemas/{name}");
             let both = pair.ask_each(&who, (&path, &path));
             assert_eq!((both.glance.status, both.larder.status), (200, 200), "{path} {}", both.print());
-            let (glance, larder) = (both.glance.json(), base(both.larder.json()));
-            if glance != larder || glance.to_string() != larder.to_string() {
+            // As texts: the order of the keys is part of it.
+            let (glance, larder) = (both.glance.json().to_string(), base(both.larder.json()).to_string());
+            if glance != larder {
                 pair.note(format!("{path}\n  Glance {glance}\n  Larder {larder}"));
             }
         }
