@@ -3,3 +3,5 @@
 mod api;
 mod processes;
 mod schema;
+
+pub(crate) use schema::glance_manage;

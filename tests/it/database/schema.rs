@@ -49,7 +49,7 @@ fn assert_same(found: &[String], expected: &[String]) {
 }
 
 /// `glance-manage`, where it is and has the drivers.
-fn glance_manage() -> Option<std::path::PathBuf> {
+pub(crate) fn glance_manage() -> Option<std::path::PathBuf> {
     let python = rig::program("python")?;
     let drivers = output(Command::new(python).args(["-c", "import pymysql, psycopg2"]));
     if !drivers.status.success() {

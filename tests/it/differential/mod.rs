@@ -4,6 +4,7 @@
 //! `LARDER_DIFFERENTIAL_REPORT` and `LARDER_DIFFERENTIAL_TRACE` name files for what differs and for all that was asked.
 
 mod compare;
+mod crawl;
 mod generate;
 mod known;
 mod model;

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Who asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Who {
     Admin,
     /// Member of project demo.
