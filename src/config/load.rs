@@ -41,6 +41,8 @@ pub fn catalogue(sources: &Sources) -> Result<Loaded<Catalogue>, ConfigError> {
         read(super::catalogue::store_section, store, &found).map_err(ConfigError::Invalid)?;
         "file".clone_into(&mut store.default_store);
         store.stores = loaded.settings.backends.values().cloned().collect();
+        store.ids = loaded.settings.backends.iter().map(|(id, kind)| (kind.clone(), id.clone())).collect();
+        store.ids.insert("file".to_owned(), id);
         if let Some((id, _)) = loaded.settings.backends.iter().find(|it| it.1 == "http") {
             let found = sources.gather()?.with_section_as(id, "glance_store");
             read(super::catalogue::http_section, store, &found).map_err(ConfigError::Invalid)?;

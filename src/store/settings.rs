@@ -1,5 +1,6 @@
 //! Settings of the stores, under Glance's names.
 
+use crate::image::Location;
 use crate::store::FilePerm;
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -20,6 +21,8 @@ pub struct Settings {
     pub https_ca_certificates_file: Option<PathBuf>,
     /// `https_insecure`: without such a file, trust every server.
     pub https_insecure: bool,
+    /// The ids that `enabled_backends` gives the kinds; empty without it.
+    pub ids: BTreeMap<String, String>,
     /// `http_proxy_information`: proxies by the scheme of the URLs that they are for.
     pub http_proxy_information: BTreeMap<String, String>,
 }
@@ -34,7 +37,25 @@ impl Default for Settings {
             filesystem_thin_provisioning: false,
             https_ca_certificates_file: None,
             https_insecure: true,
+            ids: BTreeMap::new(),
             http_proxy_information: BTreeMap::new(),
         }
+    }
+}
+
+// === impl Settings ===
+
+impl Settings {
+    /// A place of data with this URL, and with the id that `enabled_backends` gives its store, which Glance notes too: its
+    /// scrubber and its answers look for it there.
+    pub fn located(&self, url: String) -> Location {
+        let scheme = url.split_once("://").map_or("", |it| it.0);
+        let kind = match scheme {
+            "filesystem" => "file",
+            "https" => "http",
+            other => other,
+        };
+        let id = self.ids.get(kind).map(|id| ("store".to_owned(), id.as_str().into()));
+        Location { metadata: id.into_iter().collect(), url }
     }
 }

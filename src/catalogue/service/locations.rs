@@ -18,7 +18,7 @@ use crate::catalogue::{
 };
 use crate::db::{DbError, Tx};
 use crate::identity::Caller;
-use crate::image::{Change, Image, ImageId, Location, NewLocation, Place, Status};
+use crate::image::{Change, Image, ImageId, NewLocation, Place, Status};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
@@ -152,7 +152,7 @@ fn add(
         return Err(Fault::Forbidden("Only its owner and admins may change the image.".to_owned()));
     }
     let mut after = Image { updated_at: now, ..before.clone() };
-    let location = Location { url: new.url.clone(), metadata: serde_json::Map::new() };
+    let location = settings.store.located(new.url.clone());
     let change = Change::AddLocation { at: Place::Last, location: NewLocation { location, validation: None } };
     relocate::apply(settings, looks, &change, &mut after)?;
     if let Some((algorithm, value)) = &new.hash {

@@ -25,7 +25,7 @@ use crate::catalogue::{
 use crate::db::DbError;
 use crate::diskformat::Rules;
 use crate::identity::{Caller, quota::Resource};
-use crate::image::{Image, ImageId, Location, Status};
+use crate::image::{Image, ImageId, Status};
 use crate::store::{self, IngestError, Ingested, Staged};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
@@ -174,7 +174,7 @@ impl Service {
     async fn activate(&self, id: &ImageId, facts: Ingested, virtual_size: Option<u64>) -> Result<bool, Fault> {
         let (id, process, now) = (id.clone(), self.process().id.clone(), self.now());
         let cipher = self.cipher().clone();
-        let location = Location { url: facts.url, metadata: serde_json::Map::new() };
+        let location = self.settings().store.located(facts.url);
         let data = Data {
             size: Some(facts.size),
             virtual_size,
