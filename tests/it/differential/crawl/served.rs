@@ -28,10 +28,10 @@ pub(super) fn compare(what: &str, larder: &Walked, glance: &Walked) {
                 found.push(format!("{request} {}\n    larder: {larder}\n    glance: {glance}", difference.what));
             }
         }
-        if let [Some(larder), Some(glance)] = answers.each_ref().map(|it| it.as_ref().and_then(times)) {
-            if larder != glance {
-                found.push(format!("{request} times\n    larder: {larder:?}\n    glance: {glance:?}"));
-            }
+        if let [Some(larder), Some(glance)] = answers.each_ref().map(|it| it.as_ref().and_then(times))
+            && larder != glance
+        {
+            found.push(format!("{request} times\n    larder: {larder:?}\n    glance: {glance:?}"));
         }
     }
     let texts: Vec<_> = found.iter().take(40).map(String::as_str).collect();
