@@ -12,7 +12,7 @@ pub struct NewImage {
     /// At most 255 characters.
     pub name: Option<String>,
     /// `shared` unless said.
-    pub visibility: Visibility,
+    pub visibility: Option<Visibility>,
     /// The owner that was asked for; `None` when nothing was said (the caller's project), `Some(None)` for a null.
     pub owner: Option<Option<String>>,
     /// Refuses deletion.
@@ -42,7 +42,7 @@ impl NewImage {
             id: self.id.unwrap_or(id),
             name: self.name,
             status: Status::Queued,
-            visibility: self.visibility,
+            visibility: self.visibility.unwrap_or_default(),
             owner: self.owner.unwrap_or(project).filter(|it| !it.is_empty()),
             protected: self.protected,
             hidden: self.hidden,

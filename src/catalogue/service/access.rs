@@ -85,19 +85,19 @@ impl Access {
         self.ask("get_images", &NewImageTarget { owner, visibility: Visibility::Private.as_str() })
     }
 
-    /// Whether the caller may make such an image.
+    /// Whether the caller may make such an image; rules are asked about an image of the visibility `asked`.
     ///
     /// # Errors
     /// `Forbidden`.
-    pub(super) fn may_create(&self, image: &Image) -> Result<(), Fault> {
-        let target = NewImageTarget { owner: image.owner.as_deref(), visibility: image.visibility.as_str() };
+    pub(super) fn may_create(&self, image: &Image, asked: Visibility) -> Result<(), Fault> {
+        let target = NewImageTarget { owner: image.owner.as_deref(), visibility: asked.as_str() };
         let (owner, own) = (image.owner.as_deref().unwrap_or_default(), self.caller.project.as_deref());
         let strange = || Fault::Forbidden(format!("You are not permitted to create images owned by '{owner}'"));
         self.ask("add_image", &target).map_err(|it| if image.owner.as_deref() == own { it } else { strange() })?;
         if !self.caller.owns(image.owner.as_deref()) {
             return Err(strange());
         }
-        if let Some(rule) = rule_of(image.visibility) {
+        if let Some(rule) = rule_of(asked) {
             self.ask(rule, &target)?;
         }
         for name in image.properties.keys() {

@@ -6,7 +6,7 @@ use crate::catalogue::{
 };
 use crate::db::{DbError, Tx};
 use crate::identity::{Caller, quota::Resource};
-use crate::image::{Image, ImageId, ListQuery, NewImage};
+use crate::image::{Image, ImageId, ListQuery, NewImage, Visibility};
 
 /// How often a page that the policy empties is made up for.
 const MOST_HIDDEN_PAGES: usize = 20;
@@ -26,12 +26,14 @@ impl Service {
     /// # Errors
     /// `Conflict`: the id is or was in use; `Forbidden`: the owner is another project; `TooLarge`: quotas; `Invalid`.
     pub async fn create(&self, caller: &Caller, new: NewImage) -> Result<Image, Fault> {
+        // Rules are asked about a private image when nothing was said, though it becomes a shared one (Glance's behaviour).
+        let asked = new.visibility.unwrap_or(Visibility::Private);
         let image = new.into_image(ImageId::from_random(rand::random()), caller.project.clone(), self.now());
         if let Some(name) = image.properties.keys().find(|it| crate::image::attribute::is_reserved(it)) {
             return Err(Fault::Forbidden(format!("Attribute '{name}' is reserved.")));
         }
         let access = self.access(caller);
-        access.may_create(&image)?;
+        access.may_create(&image, asked)?;
         check::record(&self.settings(), None, &image)?;
         self.enforce(caller, &[(Resource::ImageCountTotal, 1)]).await?;
         let row = image.clone();

@@ -31,7 +31,7 @@ async fn fill(db: &Db, count: u32) {
                 (0..5).map(|it| (format!("property_{it}"), Some(format!("{}", n % 7)))).collect();
             let new = NewImage {
                 name: (n % 3 != 0).then(|| format!("image {}", n % 50)),
-                visibility: if n % 10 == 0 { crate::image::Visibility::Public } else { Default::default() },
+                visibility: (n % 10 == 0).then_some(crate::image::Visibility::Public),
                 tags: [format!("tag-{}", n % 5)].into(),
                 properties,
                 ..NewImage::default()

@@ -49,7 +49,7 @@ fn names(fields: &Map<String, Value>) -> Result<(), WireError> {
 fn set(new: &mut NewImage, attribute: Attribute) {
     match attribute {
         Attribute::Name(it) => new.name = it,
-        Attribute::Visibility(it) => new.visibility = it,
+        Attribute::Visibility(it) => new.visibility = Some(it),
         Attribute::Owner(it) => new.owner = Some(it),
         Attribute::Protected(it) => new.protected = it,
         Attribute::Hidden(it) => new.hidden = it,

@@ -74,7 +74,7 @@ fn what_is_made() {
         "tags": ["x"], "a": "b"});
     let new = ask(&body).unwrap();
     assert_eq!(new.id, Some(ID.parse::<ImageId>().unwrap()));
-    assert_eq!((new.visibility, new.owner), (Visibility::Public, Some(None)));
+    assert_eq!((new.visibility, new.owner), (Some(Visibility::Public), Some(None)));
     assert_eq!((new.min_disk, new.min_ram, new.disk_format.as_deref()), (1, 5, Some("raw")));
     assert_eq!(new.properties.get("a"), Some(&Some("b".to_owned())));
     assert_eq!(ask(&json!({})).unwrap(), NewImage::default());

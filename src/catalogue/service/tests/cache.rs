@@ -291,7 +291,7 @@ async fn a_cached_file_that_fails_on_the_way_fails_nobody() {
 async fn the_cache_gives_nothing_to_those_who_may_not_download() {
     let fixture = caching(1 << 30).await;
     let owner = project("owner");
-    let new = NewImage { visibility: Visibility::Private, ..raw() };
+    let new = NewImage { visibility: Some(Visibility::Private), ..raw() };
     let id = fixture.service.create(&owner, new).await.unwrap().id;
     fixture.put(&id, b"secret").await.unwrap();
     fixture.fetch(&id).await;

@@ -70,7 +70,7 @@ async fn no_change_is_lost() {
 #[tokio::test]
 async fn others_see_but_do_not_touch() {
     let fixture = fixture().await;
-    let public = NewImage { visibility: Visibility::Public, owner: Some(Some("a".into())), ..raw() };
+    let public = NewImage { visibility: Some(Visibility::Public), owner: Some(Some("a".into())), ..raw() };
     let image = fixture.service.create(&Caller::admin(), public).await.unwrap();
     let other = project("b");
     let forbidden = |fault: Fault| matches!(fault, Fault::Forbidden(_));

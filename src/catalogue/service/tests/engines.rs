@@ -60,8 +60,9 @@ async fn make(service: &Service) {
         let new = NewImage {
             id: Some(id(n)),
             name: name.map(str::to_owned),
-            visibility: [Visibility::Public, Visibility::Shared, Visibility::Private, Visibility::Community]
-                [n as usize % 4],
+            visibility: Some(
+                [Visibility::Public, Visibility::Shared, Visibility::Private, Visibility::Community][n as usize % 4],
+            ),
             min_ram: i32::try_from(n).unwrap() % 3,
             tags: [["word", "Word", "wörd"][n as usize % 3].to_owned(), "all".to_owned()].into(),
             properties: [

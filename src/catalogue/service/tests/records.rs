@@ -45,7 +45,7 @@ async fn projects_see_what_is_theirs_public_or_shared() {
         let new = NewImage {
             name: Some(visibility.to_string()),
             owner: Some(Some("a".into())),
-            visibility,
+            visibility: Some(visibility),
             ..NewImage::default()
         };
         let made = fixture.service.create(&admin, new).await.unwrap();
@@ -77,7 +77,7 @@ async fn only_admins_make_images_for_others_or_for_all() {
     let fixture = fixture().await;
     let foreign = NewImage { owner: Some(Some("b".into())), ..raw() };
     assert!(matches!(fixture.service.create(&project("a"), foreign.clone()).await, Err(Fault::Forbidden(_))));
-    let public = NewImage { visibility: Visibility::Public, ..raw() };
+    let public = NewImage { visibility: Some(Visibility::Public), ..raw() };
     assert!(matches!(fixture.service.create(&project("a"), public.clone()).await, Err(Fault::Forbidden(_))));
     assert_eq!(fixture.service.create(&Caller::admin(), foreign).await.unwrap().owner.as_deref(), Some("b"));
     fixture.service.create(&Caller::admin(), public).await.unwrap();

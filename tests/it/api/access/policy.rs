@@ -109,3 +109,23 @@ fn visibility_and_owner_have_rules_of_their_own() {
     owner.get(&server, "/v2/tasks").refuses(403, "tasks_api_access");
     assert_eq!(admin.get(&server, "/v2/tasks").status, 200);
 }
+
+#[test]
+fn an_image_of_no_stated_visibility_is_judged_as_a_private_one() {
+    let server = trusting("");
+    let owner = As::member("p");
+    let policy = server.dir.path().join("policy.yaml");
+    let makes = |fields: serde_json::Value| owner.send(&server, "POST", "/v2/images", &fields);
+    for (rule, unsaid, private, shared) in [("private", 201, 201, 403), ("shared", 403, 403, 201)] {
+        fs::write(&policy, format!("add_image: \"'{rule}':%(visibility)s\"\n")).unwrap();
+        wait_until("the new rule holds", Duration::from_secs(60), || {
+            makes(json!({"visibility": "shared"})).status == shared
+                && makes(json!({"visibility": "private"})).status == private
+        });
+        let answer = makes(json!({}));
+        assert_eq!(answer.status, unsaid, "{rule}: {answer:?}");
+        if unsaid == 201 {
+            assert_eq!(answer.json()["visibility"], "shared");
+        }
+    }
+}
