@@ -65,9 +65,11 @@ impl Scrubber {
     pub async fn restore(&self, id: &str) -> Result<Restored, RestoreError> {
         let (wanted, cipher) = (id.to_owned(), self.cipher.clone());
         let found = self.db.read::<_, DbError, _>(move |tx| {
-            Ok((pending::find(tx, &wanted)?, pending::locations(tx, &cipher, &[&wanted])?))
+            let Some(image) = pending::find(tx, &wanted)? else { return Ok(None) };
+            let locations = pending::last_locations(tx, &cipher, &wanted, &image)?;
+            Ok(Some((image, locations)))
         });
-        let (Some(image), locations) = found.await? else { return Err(RestoreError::NotFound(id.to_owned())) };
+        let Some((image, locations)) = found.await? else { return Err(RestoreError::NotFound(id.to_owned())) };
         if image.status != Status::PendingDelete.as_str() || !image.deleted {
             return Err(RestoreError::Status(image.status));
         }

@@ -13,7 +13,7 @@ use crate::catalogue::{
 };
 use crate::db::{self, DbError, scratch};
 use crate::identity::Caller;
-use crate::image::{ImageId, Member, Status};
+use crate::image::{Change, ImageId, Member, Place, Status};
 use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
@@ -25,8 +25,13 @@ struct Site {
 impl Site {
     async fn open(dir: &Path, database: Option<db::Settings>) -> Self {
         let key = "0123456789abcdef".parse().unwrap();
-        let mut settings =
-            Settings { delayed_delete: true, metadata_encryption_key: Some(key), scrub_pool_size: 3, ..settings(dir) };
+        let mut settings = Settings {
+            delayed_delete: true,
+            show_multiple_locations: true,
+            metadata_encryption_key: Some(key),
+            scrub_pool_size: 3,
+            ..settings(dir)
+        };
         settings.database = database.unwrap_or(settings.database);
         let service = Service::open(settings.clone()).await.unwrap();
         Self { settings, service }
@@ -134,6 +139,37 @@ async fn lives(site: &Site) {
     }
 }
 
+/// A location that an image has no more waits for the scrubber, and goes with the image.
+async fn removed_locations_wait(site: &Site) {
+    let (admin, never) = (Caller::admin(), CancellationToken::new());
+    let id = site.service.create(&admin, raw()).await.unwrap().id;
+    site.service.upload(&admin, &id, upload(b"data")).await.unwrap();
+    let other = ImageId::from_random(rand::random());
+    std::fs::write(site.file(&other), b"data").unwrap();
+    let url = format!("file://{}", site.file(&other).display());
+    let sql = format!(
+        "INSERT INTO image_locations (image_id, value, meta_data, status, created_at, updated_at, deleted)
+         VALUES ('{id}', '{url}', '{{}}', 'active', '2026-01-02 03:04:05', '2026-01-02 03:04:05', false)"
+    );
+    site.service.db().write::<_, DbError, _>(move |tx| tx.script(&sql)).await.unwrap();
+    let image = site.service.change(&admin, &id, vec![Change::RemoveLocation(Place::Index(1))]).await.unwrap();
+    assert_eq!(image.locations.len(), 1);
+    site.service.remove_leftovers(None).await.unwrap();
+    assert_eq!(site.scrubber().await.pass(&never).await.unwrap().scrubbed, 0);
+    assert!(site.file(&other).exists(), "it waits");
+
+    // Long before its image is deleted.
+    site.script("UPDATE image_locations SET deleted_at = '2026-01-02 03:04:05' WHERE deleted_at IS NOT NULL").await;
+    site.service.delete(&admin, &id).await.unwrap();
+    assert_eq!(site.scrubber().await.restore(id.as_str()).await.unwrap().locations, 1);
+    assert_eq!(site.service.show(&admin, &id).await.unwrap().locations, image.locations, "it does not come back");
+    site.service.delete(&admin, &id).await.unwrap();
+    site.service.remove_leftovers(None).await.unwrap();
+    assert!(site.file(&other).exists() && site.file(&id).exists());
+    assert_eq!(site.scrubber().await.pass(&never).await.unwrap().scrubbed, 1);
+    assert!(!site.file(&other).exists() && !site.file(&id).exists());
+}
+
 async fn ends(site: &Site) {
     site.deleted(b"data").await;
     site.script("UPDATE images SET deleted_at = '2026-01-02 03:04:05' WHERE deleted_at IS NOT NULL").await;
@@ -169,11 +205,13 @@ async fn deleted_images_live_and_end_the_same_on_every_database() {
     let site = Site::open(dir.path(), None).await;
     lives(&site).await;
     ends(&site).await;
+    removed_locations_wait(&site).await;
     for scratch in scratch::servers() {
         let dir = tempfile::tempdir().unwrap();
         let database = db::Settings { connection: scratch.url.clone(), ..db::Settings::default() };
         let site = Site::open(dir.path(), Some(database)).await;
         lives(&site).await;
         ends(&site).await;
+        removed_locations_wait(&site).await;
     }
 }

@@ -59,17 +59,19 @@ impl Service {
             .await
     }
 
-    /// Removes the data of one deleted image, or of all of them, that is still there. What cannot be removed stays
-    /// noted.
+    /// Removes the data that is still there of one deleted image, or of all of them, and of locations that images have no
+    /// more. With `delayed_delete`, the latter wait for the scrubber, which takes them with their image (Glance's
+    /// behaviour). What cannot be removed stays noted.
     ///
     /// # Errors
     /// That of the database. Those of the store are logged.
     pub(crate) async fn remove_leftovers(&self, id: Option<&ImageId>) -> Result<(), Fault> {
+        let wanted = locations::Wanted { image: id.cloned(), of_live: !self.settings().delayed_delete };
         let mut after = 0;
         loop {
-            let (id, cipher) = (id.cloned(), self.cipher().clone());
+            let (wanted, cipher) = (wanted.clone(), self.cipher().clone());
             let found =
-                self.db().read::<_, DbError, _>(move |tx| locations::leftovers(tx, &cipher, id.as_ref(), after, PAGE));
+                self.db().read::<_, DbError, _>(move |tx| locations::leftovers(tx, &cipher, &wanted, after, PAGE));
             let found = found.await?;
             let Some(last) = found.last() else { return Ok(()) };
             after = last.row;

@@ -136,14 +136,23 @@ pub(crate) struct Leftover {
     pub(crate) image: String,
 }
 
-/// The first `limit` locations whose data is still to be removed, of one image or (none) of all, after the row `after`.
+/// Which locations' data is to be removed.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    /// Of one image, or (none) of all.
+    pub(crate) image: Option<ImageId>,
+    /// Those that an image has no more, too; else only those of deleted images.
+    pub(crate) of_live: bool,
+}
+
+/// The first `limit` locations whose data is still to be removed, after the row `after`.
 ///
 /// # Errors
 /// [`DbError`] of the statement.
 pub(crate) fn leftovers(
     tx: &Tx<'_>,
     cipher: &LocationCipher,
-    id: Option<&ImageId>,
+    wanted: &Wanted,
     after: i64,
     limit: u64,
 ) -> Result<Vec<Leftover>, DbError> {
@@ -156,7 +165,10 @@ pub(crate) fn leftovers(
     // An image in pending_delete waits for the scrubber of a delayed deletion.
     query.and_where(Expr::col((Images::Table, Images::Status)).ne(Status::PendingDelete.as_str()));
     query.and_where(Expr::col((ImageLocations::Table, ImageLocations::Id)).gt(after));
-    if let Some(id) = id {
+    if !wanted.of_live {
+        query.and_where(Expr::col((Images::Table, Images::Deleted)).eq(true));
+    }
+    if let Some(id) = &wanted.image {
         query.and_where(Expr::col((ImageLocations::Table, ImageLocations::ImageId)).eq(id.as_str()));
     }
     query.order_by((ImageLocations::Table, ImageLocations::Id), sea_query::Order::Asc).limit(limit);

@@ -103,10 +103,36 @@ pub(crate) fn give_back(tx: &Tx<'_>, id: &str, now: DateTime<Utc>) -> Result<(),
 /// # Errors
 /// [`DbError`] of the statement.
 pub(crate) fn locations(tx: &Tx<'_>, cipher: &LocationCipher, ids: &[&str]) -> Result<Vec<Leftover>, DbError> {
+    left(tx, cipher, ids, None)
+}
+
+/// The locations that this image had until it was deleted, and whose data is still there.
+///
+/// # Errors
+/// [`DbError`] of the statement.
+pub(crate) fn last_locations(
+    tx: &Tx<'_>,
+    cipher: &LocationCipher,
+    id: &str,
+    image: &Deleted,
+) -> Result<Vec<Leftover>, DbError> {
+    left(tx, cipher, &[id], image.deleted_at.map(|it| it - JUST_BEFORE))
+}
+
+/// Rows that were deleted at `since` or later.
+fn left(
+    tx: &Tx<'_>,
+    cipher: &LocationCipher,
+    ids: &[&str],
+    since: Option<DateTime<Utc>>,
+) -> Result<Vec<Leftover>, DbError> {
     let mut query = Query::select();
     query.columns([ImageLocations::Id, ImageLocations::Value, ImageLocations::ImageId]).from(ImageLocations::Table);
     query.and_where(Expr::col(ImageLocations::ImageId).is_in(ids.iter().copied()));
     query.and_where(Expr::col(ImageLocations::Status).eq("pending_delete"));
+    if let Some(since) = since {
+        query.and_where(Expr::col(ImageLocations::DeletedAt).gte(time(since)));
+    }
     query.order_by(ImageLocations::Id, Order::Asc);
     let rows = tx.select(&query)?;
     let read =
