@@ -3,7 +3,7 @@
 use super::{
     Catalogue,
     options::Options,
-    value::{As, BYTES, Kind, Refused, Value},
+    value::{As, BYTES, Kind, Refused, Value, parsed},
 };
 use crate::http::keystone::Credentials;
 use crate::identity::{
@@ -213,6 +213,33 @@ pub(super) fn oslo_policy(options: &mut Options<'_>, settings: &mut policy::Sett
         "False allows, too, what the shipped rules allowed before they told roles apart.",
     );
     options.bind("enforce_scope", &mut settings.enforce_scope, "Refuse tokens that are for the system or a domain.");
+    let remote = &mut settings.remote;
+    options.bind(
+        "remote_content_type",
+        &mut As(&mut remote.content_type, parsed("application/x-www-form-urlencoded or application/json")),
+        "How servers that rules name (http:, https:) are asked.",
+    );
+    options.bind(
+        "remote_ssl_verify_server_crt",
+        &mut remote.verify_server,
+        "Ask no server whose certificate no authority vouches for.",
+    );
+    options.bind(
+        "remote_ssl_ca_crt_file",
+        &mut remote.ca_file,
+        "A PEM file of the authorities that vouch for such servers, in place of the system's.",
+    );
+    options.bind(
+        "remote_ssl_client_crt_file",
+        &mut remote.client_cert_file,
+        "A PEM file of our own certificate for them.",
+    );
+    options.bind("remote_ssl_client_key_file", &mut remote.client_key_file, "Its key, when it is not in that file.");
+    options.bind(
+        "remote_timeout",
+        &mut remote.timeout,
+        "Longest time for such an answer; without one, the rule denies.",
+    );
 }
 
 /// `[oslo_limit]`

@@ -1,6 +1,7 @@
 //! Who asks.
 
 use crate::base::Secret;
+use crate::identity::policy::Answers;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -37,6 +38,8 @@ pub struct Caller {
     pub token: Option<Secret>,
     /// Keystone's service catalogue for this user, where it is asked for.
     pub catalog: Option<Arc<Value>>,
+    /// What other servers have said of this request (the policy's remote checks).
+    pub answers: Answers,
 }
 
 /// The service behind an `X-Service-Token`.
@@ -74,6 +77,7 @@ impl Default for Caller {
             service: None,
             token: None,
             catalog: None,
+            answers: Answers::default(),
         }
     }
 }

@@ -150,6 +150,9 @@ impl Service {
         edit: impl Fn(&Access, &Image, &mut Image) -> Result<bool, Fault> + Send + 'static,
     ) -> Result<Image, Fault> {
         let (access, id, now, settings) = (self.access(caller), id.clone(), self.now(), self.settings());
+        if let Some(image) = self.foreseen(&access, &id).await {
+            let _ = edit(&access, &image, &mut image.clone());
+        }
         self.db()
             .write(move |tx| {
                 let before = seen(tx, &access, &id)?;
@@ -183,6 +186,9 @@ impl Service {
         (from, to): (Status, Status),
     ) -> Result<(), Fault> {
         let (access, id, now) = (self.access(caller), id.clone(), self.now());
+        if let Some(image) = self.foreseen(&access, &id).await {
+            let _ = access.may_change(action, &image);
+        }
         self.db()
             .write(move |tx| {
                 let image = seen(tx, &access, &id)?;

@@ -45,6 +45,9 @@ impl Service {
 
     async fn delete_rows(&self, caller: &Caller, id: &ImageId, expected: Expected) -> Result<(), Fault> {
         let (access, id, now, delayed) = (self.access(caller), id.clone(), self.now(), self.settings().delayed_delete);
+        if let Some(image) = self.foreseen(&access, &id).await {
+            let _ = access.may_change("delete_image", &image);
+        }
         self.db()
             .write(move |tx| {
                 let image = seen(tx, &access, &id)?;

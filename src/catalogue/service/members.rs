@@ -54,6 +54,7 @@ impl Service {
         super::check::text("member", Some(&project))?;
         let (access, id, now) = (self.access(caller), id.clone(), self.now());
         let quota = self.settings().image_member_quota;
+        self.foresee(&access, &id, "add_member").await;
         self.db()
             .write(move |tx| {
                 let image = shared(tx, &access, &id, "create")?;
@@ -85,6 +86,7 @@ impl Service {
     pub async fn answer(&self, caller: &Caller, id: &ImageId, project: &str, status: &str) -> Result<Member, Fault> {
         let (access, id, project, now) = (self.access(caller), id.clone(), project.to_owned(), self.now());
         let status = status.to_owned();
+        self.foresee(&access, &id, "modify_member").await;
         self.db()
             .write(move |tx| {
                 let image = shared(tx, &access, &id, "update")?;
@@ -107,6 +109,7 @@ impl Service {
     /// `NotFound`, `Forbidden`.
     pub async fn remove_member(&self, caller: &Caller, id: &ImageId, project: &str) -> Result<(), Fault> {
         let (access, id, project, now) = (self.access(caller), id.clone(), project.to_owned(), self.now());
+        self.foresee(&access, &id, "delete_member").await;
         self.db()
             .write(move |tx| {
                 let image = shared(tx, &access, &id, "delete")?;
@@ -116,6 +119,13 @@ impl Service {
                 if members::remove(tx, &id, &project, now)? { Ok(()) } else { Err(no_member(&image, &project)) }
             })
             .await
+    }
+
+    /// Asks what [`Self::foreseen`] is for.
+    async fn foresee(&self, access: &Access, id: &ImageId, rule: &str) {
+        if let Some(image) = self.foreseen(access, id).await.filter(|it| access.sees(it)) {
+            let _ = access.may_share("get_member", &image).and_then(|()| access.may_share(rule, &image));
+        }
     }
 }
 

@@ -70,6 +70,15 @@ impl Service {
         self.access(caller).may_list()
     }
 
+    /// The image, where the policy asks other servers: they are to be asked before a transaction begins, which would hold
+    /// up others for as long as they take. Within it, what they said is known.
+    pub(super) async fn foreseen(&self, access: &Access, id: &ImageId) -> Option<Image> {
+        if !access.enforcer.rules().is_remote() {
+            return None;
+        }
+        self.find(&access.caller, id).await.ok()
+    }
+
     /// A page of images.
     ///
     /// # Errors

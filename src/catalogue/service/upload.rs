@@ -100,6 +100,9 @@ impl Service {
     async fn begin(&self, caller: &Caller, id: &ImageId, expected: Option<u64>) -> Result<(Image, u64), Fault> {
         let (access, id, now) = (self.access(caller), id.clone(), self.now());
         let (settings, process) = (self.settings(), self.process().clone());
+        if let Some(image) = self.foreseen(&access, &id).await {
+            let _ = access.may_change("upload_image", &image);
+        }
         self.db()
             .write(move |tx| {
                 let image = seen(tx, &access, &id)?;

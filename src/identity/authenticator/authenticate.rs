@@ -4,7 +4,7 @@ use crate::identity::{
     Asked, Caller, Flavour, Refusal, TrustedPeer,
     authenticator::trusted,
     keystone::{self, KeystoneError, Validator},
-    policy::{self, Enforcer, PolicyError},
+    policy::{self, Answers, Enforcer, PolicyError},
 };
 
 /// Who may come in, and how.
@@ -82,6 +82,8 @@ impl Authenticator {
         };
         match found {
             Some(mut caller) => {
+                // A caller may come from the cache of tokens; what was answered holds for one request.
+                caller.answers = Answers::default();
                 caller.is_admin = self.enforcer.is_admin(&caller);
                 Ok(caller)
             }

@@ -1,6 +1,10 @@
 //! A rule as a tree.
 
-use crate::identity::policy::{Attributes, Credentials, template::Template};
+use crate::identity::policy::{
+    Attributes, Credentials,
+    remote::{Answers, Question, Remote},
+    template::Template,
+};
 use std::fmt;
 
 /// What must hold for a request to be allowed. Prints as the policy language writes it.
@@ -34,6 +38,8 @@ pub(super) enum LeafKind {
         at: Option<usize>,
     },
     Role(Template),
+    /// `http:…`, `https:…`: the URL that is asked.
+    Remote(Template),
     /// `'literal':…`; as written, and its value as Python prints it.
     Literal {
         written: String,
@@ -48,11 +54,22 @@ pub(super) enum LeafKind {
     },
 }
 
+/// A question to the rules.
+pub(super) struct Asking<'a, T: ?Sized, C: ?Sized> {
+    /// Those that [`LeafKind::Rule`] points into; they have no circles.
+    pub(super) rules: &'a [Check],
+    /// The rule that was asked for.
+    pub(super) rule: &'a str,
+    pub(super) target: &'a T,
+    pub(super) credentials: &'a C,
+    /// None: remote checks deny.
+    pub(super) remote: Option<(&'a Remote, &'a Answers)>,
+}
+
 // === impl Check ===
 
 impl Check {
-    /// `rules` are those that [`LeafKind::Rule`] points into; they have no circles.
-    pub(super) fn holds<T, C>(&self, rules: &[Check], target: &T, credentials: &C) -> bool
+    pub(super) fn holds<T, C>(&self, asked: &Asking<'_, T, C>) -> bool
     where
         T: Attributes + ?Sized,
         C: Credentials + ?Sized,
@@ -60,22 +77,10 @@ impl Check {
         match self {
             Self::True => true,
             Self::False | Self::Refused => false,
-            Self::Not(check) => !check.holds(rules, target, credentials),
-            Self::And(checks) => checks.iter().all(|it| it.holds(rules, target, credentials)),
-            Self::Or(checks) => checks.iter().any(|it| it.holds(rules, target, credentials)),
-            Self::Leaf(Leaf(LeafKind::Rule { at, .. })) => {
-                at.and_then(|it| rules.get(it)).is_some_and(|it| it.holds(rules, target, credentials))
-            }
-            Self::Leaf(Leaf(LeafKind::Role(Template::Fixed(role)))) => credentials.has_role(role),
-            Self::Leaf(Leaf(LeafKind::Role(template))) => {
-                template.fill(target).is_some_and(|it| credentials.has_role(&it.to_lowercase()))
-            }
-            Self::Leaf(Leaf(LeafKind::Literal { value, template, .. })) => {
-                template.fill(target).is_some_and(|it| it == value.as_str())
-            }
-            Self::Leaf(Leaf(LeafKind::Credential { key, path, template })) => template
-                .fill(target)
-                .is_some_and(|expected| credentials.get(key).is_some_and(|it| it.holds(path, &expected))),
+            Self::Not(check) => !check.holds(asked),
+            Self::And(checks) => checks.iter().all(|it| it.holds(asked)),
+            Self::Or(checks) => checks.iter().any(|it| it.holds(asked)),
+            Self::Leaf(Leaf(leaf)) => leaf.holds(asked),
         }
     }
 
@@ -89,6 +94,16 @@ impl Check {
         }
     }
 
+    /// Whether another server is asked by a part of it, `rule:` aside.
+    pub(super) fn is_remote(&self) -> bool {
+        match self {
+            Self::Not(check) => check.is_remote(),
+            Self::And(checks) | Self::Or(checks) => checks.iter().any(Self::is_remote),
+            Self::Leaf(Leaf(leaf)) => matches!(leaf, LeafKind::Remote(_)),
+            Self::True | Self::False | Self::Refused => false,
+        }
+    }
+
     /// Calls `see` with every `rule:` in it.
     pub(super) fn references<'a>(&'a mut self, see: &mut dyn FnMut(&'a str, &'a mut Option<usize>)) {
         match self {
@@ -97,6 +112,36 @@ impl Check {
             Self::And(checks) | Self::Or(checks) => checks.iter_mut().for_each(|it| it.references(see)),
             Self::Leaf(Leaf(LeafKind::Rule { name, at })) => see(name, at),
             Self::Leaf(_) => {}
+        }
+    }
+}
+
+// === impl LeafKind ===
+
+impl LeafKind {
+    fn holds<T, C>(&self, asked: &Asking<'_, T, C>) -> bool
+    where
+        T: Attributes + ?Sized,
+        C: Credentials + ?Sized,
+    {
+        let (target, credentials) = (asked.target, asked.credentials);
+        match self {
+            Self::Rule { at, .. } => at.and_then(|it| asked.rules.get(it)).is_some_and(|it| it.holds(asked)),
+            Self::Role(Template::Fixed(role)) => credentials.has_role(role),
+            Self::Role(template) => template.fill(target).is_some_and(|it| credentials.has_role(&it.to_lowercase())),
+            Self::Remote(url) => asked.remote.zip(url.fill(target)).is_some_and(|((remote, answers), url)| {
+                let question = Question {
+                    url: url.into_owned(),
+                    rule: serde_json::Value::from(asked.rule).to_string(),
+                    target: target.all().to_string(),
+                    credentials: credentials.all().to_string(),
+                };
+                remote.allows(question, answers)
+            }),
+            Self::Literal { value, template, .. } => template.fill(target).is_some_and(|it| it == value.as_str()),
+            Self::Credential { key, path, template } => template
+                .fill(target)
+                .is_some_and(|expected| credentials.get(key).is_some_and(|it| it.holds(path, &expected))),
         }
     }
 }
@@ -119,6 +164,7 @@ impl fmt::Display for Check {
             Self::Leaf(Leaf(leaf)) => match leaf {
                 LeafKind::Rule { name, .. } => write!(f, "rule:{name}"),
                 LeafKind::Role(template) => write!(f, "role:{template}"),
+                LeafKind::Remote(template) => write!(f, "{template}"),
                 LeafKind::Literal { written, template, .. } => write!(f, "{written}:{template}"),
                 LeafKind::Credential { key, path, template } => {
                     f.write_str(key)?;

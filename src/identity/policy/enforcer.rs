@@ -7,6 +7,7 @@ use crate::identity::{
         Attributes, Check, DEFAULTS, PolicyError, Rules, Settings,
         files::{FileRules, Snapshot},
         parse,
+        remote::Remote,
         target::CallerTarget,
     },
 };
@@ -31,6 +32,7 @@ struct Inner {
     settings: Settings,
     rules: RwLock<Arc<Rules>>,
     project_only: HashSet<&'static str>,
+    remote: Remote,
     /// The files as they were when they were last tried, good or bad.
     tried: Mutex<Snapshot>,
     origin: Instant,
@@ -66,6 +68,7 @@ impl Enforcer {
         }
         let project_only = DEFAULTS.iter().filter(|it| it.project_only).map(|it| it.name).collect();
         let inner = Inner {
+            remote: Remote::new(settings.remote.clone()),
             settings,
             rules: RwLock::new(Arc::new(rules)),
             project_only,
@@ -76,7 +79,8 @@ impl Enforcer {
         Ok(Self(Arc::new(inner)))
     }
 
-    /// Whether `caller` may do `rule` to `target`. A rule that does not exist is the default one.
+    /// Whether `caller` may do `rule` to `target`. A rule that does not exist is the default one. Waits for other servers
+    /// where rules ask them, and for nothing else.
     pub fn allows<T: Attributes + ?Sized>(&self, rule: &str, target: &T, caller: &Caller) -> bool {
         if self.0.settings.enforce_scope
             && (caller.system.is_some() || caller.domain.is_some())
@@ -84,7 +88,7 @@ impl Enforcer {
         {
             return false;
         }
-        self.rules().allow(rule, target, caller)
+        self.rules().holds(rule, target, caller, Some((&self.0.remote, &caller.answers)))
     }
 
     /// As [`Self::allows`], and whether a refusal must hide the object: `see` is the rule of looking at it, such as
@@ -101,7 +105,8 @@ impl Enforcer {
 
     /// What `context_is_admin` says of a caller.
     pub fn is_admin(&self, caller: &Caller) -> bool {
-        self.rules().allow("context_is_admin", &CallerTarget(caller), caller)
+        let remote = Some((&self.0.remote, &caller.answers));
+        self.rules().holds("context_is_admin", &CallerTarget(caller), caller, remote)
     }
 
     /// The rules of this moment, for many questions in a row.

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! A rule is read once and asked often: asking takes no lock for longer than to copy a pointer, and allocates only for
-//! values that are not texts. Everything that is not understood denies. Remote checks (`http:`) are not supported.
+//! values that are not texts, and waits for nothing but the servers that remote checks (`http:`) name. Everything that is
+//! not understood denies.
 
 mod check;
 mod defaults;
@@ -15,6 +16,7 @@ mod error;
 mod files;
 mod literal;
 mod parse;
+mod remote;
 mod rules;
 mod settings;
 mod target;
@@ -29,7 +31,8 @@ pub use defaults::{DEFAULTS, RuleDefault};
 pub use enforcer::{Enforcer, Verdict};
 pub use error::PolicyError;
 pub use parse::{Parsed, SyntaxError, parse, parse_value};
+pub use remote::Answers;
 pub use rules::Rules;
-pub use settings::Settings;
+pub use settings::{ContentType, RemoteSettings, Settings, UnknownContentType};
 pub use target::{ImageTarget, NamespaceTarget, NewImageTarget, NoTarget};
 pub use value::{Attributes, Credentials, Value};

@@ -189,9 +189,7 @@ fn leaf_kind(kind: &str, wanted: &str, at: usize) -> Result<LeafKind, SyntaxErro
             Template::Fixed(role) => Template::Fixed(role.to_lowercase()),
             other => other,
         }),
-        "http" | "https" => {
-            return Err(error(at, "checks by a remote server (http:, https:) are not supported; the rule denies"));
-        }
+        "http" | "https" => LeafKind::Remote(Template::parse(&format!("{kind}:{wanted}"), at)?),
         _ => match literal::left_side(kind).map_err(|what| SyntaxError { at, what })? {
             literal::LeftSide::Literal(value) => {
                 LeafKind::Literal { written: kind.to_owned(), value, template: template()? }

@@ -1,6 +1,10 @@
 //! All rules together: names found, circles refused.
 
-use crate::identity::policy::{Attributes, Check, Credentials};
+use crate::identity::policy::{
+    Attributes, Check, Credentials,
+    check::Asking,
+    remote::{Answers, Remote},
+};
 use std::collections::HashMap;
 
 /// Longest chain of `rule:` checks.
@@ -12,6 +16,7 @@ pub struct Rules {
     index: HashMap<String, usize>,
     checks: Vec<Check>,
     default: Option<usize>,
+    is_remote: bool,
 }
 
 // === impl Rules ===
@@ -41,17 +46,39 @@ impl Rules {
                 refused.push(names[at].clone());
             }
         }
-        (Self { index, checks, default }, refused)
+        let is_remote = checks.iter().any(Check::is_remote);
+        (Self { index, checks, default, is_remote }, refused)
     }
 
-    /// Whether the rule allows; a missing rule is the default one.
+    /// Whether the rule allows; a missing rule is the default one. Remote checks deny.
     pub fn allow<T, C>(&self, rule: &str, target: &T, credentials: &C) -> bool
     where
         T: Attributes + ?Sized,
         C: Credentials + ?Sized,
     {
+        self.holds(rule, target, credentials, None)
+    }
+
+    /// As [`Self::allow`], with a way to ask other servers.
+    pub(super) fn holds<T, C>(
+        &self,
+        rule: &str,
+        target: &T,
+        credentials: &C,
+        remote: Option<(&Remote, &Answers)>,
+    ) -> bool
+    where
+        T: Attributes + ?Sized,
+        C: Credentials + ?Sized,
+    {
         let at = self.index.get(rule).copied().or(self.default);
-        at.and_then(|it| self.checks.get(it)).is_some_and(|it| it.holds(&self.checks, target, credentials))
+        let asking = Asking { rules: &self.checks, rule, target, credentials, remote };
+        at.and_then(|it| self.checks.get(it)).is_some_and(|it| it.holds(&asking))
+    }
+
+    /// Whether some rule asks other servers.
+    pub fn is_remote(&self) -> bool {
+        self.is_remote
     }
 
     /// Whether there is a rule of this name.

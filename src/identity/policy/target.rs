@@ -82,6 +82,25 @@ impl Attributes for ImageTarget<'_> {
             other => it.properties.get(other)?.as_deref().into(),
         })
     }
+
+    fn all(&self) -> Json {
+        let it = self.image;
+        let names =
+            ["owner", "project_id", "visibility", "member", "image_id", "name", "status", "protected", "os_hidden"];
+        let more = ["min_disk", "min_ram", "disk_format", "container_format", "checksum", "os_hash_algo"];
+        let rest = ["os_hash_value", "created_at", "updated_at"];
+        let properties = it.properties.keys().map(String::as_str);
+        let mut all = object(self, properties.chain(names).chain(more).chain(rest));
+        all["size"] = it.size.into();
+        all["virtual_size"] = it.virtual_size.into();
+        all["tags"] = it.tags.iter().cloned().collect();
+        all
+    }
+}
+
+fn object<'a>(of: &(impl Attributes + ?Sized), names: impl IntoIterator<Item = &'a str>) -> Json {
+    let found = names.into_iter().filter_map(|it| Some((it.to_owned(), of.get(it)?.json())));
+    Json::Object(found.collect())
 }
 
 /// As Python prints a time with its zone.
@@ -99,6 +118,10 @@ impl Attributes for NewImageTarget<'_> {
             _ => None,
         }
     }
+
+    fn all(&self) -> Json {
+        object(self, ["owner", "project_id", "visibility"])
+    }
 }
 
 impl Attributes for NamespaceTarget<'_> {
@@ -109,17 +132,29 @@ impl Attributes for NamespaceTarget<'_> {
             _ => None,
         }
     }
+
+    fn all(&self) -> Json {
+        object(self, ["project_id", "visibility"])
+    }
 }
 
 impl Attributes for NoTarget {
     fn get(&self, _: &str) -> Option<Value<'_>> {
         None
     }
+
+    fn all(&self) -> Json {
+        Json::Object(Map::new())
+    }
 }
 
 impl Attributes for Map<String, Json> {
     fn get(&self, key: &str) -> Option<Value<'_>> {
         Map::get(self, key).map(|it| if it.is_null() { Value::None } else { Value::Json(it) })
+    }
+
+    fn all(&self) -> Json {
+        Json::Object(self.clone())
     }
 }
 
@@ -146,6 +181,11 @@ impl Attributes for CallerTarget<'_> {
             _ => return None,
         })
     }
+
+    fn all(&self) -> Json {
+        let own = ["user", "project", "domain", "user_domain", "project_domain", "read_only"];
+        object(self, own.into_iter().chain(["project_id", "system_scope", "is_admin", "roles", "is_admin_project"]))
+    }
 }
 
 impl Attributes for Caller {
@@ -170,6 +210,13 @@ impl Attributes for Caller {
             "service_roles" => Value::Texts(self.service_roles()),
             _ => return None,
         })
+    }
+
+    fn all(&self) -> Json {
+        let own = ["user_id", "user_domain_id", "system_scope", "domain_id", "project_id", "project_domain_id"];
+        let more = ["roles", "is_admin", "is_admin_project", "service_user_id", "service_user_domain_id"];
+        let rest = ["service_project_id", "service_project_domain_id", "service_roles", "system"];
+        object(self, own.into_iter().chain(more).chain(rest))
     }
 }
 

@@ -116,7 +116,7 @@ fn what_is_wrong_is_said_with_its_place() {
         ("'text'", "at character 1: a quoted text alone is no check; it takes 'text':%(attribute)s"),
         ("role:ä or x:%(a", "at character 13: '%' is not followed by '(attribute)s'"),
         ("a..b:c", "at character 1: 'a..b' is neither the name of an attribute nor a literal"),
-        ("http://h/x", "at character 1: checks by a remote server (http:, https:) are not supported; the rule denies"),
+        ("http://h/%x", "at character 10: '%' is not followed by '(attribute)s'"),
     ];
     for (rule, message) in cases {
         assert_eq!(parse(rule).problem.unwrap().to_string(), message, "{rule}");
@@ -167,7 +167,7 @@ fn circles_deny_with_all_that_need_them() {
         rule("c", "not rule:a or @"),
         rule("d", "@"),
         rule("e", "not rule:f"),
-        rule("f", "http://h"),
+        rule("f", "http://h/%"),
     ];
     let (rules, mut refused) = Rules::new(rules, "default");
     refused.sort();

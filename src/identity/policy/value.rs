@@ -7,6 +7,9 @@ use std::{borrow::Cow, fmt::Write};
 pub trait Attributes {
     /// None when there is no such attribute, which is not the same as [`Value::None`].
     fn get(&self, key: &str) -> Option<Value<'_>>;
+
+    /// All of them, as other servers are told.
+    fn all(&self) -> Json;
 }
 
 /// Who asks.
@@ -58,6 +61,17 @@ impl<'a> Value<'a> {
                 repr(json, &mut out);
                 out.into()
             }
+        }
+    }
+
+    pub(super) fn json(&self) -> Json {
+        match self {
+            Self::None => Json::Null,
+            Self::Bool(it) => Json::from(*it),
+            Self::Int(it) => Json::from(*it),
+            Self::Text(it) => Json::from(&**it),
+            Self::Texts(it) => Json::from(*it),
+            Self::Json(it) => (*it).clone(),
         }
     }
 

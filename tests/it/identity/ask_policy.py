@@ -15,9 +15,11 @@ conf([])
 for line in sys.stdin:
     it = json.loads(line)
     enforcer = policy.Enforcer(conf, use_conf=False)
+    for name, value in it.get('options', {}).items():
+        conf.set_override(name, value, 'oslo_policy')
     try:
         enforcer.set_rules(policy.Rules.from_dict(it['rules'], 'default'), use_conf=False)
         answer = bool(enforcer.enforce(it['ask'], it['target'], it['creds']))
     except Exception as e:
         answer = type(e).__name__
-    print(answer)
+    print(answer, flush=True)

@@ -5,3 +5,4 @@ mod keystone;
 mod limits;
 mod policy;
 mod proxy;
+mod remote;

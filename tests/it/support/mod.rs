@@ -7,6 +7,7 @@ pub(crate) mod daemon;
 #[cfg(feature = "catalogue")]
 pub(crate) mod database;
 pub(crate) mod disks;
+pub(crate) mod judge;
 pub(crate) mod rig;
 pub(crate) mod web;
 

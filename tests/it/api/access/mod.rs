@@ -8,6 +8,7 @@ mod limits;
 mod matrix;
 pub(crate) mod members;
 mod policy;
+mod remote;
 mod scopes;
 mod tasks;
 pub(crate) mod tenancy;
