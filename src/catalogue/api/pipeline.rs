@@ -105,12 +105,8 @@ async fn through(
     }
     let uri = match target {
         Target::Versions(status) => return (String::new(), versions::document(status, &base, api.abilities)),
-        Target::Moved => {
-            let id = new_request_id();
-            let response = moved(&base);
-            return (id.clone(), with_id(response, &id));
-        }
-        Target::Api(uri) => uri,
+        Target::Moved => None,
+        Target::Api(uri) => Some(uri),
     };
     let id = match request_id(request.headers(), settings.max_request_id_length) {
         Ok(id) => id,
@@ -121,6 +117,7 @@ async fn through(
         Ok(caller) => caller,
         Err(refusal) => return (String::new(), render::render(refusal.into_response(), accept.as_deref())),
     };
+    let Some(uri) = uri else { return (id.clone(), with_id(moved(&base), &id)) };
     parts.uri = uri;
     parts.extensions.insert(caller);
     parts.extensions.insert(BaseUrl(base));

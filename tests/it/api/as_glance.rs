@@ -126,3 +126,12 @@ fn a_marker_of_tasks_that_is_no_uuid_has_words_of_its_own() {
     let words = format!("Task with the given id {unknown} was not found");
     admin.get(&server, &format!("/v2/tasks?marker={unknown}")).refuses(400, &words);
 }
+
+#[test]
+fn only_who_is_known_is_sent_on_to_the_folder() {
+    let server = trusting("");
+    assert_eq!(server.get("/v2").status, 401);
+    let answer = As::member("p").get(&server, "/v2");
+    assert_eq!(answer.status, 302);
+    assert!(answer.header("location").is_some_and(|it| it.ends_with("/v2/")), "{answer:?}");
+}

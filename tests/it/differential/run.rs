@@ -140,8 +140,11 @@ fn learn(
     let done = answers.each_ref().map(|it| it.as_ref().is_some_and(|it| it.status < 300));
     // What both refuse changes nothing.
     let mut found = differences(answers).into_iter();
-    // Glance keeps data that it refuses, the image is another one then (facts: a bug).
-    let rejected = request.path.ends_with("/file") && answers[GLANCE].as_ref().is_some_and(|it| it.status == 415);
+    // Glance keeps data that it refuses, the image is another one then (facts: a bug), and a protected namespace when
+    // it refuses what was to be in it.
+    let glance = |statuses: &[u16]| answers[GLANCE].as_ref().is_some_and(|it| statuses.contains(&it.status));
+    let rejected = request.path.ends_with("/file") && glance(&[415])
+        || request.method == "POST" && request.path == "/v2/metadefs/namespaces" && glance(&[400, 409, 500]);
     let same = !rejected
         && !known::has_wide_path(&request.path)
         && (done == [false; 2] || done == [true; 2] && !found.any(|it| it.what != "content-length"));
