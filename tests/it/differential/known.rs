@@ -143,6 +143,8 @@ pub(super) const KNOWN: &[Known] = &[
                 "4 byte unicode",
                 "is too long for",
                 "complete modify_image",
+                "Invalid sort key",
+                "takes ASCII characters only",
             ];
             case.difference.what != "answer"
                 && early.iter().any(|it| case.larder_says(it))
@@ -269,6 +271,9 @@ const FULLER: &[(&str, &str)] = &[
     ("Metadata definition namespace=", "not found"),
     ("Invalid operation", "Invalid operation"),
     ("Image content is not accepted", "does not match stream data"),
+    ("complete download_image action", "has been deactivated"),
+    ("Original locations is not empty", "Original locations is not empty"),
+    ("Invalid location: an import needs one.", "Invalid location: None"),
     ("has no tag", "The resource could not be found."),
     ("Requests with multiple ranges are not supported.", "not supported in Glance"),
     ("Image content is not accepted", "Image failed safety checks"),
