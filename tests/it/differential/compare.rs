@@ -128,7 +128,7 @@ fn values(place: &str, larder: &Value, glance: &Value, found: &mut Vec<Differenc
     }
 }
 
-/// Without what differs by chance: digits of times, the order of tags and associations, which Glance leaves open.
+/// Without what differs by chance: digits of times, the order of tags, associations and objects, which Glance leaves open.
 fn even(value: Value) -> Value {
     match value {
         Value::Object(fields) => fields
@@ -142,7 +142,7 @@ fn even(value: Value) -> Value {
                         tags.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
                         tags.into()
                     }
-                    ("resource_type_associations", Value::Array(mut items)) => {
+                    ("resource_type_associations" | "objects", Value::Array(mut items)) => {
                         items.sort_by_key(|it| it["name"].to_string());
                         even(Value::Array(items))
                     }

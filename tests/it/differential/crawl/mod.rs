@@ -13,7 +13,7 @@ use crate::{
     api::Server,
     database::glance_manage,
     support::{
-        database::Scratch,
+        database::{Scratch, mysql},
         free_port,
         rig::{self, Keystone, OwnGlance},
         run,
@@ -101,6 +101,12 @@ fn switches_there_and_back(scratch: Option<&Scratch>) {
 #[test]
 fn from_glance_to_larder_and_back_on_sqlite() {
     switches_there_and_back(None);
+}
+
+#[test]
+fn from_glance_to_larder_and_back_on_mariadb() {
+    let Some(scratch) = mysql() else { return };
+    switches_there_and_back(Some(&scratch));
 }
 
 /// What a caller is that the tests ask as.

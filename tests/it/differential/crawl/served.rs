@@ -11,6 +11,7 @@ use serde_json::Value;
 
 /// Compares all answers of the two, in the order Larder, Glance; what is not known to differ is a failure.
 pub(super) fn compare(what: &str, larder: &Walked, glance: &Walked) {
+    // The first difference of each request.
     let mut found = Vec::new();
     for key in larder.keys().chain(glance.keys().filter(|it| !larder.contains_key(*it))) {
         let request = Request::new(key.0, "GET", key.1.clone());
@@ -26,6 +27,7 @@ pub(super) fn compare(what: &str, larder: &Walked, glance: &Walked) {
             if known::find(&case).is_none_or(|it| it.name == "not-yet") {
                 let (larder, glance) = (short(&difference.larder), short(&difference.glance));
                 found.push(format!("{request} {}\n    larder: {larder}\n    glance: {glance}", difference.what));
+                break;
             }
         }
         if let [Some(larder), Some(glance)] = answers.each_ref().map(|it| it.as_ref().and_then(times))
