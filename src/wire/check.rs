@@ -37,20 +37,14 @@ pub(super) fn attribute(name: &str, value: &Value, formats: &Formats) -> Result<
     }))
 }
 
-/// A custom property's value: text, or what the schema file says of this name.
-pub(super) fn property(name: &str, value: &Value) -> Result<Option<String>, WireError> {
-    let text = match (value, name) {
-        (Value::Null, "kernel_id" | "ramdisk_id") => return Ok(None),
-        (Value::String(text), _) => text,
-        (_, "kernel_id" | "ramdisk_id") => return Err(not_of_type(name, value, &["null", "string"])),
-        _ => return Err(not_of_type(name, value, &["string"])),
-    };
-    match name {
-        "kernel_id" | "ramdisk_id" => drop(id(name, value)?),
-        "cinder_encryption_key_deletion_policy" => one_of(name, text, &["on_image_deletion", "do_not_delete"])?,
-        _ => {}
+/// A custom property's value: text, or what the schema of the site says of this name.
+pub(super) fn property(name: &str, value: &Value, formats: &Formats) -> Result<Option<String>, WireError> {
+    formats.site.check(name, value).map_err(WireError::image)?;
+    match value {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text.clone())),
+        _ => Err(not_of_type(name, value, &["string"])),
     }
-    Ok(Some(text.clone()))
 }
 
 /// The length of a custom property's name.
@@ -178,7 +172,7 @@ fn has_wide(text: &str) -> bool {
 }
 
 /// A value for a message, shortened.
-pub(super) fn show(value: &Value) -> String {
+pub(in crate::wire) fn show(value: &Value) -> String {
     let text = match value {
         Value::Null => "None".to_owned(),
         Value::Bool(true) => "True".to_owned(),

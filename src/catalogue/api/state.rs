@@ -56,7 +56,11 @@ impl Api {
     /// The formats that images may have now.
     pub(super) fn formats(&self) -> Formats {
         let settings = self.settings();
-        Formats { disk: settings.disk_formats.clone(), container: settings.container_formats.clone() }
+        Formats {
+            disk: settings.disk_formats.clone(),
+            container: settings.container_formats.clone(),
+            site: self.service.site_properties(),
+        }
     }
 
     /// Which fields of `image` the caller sees: where the data of a deactivated image is, admins only.

@@ -21,6 +21,7 @@ mod open;
 mod reconfigure;
 mod records;
 mod relocate;
+mod schema_file;
 mod tasks;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -6,6 +6,7 @@ use crate::catalogue::{
         Fault,
         access::Access,
         cache::{Cache, CacheError},
+        schema_file::{self, SchemaFileError},
     },
     tables::{self, LocationCipher, SchemaError, WrongKey, opened_cipher, processes::Process},
 };
@@ -18,6 +19,7 @@ use crate::identity::{
 };
 use crate::image::ImageId;
 use crate::store::{self, Store, Stores};
+use crate::wire::schemas::SiteProperties;
 use chrono::{DateTime, SubsecRound, Utc};
 use std::{
     collections::HashSet,
@@ -53,6 +55,7 @@ pub(super) struct Live {
     pub(super) authenticator: Arc<Authenticator>,
     pub(super) protections: Arc<Protections>,
     pub(super) limits: Option<Arc<Limits>>,
+    pub(super) site_properties: Arc<SiteProperties>,
 }
 
 /// The catalogue cannot start.
@@ -82,6 +85,9 @@ pub enum OpenError {
     /// `[oslo_limit]`
     #[error("cannot ask for limits with the options of [oslo_limit]")]
     Limits(#[source] KeystoneError),
+    /// The schema of custom properties.
+    #[error(transparent)]
+    SchemaFile(#[from] SchemaFileError),
     /// The thread that opened them.
     #[error("opening the catalogue broke off")]
     BrokeOff,
@@ -97,6 +103,7 @@ impl Live {
             authenticator: Arc::new(Authenticator::open(settings.identity.clone())?),
             protections: Arc::new(Protections::open(&settings.protection)?),
             limits: limits.map(Arc::new),
+            site_properties: Arc::new(schema_file::read(&settings.identity.policy.directories)?),
             settings,
         })
     }
@@ -137,6 +144,11 @@ impl Service {
     /// Those of the moment.
     pub fn settings(&self) -> Arc<Settings> {
         Arc::clone(&self.live().settings)
+    }
+
+    /// Custom properties that the site describes.
+    pub fn site_properties(&self) -> Arc<SiteProperties> {
+        Arc::clone(&self.live().site_properties)
     }
 
     /// Who finds the callers of requests.

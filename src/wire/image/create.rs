@@ -23,10 +23,13 @@ pub fn parse_create(body: &[u8], formats: &Formats) -> Result<NewImage, WireErro
             None if name == "id" => new.id = Some(check::id(name, value)?),
             None if attribute::READ_ONLY.contains(&name.as_str()) || name == "locations" => {}
             None => {
-                let value = check::property(name, value)?;
+                let value = check::property(name, value, formats)?;
                 new.properties.insert(name.clone(), value);
             }
         }
+    }
+    if let Some(name) = formats.site.required().iter().find(|it| !fields.contains_key(*it)) {
+        return Err(WireError::image(format!("'{name}' is a required property")));
     }
     names(&fields)?;
     Ok(new)

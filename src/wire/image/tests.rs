@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 const ID: &str = "11111111-2222-3333-4444-555555555555";
 
 fn formats() -> Formats {
-    Formats { disk: vec!["raw".to_owned()], container: vec!["bare".to_owned()] }
+    Formats { disk: vec!["raw".to_owned()], container: vec!["bare".to_owned()], ..Formats::default() }
 }
 
 fn ask(body: &Value) -> Result<NewImage, WireError> {

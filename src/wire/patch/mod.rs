@@ -65,7 +65,9 @@ fn change(operation: &Operation<'_>, dialect: Dialect, formats: &Formats) -> Res
     };
     Ok(match check::attribute(root, operation.value, formats)? {
         Some(attribute) => Change::Set(attribute, how),
-        None => Change::SetProperty { name: root.to_owned(), value: check::property(root, operation.value)?, how },
+        None => {
+            Change::SetProperty { name: root.to_owned(), value: check::property(root, operation.value, formats)?, how }
+        }
     })
 }
 

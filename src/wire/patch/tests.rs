@@ -6,7 +6,7 @@ const V20: &str = MEDIA_TYPES[0];
 const V21: &str = MEDIA_TYPES[1];
 
 fn formats() -> Formats {
-    Formats { disk: vec!["raw".to_owned()], container: vec!["bare".to_owned()] }
+    Formats { disk: vec!["raw".to_owned()], container: vec!["bare".to_owned()], ..Formats::default() }
 }
 
 fn ask(kind: &str, body: &str) -> Result<Vec<Change>, WireError> {

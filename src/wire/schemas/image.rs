@@ -7,21 +7,26 @@ use serde_json::{Map, Value, json};
 /// An image.
 pub fn image(formats: &Formats) -> Value {
     let mut properties = Map::new();
-    for part in [described(), computed(formats), links(), locations(), known_properties()] {
+    for part in [described(), computed(formats), links(), locations(), formats.site.properties().clone().into()] {
         if let Value::Object(part) = part {
             properties.extend(part);
         }
     }
-    json!({
-        "name": "image",
-        "properties": properties,
-        "additionalProperties": {"type": "string"},
-        "links": [
-            {"rel": "self", "href": "{self}"},
-            {"rel": "enclosure", "href": "{file}"},
-            {"rel": "describedby", "href": "{schema}"},
-        ],
-    })
+    let mut schema = Map::new();
+    let mut put = |name: &str, value: Value| drop(schema.insert(name.to_owned(), value));
+    put("name", "image".into());
+    put("properties", properties.into());
+    put("additionalProperties", json!({"type": "string"}));
+    if !formats.site.required().is_empty() {
+        put("required", formats.site.required().into());
+    }
+    let links = json!([
+        {"rel": "self", "href": "{self}"},
+        {"rel": "enclosure", "href": "{file}"},
+        {"rel": "describedby", "href": "{schema}"},
+    ]);
+    put("links", links);
+    schema.into()
 }
 
 /// A page of images.
@@ -40,6 +45,12 @@ pub fn images(formats: &Formats) -> Value {
             {"rel": "describedby", "href": "{schema}"},
         ],
     })
+}
+
+/// Whether every image has a field of this name.
+pub(super) fn is_base(name: &str) -> bool {
+    let parts = [described(), computed(&Formats::default()), links(), locations()];
+    parts.iter().any(|it| it.get(name).is_some())
 }
 
 /// Whether the schema describes the custom property `name`; only those may be null.
@@ -178,7 +189,7 @@ fn locations() -> Value {
 }
 
 /// The custom properties that Glance's `schema-image.json` describes.
-fn known_properties() -> Value {
+pub(super) fn known_properties() -> Value {
     json!({
         "kernel_id": {
             "type": ["null", "string"],

@@ -3,23 +3,28 @@
 mod image;
 mod member;
 pub mod metadef;
+mod site;
 mod task;
 #[cfg(test)]
 mod tests;
 
 pub use image::{image, images, is_known_property};
 pub use member::{member, members};
+pub use site::{Pattern, SiteProperties};
 pub use task::{task, tasks};
 
 use serde_json::{Value, json};
+use std::sync::Arc;
 
-/// The formats that images may have.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What differs from site to site: the formats that images may have, and properties that are described.
+#[derive(Clone, Debug, Default)]
 pub struct Formats {
     /// `[image_format] disk_formats`
     pub disk: Vec<String>,
     /// `[image_format] container_formats`
     pub container: Vec<String>,
+    /// Custom properties.
+    pub site: Arc<SiteProperties>,
 }
 
 /// What ids look like.

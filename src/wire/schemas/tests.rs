@@ -6,7 +6,7 @@ fn keys(value: &Value) -> Vec<&str> {
 
 #[test]
 fn the_image_schema_has_glances_fields_in_their_order() {
-    let formats = Formats { disk: vec!["raw".to_owned()], container: vec!["bare".to_owned()] };
+    let formats = Formats { disk: vec!["raw".to_owned()], container: vec!["bare".to_owned()], ..Formats::default() };
     let schema = image(&formats);
     assert_eq!(keys(&schema), ["name", "properties", "additionalProperties", "links"]);
     let properties = keys(&schema["properties"]);

@@ -1,8 +1,12 @@
 //! `/v2/schemas`: the same documents, to their order.
 
-use super::Pair;
-use crate::api::access::As;
-use serde_json::Value;
+use super::{Pair, SHOWING, TRUSTING, TURN, address};
+use crate::{
+    api::{Server, access::As},
+    support::rig,
+};
+use serde_json::{Value, json};
+use std::sync::PoisonError;
 
 const NAMES: &str = "image images member members task tasks metadefs/namespace metadefs/namespaces metadefs/resource_type \
                      metadefs/resource_types metadefs/property metadefs/properties metadefs/object metadefs/objects \
@@ -32,6 +36,44 @@ fn schemas_are_glances() {
                 pair.note(format!("{path}\n  Glance {glance}\n  Larder {larder}"));
             }
         }
+    }
+    pair.end();
+}
+
+#[test]
+fn a_sites_own_properties_are_described_and_checked() {
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(glance) = rig::trusting_glance() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let file = "schema-image.json";
+    std::fs::copy(glance.images.with_file_name(file), dir.path().join(file)).unwrap();
+    let (database, images) = (dir.path().join("catalogue.sqlite"), dir.path().join("images"));
+    let larder = Server::over(dir, &database, &images, &format!("{SHOWING}{TRUSTING}"));
+    let pair = Pair::of(larder, address(glance), turn);
+    let who = As::member(&pair.project("p"));
+    for path in ["/v2/schemas/image", "/v2/schemas/images"] {
+        let both = pair.ask_each(&who, (path, path));
+        assert_eq!(both.glance.json().to_string(), both.larder.json().to_string(), "{path}");
+    }
+    for (name, value) in [
+        ("site_tier", json!("gold")),
+        ("site_tier", json!("lead")),
+        ("site_tier", json!(null)),
+        ("site_tier", json!(5)),
+        ("kernel_id", json!("0aff")),
+        ("kernel_id", json!("xyz")),
+        ("kernel_id", json!(null)),
+        ("kernel_id", json!(true)),
+        ("ramdisk_id", json!(null)),
+        ("ramdisk_id", json!("xyz")),
+        ("cinder_encryption_key_deletion_policy", json!("whatever")),
+    ] {
+        let id = uuid::Uuid::new_v4().to_string();
+        let mut body = json!({"id": id});
+        body[name] = value.clone();
+        pair.send(&who, "POST", "/v2/images", &body);
+        let id = pair.image(&who, json!({}));
+        pair.patch(&who, &id, &json!([{"op": "add", "path": format!("/{name}"), "value": value}]));
     }
     pair.end();
 }
