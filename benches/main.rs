@@ -8,12 +8,14 @@
 mod client;
 mod conversion;
 mod download;
+mod fleet;
 mod limits;
 mod list;
 mod memory;
 mod prefetch;
 mod report;
 mod requests;
+mod scrub;
 mod start;
 #[path = "../tests/it/support/mod.rs"]
 mod support;
@@ -29,10 +31,12 @@ const ALL: &[(&str, Bench)] = &[
     ("download", download::bench),
     ("prefetch", prefetch::bench),
     ("conversion", conversion::bench),
+    ("scrub", scrub::bench),
     ("list", list::bench),
     ("start", start::bench),
     ("memory", memory::bench),
     ("requests", requests::bench),
+    ("fleet", fleet::bench),
 ];
 
 fn main() {

@@ -3,7 +3,7 @@
 
 use crate::{
     client::Client,
-    memory::{resident, watch},
+    memory::{own, watch},
     report::{best, bound},
     support::{daemon::Daemon, database, free_port},
 };
@@ -62,7 +62,7 @@ fn measure(dir: &Path, engine: &str, url: &str, run: &mut dyn FnMut(&str)) {
         let (mut daemon, port) = start(dir, url);
         more(100_000, 1_000_000, 0, run);
         let mut client = Client::connect(port);
-        let peak = watch(daemon.pid(), || {
+        let peak = watch(daemon.pid(), own, || {
             for (what, path) in [
                 ("first 25", "/v2/images?limit=25".to_owned()),
                 ("1000 in the middle", format!("/v2/images?limit=1000&marker={}", id_of(500_000))),
@@ -77,7 +77,8 @@ fn measure(dir: &Path, engine: &str, url: &str, run: &mut dyn FnMut(&str)) {
     }
 }
 
-fn start(dir: &Path, url: &str) -> (Daemon, u16) {
+/// A catalogue on a database, and its port.
+pub(crate) fn start(dir: &Path, url: &str) -> (Daemon, u16) {
     let port = free_port();
     let conf = format!(
         "[DEFAULT]\nbind_host = 127.0.0.1\nbind_port = {port}\n[paste_deploy]\nflavor =\n[database]\nconnection = {url}\n\
@@ -155,6 +156,7 @@ struct Rate {
     per_second: f64,
     /// Of the server, a request.
     cpu: Duration,
+    /// Of the server, its own, MiB.
     memory: f64,
 }
 
@@ -190,15 +192,11 @@ fn ask(daemon: &Daemon, port: u16, once: &(dyn Fn(&mut Client, usize) + Sync)) -
         clients.collect::<Vec<_>>().into_iter().map(|it| it.join().unwrap()).sum()
     });
     let per_second = count as f64 / begin.elapsed().as_secs_f64();
-    Rate {
-        per_second,
-        cpu: (cpu(daemon.pid()) - before) / u32::try_from(count).unwrap(),
-        memory: resident(daemon.pid()),
-    }
+    Rate { per_second, cpu: (cpu(daemon.pid()) - before) / u32::try_from(count).unwrap(), memory: own(daemon.pid()) }
 }
 
 /// Processor time that a process has had.
-fn cpu(pid: u32) -> Duration {
+pub(crate) fn cpu(pid: u32) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let after_name = stat.rsplit_once(") ").unwrap().1;
     let ticks: u64 = after_name.split(' ').skip(11).take(2).map(|it| it.parse::<u64>().unwrap()).sum();

@@ -9,6 +9,7 @@ use larder::{
         self, Cli, Command, ConfigArgs,
         cache::{CacheArgs, Connection, ManageCli, Node},
         image::ImageArgs,
+        node::NodeArgs,
     },
     config::{self, Environment, Note, Sources},
     remote,
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Image(args) => image(args),
+        Command::Node(args) => fleet(args),
         Command::Cache(args) => cache(args),
         #[cfg(feature = "catalogue")]
         Command::Catalogue(args) => catalogue(&args),
@@ -85,6 +87,11 @@ fn pass_or_run(_: &str) -> anyhow::Result<ExitCode> {
 fn image(args: ImageArgs) -> anyhow::Result<ExitCode> {
     let settings = Environment::of_process().catalogue(args.endpoint.as_deref(), &args.login)?;
     exit_code(block_on(commands::image::run(args, settings))?)
+}
+
+fn fleet(args: NodeArgs) -> anyhow::Result<ExitCode> {
+    let settings = Environment::of_process().catalogue(args.endpoint.as_deref(), &args.login)?;
+    exit_code(block_on(commands::node::run(args, settings))?)
 }
 
 fn cache(args: CacheArgs) -> anyhow::Result<ExitCode> {
@@ -177,11 +184,11 @@ fn agent(args: &commands::AgentArgs) -> anyhow::Result<ExitCode> {
     let (sources, nova_files) = (sources(&args.config, "/etc/larder/agent.conf"), args.nova_config_file.clone());
     let loaded = config::agent(&sources, &nova_files)?;
     start_log(&args.config, loaded.settings.logging, &loaded.notes)?;
-    let (settings, files) = (loaded.settings.settings, loaded.files);
+    let (settings, nova, files) = (loaded.settings.settings, loaded.settings.nova, loaded.files);
     block_on(async {
         let shutdown = signals::shutdown_token().context("cannot listen to signals")?;
         if let Some(verb) = args.verb {
-            return pass(settings, verb, &shutdown).await;
+            return once(settings, &nova, verb, &shutdown).await;
         }
         has_catalogue(&settings)?;
         let hangups = signals::hangups().context("cannot listen to SIGHUP")?;
@@ -206,17 +213,47 @@ fn has_catalogue(settings: &larder::agent::Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One pass: by the running agent if there is one, else here.
+/// What `larder agent` does instead of running as a daemon.
 #[cfg(feature = "agent")]
-async fn pass(
-    mut settings: larder::agent::Settings,
+async fn once(
+    settings: larder::agent::Settings,
+    nova: &larder::agent::check::NovaSays,
     verb: commands::AgentVerb,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<ExitCode> {
     use commands::{
         AgentVerb,
-        cache::{print_pass, print_pruned},
+        cache::{print_pass, print_pruned, print_scrubbed, watch_scrub},
     };
+    match verb {
+        AgentVerb::Prefetch => {
+            let settings = with_agent(settings).await?;
+            exit_code(print_pass(&larder::agent::prefetch_once(settings, shutdown).await?, false)?)
+        }
+        AgentVerb::Prune { dry_run } => {
+            let settings = with_agent(settings).await?;
+            print_pruned(&larder::agent::prune_once(settings, dry_run, shutdown).await?, false)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        AgentVerb::Scrub { json } => {
+            let settings = with_agent(settings).await?;
+            let client = admin::Client::new(&settings.admin.socket);
+            let pass = tokio::select! {
+                pass = larder::agent::scrub_once(settings, shutdown) => pass?,
+                () = watch_scrub(&client) => anyhow::bail!("the pass was not waited for"),
+            };
+            exit_code(print_scrubbed(&pass, json)?)
+        }
+        AgentVerb::Check { json } => {
+            let found = larder::agent::check::check(&settings, nova).await;
+            exit_code(commands::print_findings(&found, json)?)
+        }
+    }
+}
+
+/// The settings of a pass: by the running agent if there is one, else here.
+#[cfg(feature = "agent")]
+async fn with_agent(mut settings: larder::agent::Settings) -> anyhow::Result<larder::agent::Settings> {
     // An agent that the configuration does not know, such as that of `larder dev`, is found as `larder cache` finds it.
     if settings.admin.socket == Path::new(admin::DEFAULT_SOCKET) {
         settings.admin.socket = Environment::of_process().socket(None);
@@ -226,13 +263,7 @@ async fn pass(
         _ => Ok(()),
     };
     here.context("no agent answers on its socket, and the pass cannot run in this process")?;
-    match verb {
-        AgentVerb::Prefetch => exit_code(print_pass(&larder::agent::prefetch_once(settings, shutdown).await?, false)?),
-        AgentVerb::Prune { dry_run } => {
-            print_pruned(&larder::agent::prune_once(settings, dry_run, shutdown).await?, false)?;
-            Ok(ExitCode::SUCCESS)
-        }
-    }
+    Ok(settings)
 }
 
 #[cfg(feature = "catalogue")]
@@ -323,8 +354,8 @@ async fn manage_schema(database: &larder::db::Settings, verb: &commands::DbVerb)
         DbVerb::Migrate => (manage::migrate(database).await?, 0),
         DbVerb::Contract => (manage::contract(database).await?, 0),
         DbVerb::Check => manage::check(database).await?,
-        DbVerb::Purge(args) => return purge(database, (args.age_in_days, args.rows), false).await,
-        DbVerb::PurgeImagesTable(args) => return purge(database, (args.age_in_days, args.rows), true).await,
+        DbVerb::Purge(args) => return purge(database, (args.age_in_days, 30), &args.rows, false).await,
+        DbVerb::PurgeImagesTable(args) => return purge(database, (args.age_in_days, 180), &args.rows, true).await,
         DbVerb::Version => {
             let versions = manage::versions(database).await?;
             let none = "Database is not under migration control: it has no schema yet. Please run \"larder catalogue db sync\".";
@@ -399,11 +430,13 @@ async fn cache_pass(settings: larder::catalogue::Settings, verb: commands::PassV
 #[cfg(feature = "catalogue")]
 async fn purge(
     database: &larder::db::Settings,
-    (age_in_days, rows): (i64, commands::RowsArgs),
+    (age_in_days, default_age): (Option<i64>, i64),
+    rows: &commands::RowsArgs,
     images: bool,
 ) -> anyhow::Result<ExitCode> {
     use larder::catalogue::manage::{self, Purge};
-    let what = Purge::new(age_in_days, rows.max_rows, images)?;
+    let (age_in_days, max_rows) = rows.numbers(age_in_days, default_age).map_err(anyhow::Error::msg)?;
+    let what = Purge::new(age_in_days, max_rows, images)?;
     let verb = if rows.dry_run { "Would delete" } else { "Deleted" };
     let mut done = true;
     for it in manage::purge(database, what, rows.dry_run).await? {

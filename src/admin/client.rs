@@ -1,6 +1,6 @@
 //! The operator's side of the admin socket.
 
-use crate::admin::{CachedImage, Pass, Pruned, Status, Why};
+use crate::admin::{CachedImage, Pass, Priority, Pruned, Scrubbed, Status, Why};
 use crate::image::ImageId;
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
@@ -144,12 +144,44 @@ impl Client {
         self.json(Method::POST, &format!("/prune?dry_run={dry_run}"), None).await
     }
 
+    /// A scrub pass over all bases, now; answers when it is over, however long that takes.
+    ///
+    /// # Errors
+    /// [`ClientError`]; damage is in the result.
+    pub async fn scrub(&self) -> Result<Scrubbed, ClientError> {
+        self.json(Method::POST, "/scrub", None).await
+    }
+
     /// Queues an image for fetching; it being queued or there already is no error.
     ///
     /// # Errors
     /// [`ClientError`]
     pub async fn queue(&self, id: &ImageId) -> Result<(), ClientError> {
         self.call(Method::PUT, &format!("/v2/queued_images/{id}"), Some(self.quick)).await.map(drop)
+    }
+
+    /// Likewise, with a priority; one that is queued already gets it.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn queue_with(&self, id: &ImageId, priority: Priority) -> Result<(), ClientError> {
+        self.call(Method::PUT, &format!("/queue/{id}?priority={priority}"), Some(self.quick)).await.map(drop)
+    }
+
+    /// Keeps an image on the node: it is fetched when it is not there, and never pruned.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn pin(&self, id: &ImageId) -> Result<(), ClientError> {
+        self.call(Method::PUT, &format!("/pins/{id}"), Some(self.quick)).await.map(drop)
+    }
+
+    /// Ends that; 404 when it is not pinned.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn unpin(&self, id: &ImageId) -> Result<(), ClientError> {
+        self.call(Method::DELETE, &format!("/pins/{id}"), Some(self.quick)).await.map(drop)
     }
 
     /// The images whose bases are there.

@@ -1,5 +1,6 @@
 //! What goes over the admin socket.
 
+use super::{Check, Member, Priority};
 use crate::image::ImageId;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -27,10 +28,28 @@ pub struct Status {
     pub next_prefetch: Option<DateTime<Utc>>,
     /// When the next prune pass begins.
     pub next_prune: Option<DateTime<Utc>>,
+    /// When the next scrub pass begins.
+    #[serde(default)]
+    pub next_scrub: Option<DateTime<Utc>>,
+    /// What is being read and compared now.
+    #[serde(default)]
+    pub scrubbing: Option<Scrubbing>,
     /// The newest passes' results.
     pub last_prefetch: Option<Pass>,
     /// Likewise.
     pub last_prune: Option<Pruned>,
+    /// Likewise; only the bases that are not good are named.
+    #[serde(default)]
+    pub last_scrub: Option<Scrubbed>,
+    /// What slows fetches down now, if anything: a limit on the bandwidth, or the pressure on the disks.
+    #[serde(default)]
+    pub pace: Option<String>,
+    /// The node's place in the fleet that the catalogue keeps.
+    #[serde(default)]
+    pub fleet: Member,
+    /// The newest answer to the question which cached images the catalogue has.
+    #[serde(default)]
+    pub last_check: Option<Check>,
     /// Things an operator should know: adopted files, unreadable disks, what could not be done.
     pub warnings: Vec<String>,
 }
@@ -44,6 +63,15 @@ pub struct ImageStatus {
     pub base: String,
     /// The image's name at the centre, when known.
     pub name: Option<String>,
+    /// How urgent it is, while it is queued.
+    #[serde(default, skip_serializing_if = "Priority::is_normal")]
+    pub priority: Priority,
+    /// Never pruned, and fetched again when it is gone.
+    #[serde(default)]
+    pub pinned: bool,
+    /// Another process waits for the lock of its base, such as nova-compute that starts an instance.
+    #[serde(default)]
+    pub waited_for: bool,
     /// What is done with it now.
     #[serde(flatten)]
     pub state: ImageState,
@@ -60,6 +88,11 @@ pub enum ImageState {
     },
     /// Another process (nova) holds the lock of this base.
     WaitingForLock,
+    /// It stands still, and goes on by itself: there is no room, or a more urgent one goes first.
+    Held {
+        /// What it waits for.
+        why: String,
+    },
     /// Bytes are coming in, hashed on the way.
     Fetching {
         /// Bytes so far.
@@ -106,10 +139,31 @@ pub struct Verdict {
     pub last_used: DateTime<Utc>,
     /// Whether an instance, a descriptor or a lock holds it.
     pub in_use: bool,
+    /// Whether the catalogue has its image no more, so that it cannot be fetched again.
+    #[serde(default)]
+    pub gone: bool,
+    /// Whether its image is pinned.
+    #[serde(default)]
+    pub pinned: bool,
     /// The verdict in words: `in use by 7c1d…/disk`, `used 2 h ago, may go after 24 h`…
     pub why: String,
     /// When it may go, if nothing uses it until then; none while it is in use or pruning is off.
     pub may_go_at: Option<DateTime<Utc>>,
+    /// When its bytes were last compared; none before the first time, and for files that are no images' bases.
+    #[serde(default)]
+    pub verified: Option<Verified>,
+}
+
+/// The bytes of a base were read and compared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verified {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// With what: `fetched` and `catalogue` (the image's hash), `first_seen` (nothing: they were noted), `scrubbed` (what was
+    /// noted before).
+    pub how: String,
+    /// What is wrong with them, if anything.
+    pub damage: Option<String>,
 }
 
 /// Space at the base directory, bytes.
@@ -121,6 +175,12 @@ pub struct Room {
     pub free: u64,
     /// Size of the file system.
     pub total: u64,
+    /// What the files of the base directory may take (`cache_max_size`); none for no limit.
+    #[serde(default)]
+    pub limit: Option<u64>,
+    /// What fetches in work may still write.
+    #[serde(default)]
+    pub promised: u64,
 }
 
 /// The outcome of one prefetch pass.
@@ -155,6 +215,75 @@ pub struct Pruned {
     pub kept: Vec<Verdict>,
     /// Bytes on disk that were freed.
     pub freed: u64,
+}
+
+/// A base that is being read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Scrubbing {
+    /// The file.
+    pub base: String,
+    /// Bytes of it so far.
+    pub done: u64,
+    /// Its length.
+    pub total: u64,
+    /// Bases that the pass has read.
+    pub bases_done: u64,
+    /// All bases of the pass.
+    pub bases: u64,
+    /// False: no pass, but the first reading of one base.
+    pub pass: bool,
+}
+
+/// The outcome of one scrub pass.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Scrubbed {
+    /// When it ended.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// How many bases are good.
+    pub good: u64,
+    /// What reading each base has shown.
+    pub bases: Vec<ScrubbedBase>,
+}
+
+/// What reading one base has shown.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScrubbedBase {
+    /// The file.
+    pub base: String,
+    /// The image it is the base of, when known.
+    pub id: Option<ImageId>,
+    /// The image's name at the centre, when known.
+    pub name: Option<String>,
+    /// Its length, bytes.
+    pub size: u64,
+    /// The outcome.
+    #[serde(flatten)]
+    pub outcome: ScrubOutcome,
+}
+
+/// What reading one base has shown.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum ScrubOutcome {
+    /// Its bytes are right.
+    Good {
+        /// As in [`Verified::how`].
+        how: String,
+    },
+    /// That could not be told.
+    Unclear {
+        /// Why.
+        why: String,
+    },
+    /// They are not.
+    Damaged {
+        /// Which, and how that shows.
+        damage: String,
+        /// Whether the base was removed.
+        removed: bool,
+        /// What was done, or why nothing was.
+        then: String,
+    },
 }
 
 /// Everything known about one image on this node.

@@ -7,6 +7,9 @@
 //! GET    /why/{id}               Why: everything known about one image on this node
 //! POST   /prefetch               Pass: one prefetch pass, answered when it is done
 //! POST   /prune?dry_run=true     Pruned: one prune pass
+//! PUT    /queue/{id}?priority=N  202: queues an image, or gives a queued one this priority
+//! PUT    /pins/{id}              204: keeps an image on this node; DELETE ends that
+//! POST   /scrub                  Scrubbed: one scrub pass over all bases, answered when it is done
 //! GET    /metrics                Prometheus text
 //! GET    /healthz                200 "OK"
 //! ```
@@ -15,11 +18,20 @@
 //! `/v2/queued_images[/{id}]`.
 
 mod client;
+mod finding;
+mod member;
 mod messages;
+mod priority;
 pub mod server;
 
 pub use client::{Client, ClientError};
-pub use messages::{CachedImage, ImageState, ImageStatus, Pass, PassResult, Pruned, Room, Status, Verdict, Why};
+pub use finding::{Finding, Level};
+pub use member::{Check, Member, MemberState};
+pub use messages::{
+    CachedImage, ImageState, ImageStatus, Pass, PassResult, Pruned, Room, ScrubOutcome, Scrubbed, ScrubbedBase,
+    Scrubbing, Status, Verdict, Verified, Why,
+};
+pub use priority::{InvalidPriority, Priority};
 
 /// Where the agent listens unless configured otherwise.
 pub const DEFAULT_SOCKET: &str = "/run/larder/agent.sock";

@@ -2,7 +2,7 @@
 
 use super::reconcile::{Command, Reply};
 use crate::admin::{
-    CachedImage, Pass, Pruned, Status, Why,
+    CachedImage, ImageState, ImageStatus, Pass, Priority, Pruned, Scrubbed, Status, Why,
     server::{Fault, Handler},
 };
 use crate::image::ImageId;
@@ -33,6 +33,16 @@ impl Control {
         let (reply, answer) = oneshot::channel();
         self.commands.send(command(reply)).await.map_err(|_| stopping())?;
         answer.await.map_err(|_| stopping())?
+    }
+
+    /// Queues an image without asking the catalogue first: whoever wants it knows that it is there.
+    pub(super) async fn queue_unasked(&self, id: &ImageId, priority: Priority) -> Result<(), Fault> {
+        self.ask(|reply| Command::Queue(id.clone(), Some(priority), reply)).await
+    }
+
+    /// Likewise, for a pin.
+    pub(super) async fn pin_unasked(&self, id: &ImageId) -> Result<(), Fault> {
+        self.ask(|reply| Command::Pin(id.clone(), reply)).await
     }
 
     /// An image that is surely none, or surely cannot be fetched, is refused at once; in doubt it is queued.
@@ -68,11 +78,32 @@ impl Handler for Control {
         Box::pin(self.ask(move |reply| Command::Prune { dry_run, reply }))
     }
 
-    fn queue<'a>(&'a self, id: &'a ImageId) -> BoxFuture<'a, Result<(), Fault>> {
+    fn scrub(&self) -> BoxFuture<'_, Result<Scrubbed, Fault>> {
+        Box::pin(self.ask(Command::Scrub))
+    }
+
+    fn queue<'a>(&'a self, id: &'a ImageId, priority: Option<Priority>) -> BoxFuture<'a, Result<(), Fault>> {
         Box::pin(async move {
             self.check(id).await?;
-            self.ask(|reply| Command::Queue(id.clone(), reply)).await
+            self.ask(|reply| Command::Queue(id.clone(), priority, reply)).await
         })
+    }
+
+    fn pin<'a>(&'a self, id: &'a ImageId) -> BoxFuture<'a, Result<(), Fault>> {
+        Box::pin(async move {
+            // What is there can be pinned although the catalogue has it no more: then it is needed most.
+            let (base, status) = (id.base_name(), self.status());
+            let is_cached = |it: &ImageStatus| it.base == base && it.state == ImageState::Cached;
+            let is_there = status.images.iter().any(is_cached) || status.bases.iter().any(|it| it.base == base);
+            if !is_there {
+                self.check(id).await?;
+            }
+            self.ask(|reply| Command::Pin(id.clone(), reply)).await
+        })
+    }
+
+    fn unpin<'a>(&'a self, id: &'a ImageId) -> BoxFuture<'a, Result<(), Fault>> {
+        Box::pin(self.ask(|reply| Command::Unpin(id.clone(), reply)))
     }
 
     fn cached(&self) -> BoxFuture<'_, Result<Vec<CachedImage>, Fault>> {

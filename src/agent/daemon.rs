@@ -6,15 +6,17 @@ use super::{
     watch::{Watch, debounce},
 };
 use crate::admin::{
-    Pass, Pruned, Status,
+    Member, Pass, Pruned, Scrubbed, Status,
     server::{self, Fault, Handler, Peers, SocketError},
 };
 use crate::agent::{
     Settings,
     base_dir::{BaseDir, BaseDirError},
     execute::{fetch::Fetcher, progress::Board},
+    fleet,
     index::{Index, IndexError},
-    plan::fetch::Reservations,
+    lists::Lists,
+    plan::fetch::Ledger,
 };
 use crate::base::{
     chain,
@@ -32,6 +34,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub struct Agent {
     reconciler: Reconciler,
     control: Control,
+    fleet: fleet::Parts,
     dir: Arc<BaseDir>,
     admin: server::Settings,
     socket: Option<(Listener, Peers)>,
@@ -83,39 +86,49 @@ const WAITING: usize = 64;
 pub async fn build(settings: Settings) -> Result<Agent, AgentError> {
     let catalogue = Catalogue::new(settings.catalogue.clone()).map_err(AgentError::Catalogue)?;
     let (base_dir, index_path, admin) = (settings.base_dir.clone(), settings.index_path(), settings.admin.clone());
+    let pieces = settings.pieces_path();
     let open = move || {
-        let dir = BaseDir::open(base_dir).map_err(AgentError::BaseDir)?;
+        let failed = |source| AgentError::Index(IndexError::Folder { path: pieces.clone(), source });
+        let lists = Lists::open(pieces.clone()).map_err(failed)?;
+        let dir = BaseDir::open_keeping(base_dir, &|base| lists.has_begun(base)).map_err(AgentError::BaseDir)?;
         let (index, notes, state) = open_index(&index_path)?;
-        Ok((dir, index, notes, state))
+        Ok((dir, Arc::new(lists), index, notes, state))
     };
     let opened = tokio::task::spawn_blocking(open).await.map_err(AgentError::Died)?;
-    let (dir, index, mut notes, state) = opened?;
+    let (dir, lists, index, mut notes, state) = opened?;
     notes.iter().for_each(|it| tracing::warn!("{it}"));
     notes.extend(dir.removed_at_start().iter().map(|it| format!("removed {it}, which a crash had left")));
     let dir = Arc::new(dir);
     let fetcher = Fetcher {
         catalogue: catalogue.clone(),
         dir: dir.clone(),
+        lists,
         board: Board::default(),
-        reservations: Reservations::default(),
+        ledger: Ledger::default(),
+        throttle: Arc::default(),
         limits: Arc::new(settings.limits()),
     };
     let (commands, waiting) = mpsc::channel(WAITING);
     let (publish, status) = watch::channel(Arc::new(Status::default()));
     let (exchange, catalogue) = watch::channel(catalogue);
+    let (tell, fleet_settings) = watch::channel(settings.fleet.clone());
+    let (view, member) = watch::channel(Member::default());
     let parts = Parts {
         settings,
         dir: dir.clone(),
-        index,
+        index: index.clone(),
         fetcher,
         commands: waiting,
         status: publish,
         catalogue: exchange,
+        fleet: tell,
+        member,
         notes,
     };
     let reconciler = Reconciler::new(parts).await.map_err(AgentError::Index)?;
     let control = Control { commands, status, catalogue };
-    Ok(Agent { reconciler, control, dir, admin, socket: None, configuration: None, _state: state })
+    let fleet = fleet::Parts { settings: fleet_settings, index, control: control.clone(), view };
+    Ok(Agent { reconciler, control, fleet, dir, admin, socket: None, configuration: None, _state: state })
 }
 
 // === impl Agent ===
@@ -154,7 +167,8 @@ impl Agent {
     /// [`AgentError::Socket`] when the admin socket was not bound before and cannot be.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), AgentError> {
         let bound = if self.socket.is_some() { self } else { self.bind()? };
-        let Self { reconciler, control, dir, socket: Some((listener, peers)), configuration, _state, .. } = bound
+        let Self { reconciler, control, fleet, dir, socket: Some((listener, peers)), configuration, _state, .. } =
+            bound
         else {
             return Ok(());
         };
@@ -175,6 +189,7 @@ impl Agent {
         }
         beside.spawn(watch.run(shutdown.clone()));
         beside.spawn(metrics::upkeep(shutdown.clone()));
+        fleet::start(fleet, &beside, &shutdown);
         beside.spawn(server::serve(listener, peers, Arc::new(control), shutdown.clone()));
         beside.close();
         reconciler.run(shutdown.clone()).await;
@@ -201,6 +216,15 @@ impl Agent {
     /// [`Fault`] when the pass did not end.
     pub async fn prune_once(self, dry_run: bool, shutdown: CancellationToken) -> Result<Pruned, Fault> {
         self.once(&shutdown, async move |it| it.prune(dry_run).await).await
+    }
+
+    /// One scrub pass over all bases, in this process; [`crate::agent::scrub_once`] asks the running agent first. Damage
+    /// is in the result.
+    ///
+    /// # Errors
+    /// [`Fault`] when the pass did not end.
+    pub async fn scrub_once(self, shutdown: CancellationToken) -> Result<Scrubbed, Fault> {
+        self.once(&shutdown, async |it| it.scrub().await).await
     }
 
     /// Runs the loop for as long as one question takes; nothing begins by itself.

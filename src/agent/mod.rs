@@ -7,12 +7,15 @@
 //! ```
 
 pub mod base_dir;
+pub mod check;
 mod control;
 mod daemon;
 pub mod desired;
 pub mod execute;
+pub mod fleet;
 pub mod in_use;
 pub mod index;
+pub mod lists;
 mod once;
 pub mod plan;
 mod reconcile;
@@ -20,5 +23,5 @@ mod settings;
 mod watch;
 
 pub use daemon::{Agent, AgentError, build};
-pub use once::{OnceError, prefetch_once, prune_once};
+pub use once::{OnceError, prefetch_once, prune_once, scrub_once};
 pub use settings::{ImagesType, Settings, UnknownImagesType};

@@ -1,7 +1,7 @@
 //! One pass, for timers: by the running agent, or in this process when there is none.
 
 use super::daemon::{AgentError, build};
-use crate::admin::{Client, ClientError, Pass, Pruned, server::Fault};
+use crate::admin::{Client, ClientError, Pass, Pruned, Scrubbed, server::Fault};
 use crate::agent::Settings;
 use tokio_util::sync::CancellationToken;
 
@@ -43,6 +43,20 @@ pub async fn prune_once(settings: Settings, dry_run: bool, shutdown: &Cancellati
         Err(ClientError::NoAgent { .. }) => {
             let agent = build(settings).await.map_err(OnceError::Start)?;
             agent.prune_once(dry_run, shutdown.clone()).await.map_err(OnceError::Pass)
+        }
+        answer => answer.map_err(OnceError::Agent),
+    }
+}
+
+/// One scrub pass over all bases; damage is in the result.
+///
+/// # Errors
+/// [`OnceError`] when there was no pass at all.
+pub async fn scrub_once(settings: Settings, shutdown: &CancellationToken) -> Result<Scrubbed, OnceError> {
+    match Client::new(&settings.admin.socket).scrub().await {
+        Err(ClientError::NoAgent { .. }) => {
+            let agent = build(settings).await.map_err(OnceError::Start)?;
+            agent.scrub_once(shutdown.clone()).await.map_err(OnceError::Pass)
         }
         answer => answer.map_err(OnceError::Agent),
     }

@@ -4,11 +4,18 @@ use crate::admin;
 use crate::agent::{
     base_dir,
     execute::fetch::Limits,
-    plan::{fetch::Terms, prune},
+    fleet,
+    plan::{
+        evict::Marks,
+        fetch::{Bounds, Terms},
+        pace::Windows,
+        prune,
+    },
 };
 use crate::diskformat::{self, convert};
 use crate::remote;
 use crate::runtime::schedule::Schedule;
+use chrono::{DateTime, Local, Utc};
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
 /// The agent's settings, with their defaults. Option names are Nova's and Glance's where the meaning is the same.
@@ -26,7 +33,9 @@ pub struct Settings {
     pub rules: diskformat::Rules,
     /// The admin socket.
     pub admin: admin::server::Settings,
-    /// `state_path`: the folder of the index (`index.db`); must be on a local file system.
+    /// The node's place in the fleet, and images that the catalogue loses.
+    pub fleet: fleet::Settings,
+    /// `state_path`: the folder of the index (`index.db`) and of the piece lists (`pieces`); must be on a local file system.
     pub state_path: PathBuf,
     /// `force_raw_images` (Nova's): what is not raw is converted.
     pub force_raw_images: bool,
@@ -45,8 +54,22 @@ pub struct Settings {
     pub max_concurrent_fetches: usize,
     /// `allow_unverified`: take images that have neither `os_hash_value` nor `checksum`.
     pub allow_unverified: bool,
+    /// `cache_max_size`: bytes on disk that the files of the base directory may take; 0 for no limit.
+    pub cache_max_size: u64,
     /// `cache_min_free`: bytes that must stay free at the base directory.
     pub cache_min_free: u64,
+    /// When bases go for their room, and how far.
+    pub evict: Marks,
+    /// `full_disk_wait`: how long a fetch stands still for want of room before it gives back what it has.
+    pub full_disk_wait: Duration,
+    /// `prefetch_bandwidth`: bytes a second for all fetches together; 0 for no limit.
+    pub prefetch_bandwidth: u64,
+    /// `prefetch_bandwidth_schedule`: other limits for parts of the day.
+    pub prefetch_bandwidth_schedule: Windows,
+    /// `io_pressure_limit`: per cent of the time in which tasks wait for disks above which fetches slow down; 0 for never.
+    pub io_pressure_limit: u32,
+    /// `prefetch_idle_io`: disk accesses of fetches give way to all others.
+    pub prefetch_idle_io: bool,
     /// `fetch_idle_timeout`: a server that sends nothing for this long is given up.
     pub fetch_idle_timeout: Duration,
     /// `fetch_cuts`: how often a transfer is picked up again without a byte of progress in between.
@@ -66,6 +89,14 @@ pub struct Settings {
     pub prune_interval: i64,
     /// `prune_schedule`: a cron expression; set, it stands in place of the interval.
     pub prune_schedule: Option<Schedule>,
+    /// `scrub_schedule`: a cron expression; all bases are read and compared then. Not set, only when somebody asks.
+    pub scrub_schedule: Option<Schedule>,
+    /// `scrub_rate`: bytes a second that reading bases takes from the disk; 0 for no limit.
+    pub scrub_rate: u64,
+    /// `scrub_adopted`: bases without a piece list, such as those that nova fetched, are read once in the background.
+    pub scrub_adopted: bool,
+    /// `scrub_replace`: a damaged base that nothing uses is removed and fetched again.
+    pub scrub_replace: bool,
     /// `schedule_local_time`: cron expressions are in the machine's time zone; otherwise in UTC.
     pub schedule_local_time: bool,
     /// `scan_interval`: the base directory and the instances are looked at at least this often.
@@ -108,6 +139,7 @@ impl Default for Settings {
             convert: convert::Settings::default(),
             rules: diskformat::Rules::default(),
             admin: admin::server::Settings::default(),
+            fleet: fleet::Settings::default(),
             state_path: PathBuf::from("/var/lib/larder"),
             force_raw_images: true,
             images_type: ImagesType::Default,
@@ -117,7 +149,14 @@ impl Default for Settings {
             prefetch_jitter: Duration::from_secs(10),
             max_concurrent_fetches: 2,
             allow_unverified: false,
+            cache_max_size: 0,
             cache_min_free: 1 << 30,
+            evict: Marks::default(),
+            full_disk_wait: Duration::from_secs(600),
+            prefetch_bandwidth: 0,
+            prefetch_bandwidth_schedule: Windows::default(),
+            io_pressure_limit: 60,
+            prefetch_idle_io: true,
             fetch_idle_timeout: Duration::from_secs(60),
             fetch_cuts: 5,
             retry_interval: Duration::from_secs(30),
@@ -127,6 +166,10 @@ impl Default for Settings {
             lock_hold: Duration::from_secs(1800),
             prune_interval: 2400,
             prune_schedule: None,
+            scrub_schedule: None,
+            scrub_rate: 100 << 20,
+            scrub_adopted: true,
+            scrub_replace: true,
             schedule_local_time: false,
             scan_interval: Duration::from_secs(120),
         }
@@ -137,6 +180,16 @@ impl Settings {
     /// The file of the index.
     pub fn index_path(&self) -> PathBuf {
         self.state_path.join("index.db")
+    }
+
+    /// Whether the daemon makes prune passes without being asked.
+    pub fn prunes_by_itself(&self) -> bool {
+        self.prune_schedule.is_some() || self.prune_interval > 0
+    }
+
+    /// The folder of the piece lists.
+    pub fn pieces_path(&self) -> PathBuf {
+        self.state_path.join("pieces")
     }
 
     /// Why this node gets no bases, if so.
@@ -156,11 +209,24 @@ impl Settings {
             terms: Terms { allow_unverified: self.allow_unverified, force_raw: self.force_raw_images },
             rules: self.rules.clone(),
             convert,
-            min_free: self.cache_min_free,
+            bounds: self.bounds(),
+            hold_full: self.full_disk_wait,
+            idle_io: self.prefetch_idle_io,
             patience: self.fetch_idle_timeout,
             cuts: self.fetch_cuts,
             hold: self.lock_hold,
         }
+    }
+
+    /// How much room there may be taken.
+    pub(super) fn bounds(&self) -> Bounds {
+        Bounds { max_size: Some(self.cache_max_size).filter(|it| *it > 0), min_free: self.cache_min_free }
+    }
+
+    /// Bytes a second that fetches may take at this time; none for no limit.
+    pub(super) fn bandwidth(&self, now: DateTime<Utc>) -> Option<u64> {
+        let time = if self.schedule_local_time { now.with_timezone(&Local).time() } else { now.time() };
+        self.prefetch_bandwidth_schedule.at(time, self.prefetch_bandwidth)
     }
 
     /// Names of what differs in `new` and cannot change while the agent runs.

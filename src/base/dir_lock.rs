@@ -1,17 +1,24 @@
 //! One owner per directory, among our own processes.
 
 use fs2::FileExt;
+use nix::{errno::Errno, sys::signal::kill, unistd::Pid};
 use std::{
     fs::{File, OpenOptions},
-    io::{self, Read, Write},
+    io::{self, Read, Seek, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    thread::sleep,
+    time::{Duration, Instant},
 };
+
+/// How long what a killed holder has left may keep its lock.
+pub const ORPHANS: Duration = Duration::from_secs(10);
+const AGAIN: Duration = Duration::from_millis(20);
 
 /// Held until this is dropped or the process ends, however it ends. The file stays.
 #[derive(Debug)]
 pub struct DirLock {
-    _file: File,
+    file: File,
     path: PathBuf,
 }
 
@@ -41,8 +48,11 @@ pub enum DirLockError {
 impl DirLock {
     /// Takes the lock on the file at `path`, making it (mode 0644) if it is missing, and writes our pid into it.
     ///
+    /// A program that the holder was just starting when it was killed has the lock until it is executed: that is waited
+    /// for, up to [`ORPHANS`].
+    ///
     /// # Errors
-    /// [`DirLockError`]; at once, it never waits.
+    /// [`DirLockError`]; at once, when the holder lives.
     pub fn acquire(path: &Path) -> Result<Self, DirLockError> {
         let failed = |source| DirLockError::File { path: path.to_owned(), source };
         let mut file = OpenOptions::new()
@@ -54,18 +64,26 @@ impl DirLock {
             .custom_flags(nix::libc::O_NOFOLLOW)
             .open(path)
             .map_err(failed)?;
-        match FileExt::try_lock_exclusive(&file) {
-            Ok(()) => {}
-            Err(error) if error.raw_os_error() == fs2::lock_contended_error().raw_os_error() => {
-                return Err(DirLockError::Held { path: path.to_owned(), holder: holder(&mut file) });
+        let start = Instant::now();
+        loop {
+            match FileExt::try_lock_exclusive(&file) {
+                Ok(()) => break,
+                Err(error) if error.raw_os_error() == fs2::lock_contended_error().raw_os_error() => {
+                    file.rewind().map_err(failed)?;
+                    let text = written(&mut file);
+                    if start.elapsed() >= ORPHANS || !is_gone(&text) {
+                        return Err(DirLockError::Held { path: path.to_owned(), holder: holder(&text) });
+                    }
+                }
+                Err(error) => return Err(failed(error)),
             }
-            Err(error) => return Err(failed(error)),
+            sleep(AGAIN);
         }
         // Only for the message of the next one who tries: a full disk does not matter.
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let us = format!("{} {}\n", std::process::id(), host.trim());
         let _ = file.set_len(0).and_then(|()| file.write_all(us.as_bytes()));
-        Ok(Self { _file: file, path: path.to_owned() })
+        Ok(Self { file, path: path.to_owned() })
     }
 
     /// The lock file.
@@ -74,11 +92,29 @@ impl DirLock {
     }
 }
 
-fn holder(file: &mut File) -> String {
+impl Drop for DirLock {
+    fn drop(&mut self) {
+        // Closing is not enough: a child that is being started has our descriptors up to its exec.
+        let _ = FileExt::unlock(&self.file);
+    }
+}
+
+/// What the holder wrote: its pid and machine.
+fn written(file: &mut File) -> String {
     let mut bytes = Vec::new();
     let _ = file.take(300).read_to_end(&mut bytes);
-    let text: String = String::from_utf8_lossy(&bytes).chars().filter(|it| !it.is_control()).collect();
-    let (pid, host) = text.split_once(' ').unwrap_or((&text, ""));
+    String::from_utf8_lossy(&bytes).chars().filter(|it| !it.is_control()).collect()
+}
+
+/// Whether the holder was a process of this machine that is not there any more.
+fn is_gone(text: &str) -> bool {
+    let here = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let pid = text.split_once(' ').filter(|(_, host)| *host == here.trim()).and_then(|(pid, _)| pid.parse().ok());
+    pid.is_some_and(|pid| kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH))
+}
+
+fn holder(text: &str) -> String {
+    let (pid, host) = text.split_once(' ').unwrap_or((text, ""));
     match pid.parse::<u32>() {
         Ok(pid) if host.is_empty() => format!("process {pid}"),
         Ok(pid) => format!("process {pid} on {host}"),
@@ -102,6 +138,24 @@ mod tests {
         assert!(error.to_string().contains(holder));
         drop(first);
         DirLock::acquire(&path).unwrap();
+    }
+
+    #[test]
+    fn what_a_killed_holder_has_left_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(".lock");
+        let mut gone = std::process::Command::new("true").spawn().unwrap();
+        gone.wait().unwrap();
+        let orphan = DirLock::acquire(&path).unwrap();
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+        std::fs::write(&path, format!("{} {}\n", gone.id(), host.trim())).unwrap();
+        let next = std::thread::spawn({
+            let path = path.clone();
+            move || DirLock::acquire(&path).map(drop)
+        });
+        sleep(AGAIN * 5);
+        drop(orphan);
+        next.join().unwrap().unwrap();
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The ground floor: digests, atomic files, file locks, byte sizes, ranges. It knows no images.
+//! The ground floor: digests, atomic files, file locks, byte sizes, ranges, throttle. It knows no images.
 
 pub mod atomic_file;
 pub mod batch;
@@ -6,11 +6,17 @@ pub mod byte_size;
 pub mod chain;
 pub mod digest;
 pub mod dir_lock;
+pub mod io_class;
 pub mod ofd_lock;
+pub mod pace;
+pub mod pieces;
+pub mod pressure;
+pub mod priority;
 pub mod range;
 pub mod secret;
 pub mod space;
 pub mod sparse;
+pub mod throttle;
 
 pub use batch::{Batch, Batcher};
 pub use byte_size::ByteSize;

@@ -167,6 +167,13 @@ impl OfdLock {
     }
 }
 
+impl Drop for OfdLock {
+    fn drop(&mut self) {
+        // Closing is not enough: a child that is being started has our descriptors up to its exec.
+        let _ = fcntl(&self.file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_UNLCK)));
+    }
+}
+
 fn whole_file(kind: i32) -> libc::flock {
     libc::flock {
         l_type: kind as libc::c_short,

@@ -77,8 +77,8 @@ pub struct Settings {
     pub image_member_quota: Option<u64>,
     /// `image_location_quota`
     pub image_location_quota: Option<u64>,
-    /// `user_storage_quota`: bytes that a project may store; 0 for no limit.
-    pub user_storage_quota: u64,
+    /// `user_storage_quota`: what a project may store.
+    pub user_storage_quota: quota::StorageQuota,
     /// `[import_filtering_opts]`
     pub import_filtering: ImportFiltering,
     /// `[task] task_time_to_live`: hours that a task is kept after its end.
@@ -95,6 +95,8 @@ pub struct Settings {
     pub gpt_safety_checks_nonfatal: Vec<String>,
     /// `[healthcheck]`
     pub healthcheck: Healthcheck,
+    /// `[fleet]`
+    pub fleet: Fleet,
     /// `metadata_source_path`: the folder of metadata definitions.
     pub metadata_source_path: PathBuf,
     /// Serve `/metrics` on the API's address.
@@ -118,6 +120,19 @@ pub struct Healthcheck {
     pub allowed_source_ranges: Vec<IpNet>,
     /// `ignore_proxied_requests`
     pub ignore_proxied_requests: bool,
+}
+
+/// `[fleet]`: nodes' agents, jobs, and the change feed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fleet {
+    /// `heartbeat_interval`: what agents are told, from 1 second; a node is down after three without a beat.
+    pub heartbeat_interval: Duration,
+    /// `job_lifetime`: what a node has not taken over by then is given up; the job can be looked at for as long again.
+    pub job_lifetime: Duration,
+    /// `change_lifetime`: how long a change stays in the feed.
+    pub change_lifetime: Duration,
+    /// `change_limit`: how many changes stay in it at the most.
+    pub change_limit: u64,
 }
 
 /// What a healthcheck looks at; the names are oslo.middleware's.
@@ -169,6 +184,31 @@ impl Default for Healthcheck {
     }
 }
 
+// === impl Fleet ===
+
+impl Default for Fleet {
+    fn default() -> Self {
+        Self {
+            heartbeat_interval: Duration::from_secs(30),
+            job_lifetime: Duration::from_secs(7 * 86_400),
+            change_lifetime: Duration::from_secs(7 * 86_400),
+            change_limit: 100_000,
+        }
+    }
+}
+
+impl Fleet {
+    /// Seconds from beat to beat.
+    pub fn interval(&self) -> u64 {
+        self.heartbeat_interval.as_secs().max(1)
+    }
+
+    /// Seconds of silence after which a node counts as down.
+    pub fn patience(&self) -> u64 {
+        self.interval().saturating_mul(3)
+    }
+}
+
 // === impl Settings ===
 
 impl Default for Settings {
@@ -206,7 +246,7 @@ impl Default for Settings {
             image_tag_quota: Some(128),
             image_member_quota: Some(128),
             image_location_quota: Some(10),
-            user_storage_quota: 0,
+            user_storage_quota: quota::StorageQuota::default(),
             import_filtering: ImportFiltering::default(),
             task_time_to_live: 48,
             container_formats: words("ami,ari,aki,bare,ovf,ova,docker,compressed"),
@@ -215,6 +255,7 @@ impl Default for Settings {
             vmdk_allowed_types: words("streamOptimized,monolithicSparse"),
             gpt_safety_checks_nonfatal: Vec::new(),
             healthcheck: Healthcheck::default(),
+            fleet: Fleet::default(),
             metadata_source_path: PathBuf::from("/etc/glance/metadefs/"),
             metrics: true,
         }

@@ -4,6 +4,7 @@ use super::{
     cache::CacheArgs,
     deleted::{PurgeArgs, PurgeImagesArgs, ScrubArgs},
     image::ImageArgs,
+    node::NodeArgs,
 };
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -43,6 +44,8 @@ pub enum Command {
     Dev(DevArgs),
     /// Push, list, show, save and delete images of a catalogue
     Image(ImageArgs),
+    /// Look at the nodes of a fleet, and have them fetch, pin and remove images
+    Node(NodeArgs),
     /// Look at a node's image cache and drive it
     Cache(CacheArgs),
     /// The child process of a conversion
@@ -55,10 +58,10 @@ pub enum Command {
 #[derive(Clone, Debug, Default, Args)]
 pub struct ConfigArgs {
     /// A configuration file (oslo.config's INI); may be repeated, a later file wins
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     pub config_file: Vec<PathBuf>,
     /// A folder of *.conf files, read in the order of their names after the files; may be repeated
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     pub config_dir: Vec<PathBuf>,
     /// Write every option with its help and default to standard output, and stop
     #[arg(long)]
@@ -290,8 +293,11 @@ pub enum MetadefsVerb {
         Each option can also be set in the environment as OS_<GROUP>__<OPTION>.\n\nExamples:\n  \
         larder agent                        run the daemon\n  larder agent prefetch               one pass, for a timer\n  \
         larder agent prune --dry-run        what would go, and why the rest stays\n  \
+        larder agent check                  what stands in the way here, with the remedy\n  \
+        larder agent scrub                  look for flipped bits in all bases\n  \
         larder agent --print-config > /etc/larder/agent.conf\n\n\
-        Exit codes: 0 stopped by a signal, or the pass is done; 1 could not start, or an image of the pass failed; 2 wrong usage."
+        Exit codes: 0 stopped by a signal, or the pass is done; 1 could not start, an image of the pass failed, or a base is damaged; \
+        2 wrong usage."
 )]
 pub struct AgentArgs {
     /// The configuration.
@@ -315,6 +321,30 @@ pub enum AgentVerb {
         /// Remove nothing; say what would go
         #[arg(long)]
         dry_run: bool,
+    },
+    /// Say what of this host and of nova.conf stands in the way, with the remedy; changes nothing
+    #[command(
+        after_help = "Run it as nova's user or as root. Each finding is ok, a warning (it works, but not as well as it could) or an \
+        error (starts fail, or nothing is cached).\n\nExamples:\n  larder agent check\n  \
+        larder agent --nova-config-file /etc/kolla/nova-compute/nova.conf check --json\n\n\
+        Exit codes: 0 no errors (there may be warnings), 1 errors, 2 wrong usage."
+    )]
+    Check {
+        /// Print the findings as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read all bases and compare them with what they were: through the running agent if there is one, else by itself
+    #[command(
+        after_help = "A damaged base that nothing uses is removed and fetched again; one in use stays and is reported. \
+        Reading takes scrub_rate from the disk, at idle priority.\n\nExamples:\n  larder agent scrub\n  \
+        larder agent scrub --json | jq '.bases[] | select(.outcome != \"good\")'\n\n\
+        Exit codes: 0 all bases are good, or could not be told from good; 1 failed or a base is damaged; 2 wrong usage."
+    )]
+    Scrub {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 

@@ -54,54 +54,58 @@ pub struct ScrubCli {
 }
 
 /// What `db purge` takes.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct PurgeArgs {
-    /// Take rows of what was deleted longer ago than these days
-    #[arg(
-        long = "age_in_days",
-        alias = "age-in-days",
-        value_name = "DAYS",
-        default_value_t = 30,
-        allow_negative_numbers = true
-    )]
-    pub age_in_days: i64,
+    /// Take rows of what was deleted longer ago than these days [default: 30]
+    #[arg(long = "age_in_days", alias = "age-in-days", value_name = "DAYS", allow_negative_numbers = true)]
+    pub age_in_days: Option<i64>,
     /// How these and other rows are taken
     #[command(flatten)]
     pub rows: RowsArgs,
 }
 
 /// What `db purge_images_table` takes.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct PurgeImagesArgs {
-    /// Take rows of images that were deleted longer ago than these days
-    #[arg(
-        long = "age_in_days",
-        alias = "age-in-days",
-        value_name = "DAYS",
-        default_value_t = 180,
-        allow_negative_numbers = true
-    )]
-    pub age_in_days: i64,
+    /// Take rows of images that were deleted longer ago than these days [default: 180]
+    #[arg(long = "age_in_days", alias = "age-in-days", value_name = "DAYS", allow_negative_numbers = true)]
+    pub age_in_days: Option<i64>,
     /// How these and other rows are taken
     #[command(flatten)]
     pub rows: RowsArgs,
 }
 
 /// What both take.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct RowsArgs {
-    /// Take no more rows than this out of each table; -1 for all
-    #[arg(
-        long = "max_rows",
-        alias = "max-rows",
-        value_name = "ROWS",
-        default_value_t = 100,
-        allow_negative_numbers = true
-    )]
-    pub max_rows: i64,
+    /// Take no more rows than this out of each table; -1 for all [default: 100]
+    #[arg(long = "max_rows", alias = "max-rows", value_name = "ROWS", allow_negative_numbers = true)]
+    pub max_rows: Option<i64>,
+    /// The days and the rows, without their names
+    #[arg(value_name = "NUMBER", allow_negative_numbers = true)]
+    pub numbers: Vec<String>,
     /// Take nothing; say how many rows would go
     #[arg(long, alias = "dry_run")]
     pub dry_run: bool,
+}
+
+impl RowsArgs {
+    /// The days and the rows, each by its name or by its place (as `glance-manage` takes them), or as it is without.
+    ///
+    /// # Errors
+    /// One is no number, or is there twice, or there are more; the words are Glance's.
+    pub fn numbers(&self, age_in_days: Option<i64>, default_age: i64) -> Result<(i64, i64), String> {
+        let one = |at: usize, name: &str, named: Option<i64>| match (self.numbers.get(at), named) {
+            (Some(_), Some(_)) => Err(format!("{name} is there twice")),
+            (Some(text), None) => text.parse().map(Some).map_err(|_| format!("Invalid int value for {name}: {text}")),
+            (None, named) => Ok(named),
+        };
+        if let Some(more) = self.numbers.get(2) {
+            return Err(format!("there are two numbers, age_in_days and max_rows, and no further one: {more}"));
+        }
+        let age = one(0, "age_in_days", age_in_days)?;
+        Ok((age.unwrap_or(default_age), one(1, "max_rows", self.max_rows)?.unwrap_or(100)))
+    }
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

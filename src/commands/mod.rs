@@ -4,6 +4,8 @@
 //! cli          the tree of commands, and the arguments of the daemons
 //! deleted      the arguments of `larder catalogue scrub` and `db purge`
 //! image/       larder image push | list | show | save | delete      talks to a catalogue
+//! node/        larder node …, image where, image prefetch            talks to a catalogue
+//! findings     what `larder agent check` prints
 //! cache/       larder cache …, also as glance-cache-manage          talks to a node's agent
 //! ```
 //!
@@ -12,8 +14,10 @@
 pub mod cache;
 mod cli;
 mod deleted;
+mod findings;
 pub mod image;
 mod login;
+pub mod node;
 mod output;
 
 pub use cli::{
@@ -21,5 +25,6 @@ pub use cli::{
     ServeArgs,
 };
 pub use deleted::{PurgeArgs, PurgeImagesArgs, RowsArgs, ScrubArgs, ScrubCli};
+pub use findings::print_findings;
 pub use login::LoginArgs;
 pub use output::print;

@@ -4,16 +4,19 @@ use super::{
     login::{self, First, Login, LoginError},
     logs,
     options::Options,
-    value::{BYTES, FOLDERS, parsed, parsed_or_unset},
+    value::{BYTES, FOLDERS, Kind, PER_CENT, Refused, parsed, parsed_or_unset},
 };
 use crate::agent;
 use crate::runtime::logging;
+use crate::wire::fleet::{InvalidLabel, Labels};
 
 /// Everything that `larder agent` is told.
 #[derive(Clone, Debug, Default)]
 pub struct Agent {
     /// The agent itself.
     pub settings: agent::Settings,
+    /// What nova.conf says to nova-compute itself, for `larder agent check`.
+    pub nova: agent::check::NovaSays,
     /// Its log.
     pub logging: logging::Settings,
     pub(super) logins: Logins,
@@ -32,6 +35,17 @@ pub(super) struct Logins {
 pub(super) const INTRO: &str = "Larder's node agent. Every option stands here, commented out, at its default.\n\
     What the agent and nova-compute must agree on is read from /etc/nova/nova.conf first (instances_path, force_raw_images, \
     [image_cache], [libvirt] images_type); what is set here wins.";
+
+/// oslo's dict of labels; what stands after `=` is taken too, as the commands write it.
+const LABELS: Kind<Labels> = Kind {
+    takes: "name:value pairs, separated by commas",
+    read: |text| {
+        let pair = |it: &str| if it.contains('=') { it.to_owned() } else { it.replacen(':', "=", 1) };
+        let pairs: Vec<String> = text.split(',').map(pair).collect();
+        pairs.join(",").parse().map_err(|error: InvalidLabel| Refused(Some(error.to_string())))
+    },
+    write: |labels| Some(labels.iter().map(|(name, value)| format!("{name}:{value}")).collect::<Vec<_>>().join(",")),
+};
 
 /// Nova's words for `images_type`, for messages.
 const IMAGES_TYPES: &str = "default, raw, flat, qcow2, lvm, rbd or ploop";
@@ -69,6 +83,9 @@ pub(super) fn visit(options: &mut Options<'_>, it: &mut Agent) {
     fetching(options, settings);
     pruner(options, settings);
     conversion(options, settings);
+    catalogue_checks(options, settings);
+    options.section("fleet");
+    fleet(options, &mut settings.fleet);
     options.section("image_cache");
     image_cache(options, settings);
     options.section("libvirt");
@@ -130,11 +147,81 @@ fn prefetcher(options: &mut Options<'_>, settings: &mut agent::Settings) {
         &mut settings.allow_unverified,
         "Take images that have neither os_hash_value nor checksum.",
     );
+    pace(options, settings);
+    room(options, settings);
+}
+
+fn pace(options: &mut Options<'_>, settings: &mut agent::Settings) {
+    options.bind_as(
+        "prefetch_bandwidth",
+        &mut settings.prefetch_bandwidth,
+        BYTES,
+        "Bytes a second for all fetches together; 0 for no limit. A base that the start of an instance waits for has none.",
+    );
+    options.bind_as(
+        "prefetch_bandwidth_schedule",
+        &mut settings.prefetch_bandwidth_schedule,
+        parsed("parts of the day with their limits, such as 08:00-18:00=20MiB,22:00-06:00=0; empty for none"),
+        "Other limits for parts of the day; the first one that fits counts. In UTC, or in local time with schedule_local_time.",
+    );
+    options.bind(
+        "io_pressure_limit",
+        &mut settings.io_pressure_limit,
+        "Slow fetches down while tasks of this machine wait for disks for more than so many per cent of the time (the kernel's pressure stall information); 0 for never.",
+    );
+    options.bind(
+        "prefetch_idle_io",
+        &mut settings.prefetch_idle_io,
+        "Write what is fetched in the idle I/O class, unless the start of an instance waits for it.",
+    );
+}
+
+fn room(options: &mut Options<'_>, settings: &mut agent::Settings) {
+    options.bind_as(
+        "cache_max_size",
+        &mut settings.cache_max_size,
+        BYTES,
+        "What the files of the base directory may take on disk; 0 for no limit. No fetch begins that could pass it.",
+    );
     options.bind_as(
         "cache_min_free",
         &mut settings.cache_min_free,
         BYTES,
-        "What must stay free on the file system of the base directory.",
+        "What must stay free on the file system of the base directory. No fetch begins that could take it, and fetches stand still while others take it.",
+    );
+    let evict = &mut settings.evict;
+    options.bind_as(
+        "cache_high_watermark",
+        &mut evict.high,
+        PER_CENT,
+        "Per cent of cache_max_size above which unused bases go for their room, the least recently used first.",
+    );
+    options.bind_as(
+        "cache_low_watermark",
+        &mut evict.low,
+        PER_CENT,
+        "Per cent of cache_max_size down to which they go; no more than the high one.",
+    );
+    options.bind_as(
+        "cache_evict_until_free",
+        &mut evict.until_free,
+        BYTES,
+        "Once less than cache_min_free is free, unused bases go until so much is.",
+    );
+    options.bind(
+        "cache_evict_min_age",
+        &mut evict.min_age,
+        "A base stays for this many seconds after its last use, however much room is needed.",
+    );
+    options.bind(
+        "prune_pinned_when_full",
+        &mut evict.pinned_too,
+        "Pinned bases may go for their room too, after all others.",
+    );
+    options.bind(
+        "full_disk_wait",
+        &mut settings.full_disk_wait,
+        "How long a fetch stands still for want of room before it gives back what it has, and waits in the queue.",
     );
 }
 
@@ -184,6 +271,7 @@ fn pruner(options: &mut Options<'_>, settings: &mut agent::Settings) {
         parsed_or_unset(SCHEDULE),
         "When prune passes begin, in place of the interval.",
     );
+    scrubber(options, settings);
     options.bind(
         "schedule_local_time",
         &mut settings.schedule_local_time,
@@ -193,6 +281,81 @@ fn pruner(options: &mut Options<'_>, settings: &mut agent::Settings) {
         "scan_interval",
         &mut settings.scan_interval,
         "The base directory and the instances are looked at at least this often.",
+    );
+}
+
+fn scrubber(options: &mut Options<'_>, settings: &mut agent::Settings) {
+    options.bind_as(
+        "scrub_schedule",
+        &mut settings.scrub_schedule,
+        parsed_or_unset(SCHEDULE),
+        "When all bases are read and compared with what they were. Not set: only when larder agent scrub asks for it.",
+    );
+    options.bind_as(
+        "scrub_rate",
+        &mut settings.scrub_rate,
+        BYTES,
+        "Bytes a second that reading bases takes from the disk at most, at idle priority; 0 for no limit.",
+    );
+    options.bind(
+        "scrub_adopted",
+        &mut settings.scrub_adopted,
+        "Read bases that nova-compute fetched once in the background, to note what they are.",
+    );
+    options.bind(
+        "scrub_replace",
+        &mut settings.scrub_replace,
+        "Remove a damaged base that nothing uses, and fetch its image again. Off, damage is only reported.",
+    );
+}
+
+/// Images that the catalogue has no more.
+fn catalogue_checks(options: &mut Options<'_>, settings: &mut agent::Settings) {
+    let fleet = &mut settings.fleet;
+    options.bind(
+        "catalogue_check_interval",
+        &mut fleet.catalogue_check_interval,
+        "How often the catalogue is asked whether it still has the cached images; 0 for never. What its change feed tells is \
+         looked at within seconds in any case.",
+    );
+    options.bind(
+        "gone_image_minimum_age",
+        &mut fleet.gone_image_minimum_age,
+        "When the catalogue has deleted or deactivated an image, or hides it, its unused base stays for this many seconds \
+         after its last use.",
+    );
+    options.bind(
+        "mass_removal_wait",
+        &mut fleet.mass_removal_wait,
+        "When more than half of the cached images (at least 3), or all, are gone at the catalogue at once, their bases stay \
+         for this long, and go then if that is so still.",
+    );
+}
+
+fn fleet(options: &mut Options<'_>, it: &mut agent::fleet::Settings) {
+    options.bind_as(
+        "fleet",
+        &mut it.fleet,
+        parsed("auto, true or false"),
+        "Whether this node joins the fleet that the catalogue keeps: auto, if it keeps one; true, and it is said when it does \
+         not; false, never.",
+    );
+    options.bind(
+        "node_name",
+        &mut it.node_name,
+        "The node's name in the fleet. Not set: host of nova.conf, or the host's name.",
+    );
+    options.bind_as(
+        "labels",
+        &mut it.labels,
+        LABELS,
+        "What the node is selected by, such as site:berlin,rack:r7,aggregate:gpu.",
+    );
+    options.bind_as(
+        "address",
+        &mut it.address,
+        parsed_or_unset("text"),
+        "Where other nodes reach this one, such as http://10.0.0.7:9393, if they can.",
     );
 }
 

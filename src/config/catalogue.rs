@@ -5,13 +5,13 @@ use super::{
     identity::{self, Who},
     logs,
     options::Options,
-    value::{As, BRACKETED, BRACKETED_PORTS, BYTES, Kind, NO_LIMIT_BELOW_ZERO, Refused, Secret, parsed},
+    value::{As, BRACKETED, BRACKETED_PORTS, BYTES, Kind, NO_LIMIT_BELOW_ZERO, Refused, Secret, Value, parsed},
 };
 use crate::catalogue;
 use crate::db;
 use crate::runtime::logging;
 use crate::store;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// Everything that `larder catalogue` is told.
 #[derive(Clone, Debug, Default)]
@@ -66,7 +66,25 @@ pub(super) fn visit(options: &mut Options<'_>, it: &mut Catalogue) {
     );
     options.section("image_format");
     formats(options, &mut it.settings);
+    options.section("fleet");
+    fleet(options, &mut it.settings.fleet);
     http::sections(options, &mut it.settings);
+}
+
+fn fleet(options: &mut Options<'_>, it: &mut catalogue::Fleet) {
+    options.bind(
+        "heartbeat_interval",
+        &mut it.heartbeat_interval,
+        "How often nodes' agents give a sign of life. A node counts as down after three of these without one. The same for \
+         all catalogue processes of a site.",
+    );
+    options.bind(
+        "job_lifetime",
+        &mut it.job_lifetime,
+        "What a node has not taken over of a job in this time is given up. The job can be looked at for as long again.",
+    );
+    options.bind("change_lifetime", &mut it.change_lifetime, "How long a change stays in the change feed.");
+    options.bind("change_limit", &mut it.change_limit, "How many changes stay in the change feed at the most.");
 }
 
 fn server(options: &mut Options<'_>, settings: &mut catalogue::Settings) {
@@ -162,6 +180,16 @@ const ONE_OR_MORE: Kind<usize> = Kind {
     write: |value| Some(value.to_string()),
 };
 
+/// A count where -1, which is without end for oslo.db, ends while a client still waits.
+const REPETITIONS: Kind<u32> = Kind {
+    takes: "a number, or -1 for 120",
+    read: |text| match text.trim() {
+        "-1" => Ok(120),
+        text => text.parse().map_err(|_| Refused::default()),
+    },
+    write: |value| Some(value.to_string()),
+};
+
 /// A key, or nothing.
 const LOCATION_KEY: Kind<Option<catalogue::LocationKey>> = Kind {
     takes: "16, 24 or 32 characters",
@@ -195,8 +223,8 @@ fn quotas(options: &mut Options<'_>, settings: &mut catalogue::Settings) {
     options.bind_as(
         "user_storage_quota",
         &mut settings.user_storage_quota,
-        BYTES,
-        "What the images of a project may take in all; 0 for no limit.",
+        parsed("a whole number with or without B, KB, MB, GB or TB, which are powers of 1024"),
+        "What the images of a project may take in all; 0 for no limit. use_keystone_limits takes its place.",
     );
 }
 
@@ -276,8 +304,9 @@ fn database(options: &mut Options<'_>, settings: &mut db::Settings) {
         "connection",
         &mut Secret(&mut settings.connection),
         "The database, as SQLAlchemy writes it: sqlite:////path/of/the/file, mysql+pymysql://user:password@host/glance \
-         (options: charset, ssl_ca, ssl_cert, ssl_key, unix_socket) or postgresql://user:password@host/glance (options: \
-         sslmode, sslrootcert, host=/path/of/the/socket). Special characters in the password are %-encoded.",
+         (options: charset, ssl_ca, ssl_cert, ssl_key, ssl_verify_cert, ssl_check_hostname, unix_socket) or \
+         postgresql://user:password@host/glance (options: sslmode, sslrootcert, sslcert, sslkey, \
+         host=/path/of/the/socket). Special characters in the password are %-encoded.",
     );
     options.bind("readers", &mut settings.readers, "SQLite: transactions that read at the same time.");
     options.bind(
@@ -309,9 +338,10 @@ fn servers(options: &mut Options<'_>, settings: &mut db::Settings) {
         "How often a server that does not answer is tried again at the start; -1 for ever.",
     );
     options.bind("retry_interval", &mut settings.retry_interval, "The time between these.");
-    options.bind(
+    options.bind_as(
         "db_max_retries",
         &mut settings.db_max_retries,
+        REPETITIONS,
         "How often a transaction is run again that the server broke off (a deadlock, a lost connection).",
     );
     options.bind(
@@ -328,7 +358,8 @@ fn servers(options: &mut Options<'_>, settings: &mut db::Settings) {
         "mysql_wsrep_sync_wait",
         &mut settings.mysql_wsrep_sync_wait,
         NO_LIMIT_BELOW_ZERO,
-        "Galera: what a node must have caught up with before it answers (wsrep_sync_wait); -1 leaves the server's own.",
+        "Galera: which statements wait until the node has caught up with the others (wsrep_sync_wait: 1 for reads, so that \
+         what was made on one node is found on all; 0 for none); -1 leaves the server's own.",
     );
 }
 
@@ -346,6 +377,11 @@ pub(super) fn store(options: &mut Options<'_>, settings: &mut store::Settings) {
         "filesystem_store_datadir",
         &mut settings.filesystem_store_datadir,
         "Folder of the file store; an image's data is the file of its id in it.",
+    );
+    options.bind(
+        "filesystem_store_datadirs",
+        &mut OneFolder(&mut settings.filesystem_store_datadir),
+        "The same, as Glance takes several folders with priorities; this version has one.",
     );
     options.bind_as(
         "filesystem_store_file_perm",
@@ -383,6 +419,36 @@ fn http_store(options: &mut Options<'_>, settings: &mut store::Settings) {
         &mut settings.http_proxy_information,
         "Proxies for http:// and https:// locations, such as http:10.0.0.1:3128.",
     );
+}
+
+/// `path:priority`; of the paths that the option may be repeated with, there is one.
+struct OneFolder<'a>(&'a mut PathBuf);
+
+// === impl OneFolder ===
+
+impl Value for OneFolder<'_> {
+    fn read(&mut self, values: &[String]) -> Result<(), Refused> {
+        let folders: Vec<&str> = values.iter().map(|it| it.trim()).filter(|it| !it.is_empty()).collect();
+        let without = |it: &str| {
+            it.rsplit_once(':').filter(|it| it.1.trim().parse::<u32>().is_ok()).map(|it| it.0.trim().to_owned())
+        };
+        match folders[..] {
+            [] => Ok(()),
+            [one] => {
+                *self.0 = PathBuf::from(without(one).unwrap_or_else(|| one.to_owned()));
+                Ok(())
+            }
+            _ => Err(Refused(Some("this version keeps images in one folder, and several are given".to_owned()))),
+        }
+    }
+
+    fn write(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn takes(&self) -> String {
+        "one path, with or without :priority".to_owned()
+    }
 }
 
 // === impl Catalogue ===

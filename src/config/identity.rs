@@ -359,7 +359,8 @@ fn connection(options: &mut Options<'_>, it: &mut Connection) {
     options.bind("insecure", &mut it.insecure, "Trust any certificate.");
 }
 
-/// Puts the parts together that depend on each other. `folders` are those of the configuration files.
+/// Puts the parts together that depend on each other. `folders` are those of the configuration files, in the order in
+/// which they were read: other files are looked for in the last one first (oslo.config's order).
 pub(super) fn finish(it: &mut Catalogue, folders: Vec<PathBuf>) {
     let identity = &mut it.settings.identity;
     let has_keystone = !identity.keystone.connection.credentials.auth_url.is_empty();
@@ -367,7 +368,7 @@ pub(super) fn finish(it: &mut Catalogue, folders: Vec<PathBuf>) {
     let unset = if has_keystone { Flavour::Keystone } else { Flavour::None };
     identity.flavour = it.who.flavor.map_or(unset, |it| it.who);
     (it.settings.cache.caching, it.settings.cache.managed) = (flavor.caching, flavor.managed);
-    for folder in folders.into_iter().rev() {
+    for folder in folders {
         identity.policy.directories.retain(|it| *it != folder);
         identity.policy.directories.insert(0, folder);
     }

@@ -1,9 +1,9 @@
 //! The configuration of each program.
 
-#[cfg(feature = "catalogue")]
-use super::Catalogue;
 #[cfg(feature = "agent")]
 use super::{Agent, nova::Nova};
+#[cfg(feature = "catalogue")]
+use super::{Catalogue, notes::of_backends};
 use super::{
     ConfigError, Note, Sources,
     notes::unknown,
@@ -38,14 +38,16 @@ pub fn catalogue(sources: &Sources) -> Result<Loaded<Catalogue>, ConfigError> {
         // The store's own section has the names of [glance_store].
         let found = sources.gather()?.with_section_as(&id, "glance_store");
         let store = &mut loaded.settings.settings.store;
-        read(super::catalogue::store_section, store, &found).map_err(ConfigError::Invalid)?;
+        let (described, _) = read(super::catalogue::store_section, store, &found).map_err(ConfigError::Invalid)?;
+        of_backends(&mut loaded.notes, &found, &loaded.settings.backends, (&id, &described));
         "file".clone_into(&mut store.default_store);
         store.stores = loaded.settings.backends.values().cloned().collect();
         store.ids = loaded.settings.backends.iter().map(|(id, kind)| (kind.clone(), id.clone())).collect();
         store.ids.insert("file".to_owned(), id);
         if let Some((id, _)) = loaded.settings.backends.iter().find(|it| it.1 == "http") {
             let found = sources.gather()?.with_section_as(id, "glance_store");
-            read(super::catalogue::http_section, store, &found).map_err(ConfigError::Invalid)?;
+            let (described, _) = read(super::catalogue::http_section, store, &found).map_err(ConfigError::Invalid)?;
+            of_backends(&mut loaded.notes, &found, &loaded.settings.backends, (id, &described));
         }
     }
     Ok(loaded)
@@ -62,6 +64,7 @@ pub fn agent(sources: &Sources, nova_files: &[PathBuf]) -> Result<Loaded<Agent>,
     read(super::nova::visit, &mut shared, &nova).map_err(ConfigError::Invalid)?;
     let mut loaded = load(super::agent::visit, shared.into_agent(), sources.gather()?, false)?;
     loaded.settings = loaded.settings.finish().map_err(|(section, source)| ConfigError::Login { section, source })?;
+    loaded.settings.nova.files.clone_from(&nova.files);
     loaded.files.splice(0..0, nova.files);
     Ok(loaded)
 }

@@ -5,6 +5,8 @@ use super::{
     options::Described,
     sources::{Found, same_section},
 };
+#[cfg(feature = "catalogue")]
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// A remark about a configuration.
@@ -24,6 +26,15 @@ pub enum Note {
         /// `[section] key` of each.
         names: Vec<String>,
     },
+    /// Glance does something by this option that would be missed.
+    Missed {
+        /// Where it stands.
+        origin: Origin,
+        /// `[section] key`.
+        name: String,
+        /// What is so in its place.
+        instead: String,
+    },
     /// The option has a new name.
     Renamed {
         /// Where it stands.
@@ -38,6 +49,20 @@ pub enum Note {
 /// Options of Glance and its libraries.
 const GLANCE: &str = include_str!("glance_options.txt");
 
+/// Options of Glance whose effect operators would miss: values that mean none, and what is so in place of it.
+const MISSED: [(&str, &str, &[&str], &str); 8] = [
+    ("oslo_messaging_notifications", "driver", &["noop"], "no notifications are sent"),
+    ("DEFAULT", "cert_file", &[], "requests are plain HTTP: put a proxy with the certificate in front"),
+    ("DEFAULT", "log_file", &[], LOG),
+    ("DEFAULT", "log_dir", &[], LOG),
+    ("DEFAULT", "use_syslog", &["false"], LOG),
+    ("image_import_opts", "image_import_plugins", &["[]", "no_op", "[no_op]", "['no_op']"], "there are no imports yet"),
+    ("paste_deploy", "config_file", &[], "filters of the site's own in its pipelines do not run"),
+    ("key_manager", "backend", &[], "signatures of images are not verified, and no keys are deleted with them"),
+];
+
+const LOG: &str = "the log goes to the journal under systemd, and to standard error otherwise";
+
 /// What was found and belongs to no option; Glance's other options are not unknown when `glance` is true.
 pub(super) fn unknown(found: &Found, described: &[Described], glance: bool) -> Vec<Note> {
     let (mut notes, mut unused) = (Vec::new(), Vec::new());
@@ -46,7 +71,9 @@ pub(super) fn unknown(found: &Found, described: &[Described], glance: bool) -> V
             continue;
         }
         let name = format!("[{section}] {key}");
-        if glance && is_glance(section, key) {
+        if let Some(instead) = missed(found, section, key).filter(|_| glance) {
+            notes.push(Note::Missed { origin: origin.clone(), name, instead: instead.to_owned() });
+        } else if glance && is_glance(section, key) {
             unused.push(name);
         } else {
             notes.push(Note::Unknown { origin: origin.clone(), name, meant: nearest(section, key, described) });
@@ -56,6 +83,42 @@ pub(super) fn unknown(found: &Found, described: &[Described], glance: bool) -> V
         notes.push(Note::Unused { names: unused });
     }
     notes
+}
+
+/// What is to be said of `enabled_backends`, when the store `used` has taken these options from its own section.
+#[cfg(feature = "catalogue")]
+pub(super) fn of_backends(
+    notes: &mut Vec<Note>,
+    found: &Found,
+    backends: &BTreeMap<String, String>,
+    used: (&str, &[Described]),
+) {
+    let taken = |name: &String| used.1.iter().any(|it| same_section(name, &format!("[{}] {}", used.0, it.key)));
+    for note in notes.iter_mut() {
+        if let Note::Unused { names } = note {
+            names.retain(|it| !taken(it));
+        }
+    }
+    notes.retain(|it| !matches!(it, Note::Unused { names } if names.is_empty()));
+    let kind = backends.get(used.0);
+    let others: Vec<&str> =
+        backends.iter().filter(|it| it.0 != used.0 && Some(it.1) == kind).map(|it| it.0.as_str()).collect();
+    if let Some((_, origin)) = found.values("DEFAULT", "enabled_backends").pop().filter(|_| !others.is_empty()) {
+        let instead = format!("images that have their data in {} cannot be read or removed", others.join(", "));
+        notes.push(Note::Missed {
+            origin,
+            name: "[DEFAULT] enabled_backends, but for one file store,".to_owned(),
+            instead,
+        });
+    }
+}
+
+/// What is so in place of what the option asks for.
+fn missed(found: &Found, section: &str, key: &str) -> Option<&'static str> {
+    let (.., harmless, instead) = MISSED.iter().find(|it| same_section(it.0, section) && it.1 == key)?;
+    let asks =
+        |value: &str| !value.trim().is_empty() && !harmless.iter().any(|it| it.eq_ignore_ascii_case(value.trim()));
+    found.values(section, key).iter().any(|it| asks(it.0)).then_some(*instead)
 }
 
 /// Whether the list has this option; a section that the list does not have may be a store's, with a store's options.
@@ -127,6 +190,9 @@ impl fmt::Display for Note {
             }
             Self::Unused { names } => {
                 write!(f, "{} options of Glance are set that Larder does not use: {}", names.len(), names.join(", "))
+            }
+            Self::Missed { origin, name, instead } => {
+                write!(f, "{origin}: {name} is not used by this version: {instead}")
             }
             Self::Renamed { origin, old, new } => write!(f, "{origin}: {old} is called {new} now; its value is used"),
         }

@@ -19,11 +19,27 @@ pub(super) fn visit(options: &mut Options<'_>, it: &mut Nova) {
     options.bind("my_ip", &mut it.my_ip, "");
     options.bind("host", &mut it.host, "");
     options.bind("instances_path", &mut it.instances_path, "");
+    let says = &mut it.agent.nova;
+    options.bind("run_external_periodic_tasks", &mut says.run_external_periodic_tasks, "");
+    options.bind("preallocate_images", &mut says.preallocate_images, "");
     agent::shared_with_nova(options, &mut it.agent.settings);
     options.section("image_cache");
+    options.bind_renamed(
+        "manager_interval",
+        &["DEFAULT/image_cache_manager_interval"],
+        &mut it.agent.nova.manager_interval,
+        "",
+    );
     agent::image_cache(options, &mut it.agent.settings);
     options.section("libvirt");
     agent::images_type(options, &mut it.agent.settings);
+    options.section("oslo_concurrency");
+    options.bind("disable_process_locking", &mut it.agent.nova.disable_process_locking, "");
+    options.section("workarounds");
+    let reserve = &mut it.agent.nova.reserve_disk_resource_for_image_cache;
+    options.bind("reserve_disk_resource_for_image_cache", reserve, "");
+    options.section("glance");
+    options.bind("verify_glance_signatures", &mut it.agent.nova.verify_glance_signatures, "");
     options.section("compute");
     agent::compute(options, &mut it.agent.settings);
     agent::logins(options, &mut it.agent.logins);
@@ -42,6 +58,10 @@ impl Nova {
     pub(super) fn into_agent(mut self) -> super::Agent {
         let instances = self.instances_path.unwrap_or_else(|| self.state_path.join("instances"));
         self.agent.settings.base_dir.instances_path = instances;
+        let prune = &self.agent.settings.prune;
+        self.agent.nova.remove_unused_base_images = prune.remove_unused_base_images;
+        self.agent.nova.remove_unused_original_minimum_age_seconds = prune.remove_unused_original_minimum_age_seconds;
+        self.agent.settings.fleet.node_name = Some(self.host.to_ascii_lowercase());
         self.agent
     }
 }

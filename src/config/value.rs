@@ -104,6 +104,14 @@ pub(super) const BYTES: Kind<u64> = Kind {
     write: |value| Some(value.to_string()),
 };
 
+/// A share.
+#[cfg(feature = "agent")]
+pub(super) const PER_CENT: Kind<u32> = Kind {
+    takes: "per cent, from 1 to 100",
+    read: |text| text.trim().parse().ok().filter(|it| (1..=100).contains(it)).ok_or_else(Refused::default),
+    write: |value| Some(value.to_string()),
+};
+
 /// Paths of folders.
 #[cfg(feature = "agent")]
 pub(super) const FOLDERS: Kind<Vec<PathBuf>> = Kind {

@@ -47,7 +47,7 @@ impl Engine {
         let text = text.trim();
         let shown =
             || text.split_once("://").map_or("(no URL)", |it| it.0).chars().take(40).collect::<String>() + "://…";
-        let bad = |why| DbError::Connection { shown: shown(), why };
+        let bad = |why: &'static str| DbError::Connection { shown: shown(), why: why.into() };
         let (scheme, rest) = text.split_once("://").ok_or_else(|| bad(TAKES))?;
         match scheme.split('+').next().unwrap_or_default() {
             // Three slashes and a path; options after a question mark are SQLAlchemy's own.
@@ -107,6 +107,15 @@ impl Address {
     /// The value of an option; the last one when it is there twice.
     pub(super) fn option(&self, name: &str) -> Option<&str> {
         self.options.iter().rev().find(|it| it.0 == name).map(|it| it.1.as_str())
+    }
+
+    /// The options whose names are none of these.
+    pub(super) fn others(&self, known: &[&str]) -> Vec<&str> {
+        let mut others: Vec<&str> =
+            self.options.iter().map(|it| it.0.as_str()).filter(|it| !known.contains(it)).collect();
+        others.sort_unstable();
+        others.dedup();
+        others
     }
 
     /// An option that is on or off.

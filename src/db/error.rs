@@ -1,6 +1,6 @@
 //! What goes wrong with a database.
 
-use std::{error::Error, path::PathBuf};
+use std::{borrow::Cow, error::Error, path::PathBuf};
 
 /// What a driver says.
 pub type Source = Box<dyn Error + Send + Sync>;
@@ -14,7 +14,7 @@ pub enum DbError {
         /// Without its password.
         shown: String,
         /// What it should be.
-        why: &'static str,
+        why: Cow<'static, str>,
     },
     /// The file or its folder.
     #[error("cannot open the database {path}")]
@@ -30,6 +30,16 @@ pub enum DbError {
         /// `host:port/database`.
         at: String,
         /// Why.
+        source: Source,
+    },
+    /// A server is there, and there is no encrypted connection to it.
+    #[error("no TLS with the database {at}: {why}")]
+    Tls {
+        /// `host:port/database`.
+        at: String,
+        /// What is wrong, and which option of `[database] connection` says so.
+        why: String,
+        /// Of the handshake.
         source: Source,
     },
     /// A connection broke, or its server stops; nothing was changed.

@@ -14,6 +14,9 @@
 //! Db::read(work)  ─→ one snapshot, read only ─→ work(&Tx)
 //! ```
 //!
+//! No lock reaches from one node of a Galera cluster to another: there [`Tx::is_in_cluster`] says so, and the tables see to
+//! it that of two changes of the same thing one fails, and runs again.
+//!
 //! Statements are sea-query's values and rows are [`Row`]s, so a caller does not know which database it talks to.
 
 mod address;
@@ -33,6 +36,7 @@ mod settings;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod tx;
 
 pub use address::{Address, Engine};

@@ -1,8 +1,11 @@
 //! MySQL and MariaDB.
 
+mod text;
+
 use crate::db::{
     Address, Cell, DbError, Row, Settings,
     server::{Link, Mode, is_gone, wait},
+    tls::{self, Words},
 };
 use chrono::{NaiveDateTime, Timelike};
 use sea_query::{Value, Values};
@@ -12,23 +15,53 @@ use sqlx::{
     mysql::{MySqlArguments, MySqlConnectOptions, MySqlDatabaseError, MySqlPoolOptions, MySqlRow, MySqlSslMode},
     pool::PoolConnection,
 };
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 use tokio::runtime::Handle;
 
 /// The name of the lock that changes of the schema hold; a server has one set of such names for all its databases.
 const LOCK: &str = "LEFT(CONCAT('larder.', DATABASE()), 64)";
 
+/// The options of a connection string that mean something here, or nothing to anybody.
+const OPTIONS: [&str; 12] = [
+    "charset",
+    "database",
+    "ssl_ca",
+    "ssl_cert",
+    "ssl_check_hostname",
+    "ssl_disabled",
+    "ssl_key",
+    "ssl_mode",
+    "ssl_verify_cert",
+    "ssl_verify_identity",
+    "unix_socket",
+    "use_unicode",
+];
+
 /// A server with its connections.
 pub(super) struct Mysql {
     pool: sqlx::MySqlPool,
     options: MySqlConnectOptions,
-    setup: Arc<str>,
+    setup: Arc<Setup>,
+    tls: Words,
     at: String,
+}
+
+/// What each new connection is told first.
+struct Setup {
+    always: String,
+    /// On a node of a Galera cluster.
+    in_cluster: String,
+    /// Whether the newest connection leads to such a node.
+    is_in_cluster: AtomicBool,
 }
 
 struct Connected {
     connection: PoolConnection<MySql>,
     runtime: Handle,
+    is_in_cluster: bool,
 }
 
 // === impl Mysql ===
@@ -36,7 +69,7 @@ struct Connected {
 impl Mysql {
     pub(super) fn new(address: &Address, settings: &Settings) -> Result<Self, DbError> {
         let options = options(address)?;
-        let setup: Arc<str> = setup(settings).into();
+        let setup = Arc::new(Setup::new(settings));
         let each = Arc::clone(&setup);
         let pool = MySqlPoolOptions::new()
             .max_connections(settings.connections())
@@ -47,10 +80,10 @@ impl Mysql {
             .test_before_acquire(false)
             .after_connect(move |connection, _| {
                 let setup = Arc::clone(&each);
-                Box::pin(async move { prepare(connection, &setup).await })
+                Box::pin(async move { setup.prepare(connection).await })
             })
             .connect_lazy_with(options.clone());
-        Ok(Self { pool, options, setup, at: address.to_string() })
+        Ok(Self { pool, options, setup, tls: words(address), at: address.to_string() })
     }
 
     pub(super) async fn acquire(&self, tested: bool) -> Result<Box<dyn Link>, DbError> {
@@ -60,14 +93,15 @@ impl Mysql {
                 connection.close_on_drop();
                 continue;
             }
-            return Ok(Box::new(Connected { connection, runtime: Handle::current() }));
+            let is_in_cluster = self.setup.is_in_cluster.load(Ordering::Relaxed);
+            return Ok(Box::new(Connected { connection, runtime: Handle::current(), is_in_cluster }));
         }
     }
 
     /// Connects once, to see whether and why not.
     pub(super) async fn reach(&self) -> Result<(), DbError> {
         let mut connection = self.options.connect().await.map_err(|error| self.unreachable(error))?;
-        let set = prepare(&mut connection, &self.setup).await;
+        let set = self.setup.prepare(&mut connection).await;
         set.map_err(|error| DbError::Unreachable { at: self.at.clone(), source: error.into() })?;
         // It said all that it was asked for.
         let _ = connection.close().await;
@@ -76,10 +110,25 @@ impl Mysql {
 
     fn unreachable(&self, error: sqlx::Error) -> DbError {
         match number(&error) {
+            Some(3159) => DbError::Tls {
+                at: self.at.clone(),
+                why: "the server takes encrypted connections only: add ssl_ca=/path/of/its/authority.pem to the options of \
+                      [database] connection"
+                    .to_owned(),
+                source: error.into(),
+            },
+            // MariaDB says no more of it than that.
+            Some(1045) if self.tls.asked.is_none() => DbError::Unreachable {
+                at: self.at.clone(),
+                source: format!("{error} (an account or a server that takes encrypted connections only says this, too: then add ssl_ca=/path/of/its/authority.pem to the options of [database] connection)").into(),
+            },
             // Too many connections; the server stops; a cluster's node is not ready.
             Some(1040 | 1053 | 1047 | 1077 | 1203) => DbError::Lost(error.into()),
-            None if is_gone(&error) => DbError::Lost(self.named(error)),
-            _ => DbError::Unreachable { at: self.at.clone(), source: error.into() },
+            _ => match self.tls.judge(&self.at, error) {
+                Ok(failure) => failure,
+                Err(error) if is_gone(&error) => DbError::Lost(self.named(error)),
+                Err(error) => DbError::Unreachable { at: self.at.clone(), source: error.into() },
+            },
         }
     }
 
@@ -89,6 +138,7 @@ impl Mysql {
 }
 
 fn options(address: &Address) -> Result<MySqlConnectOptions, DbError> {
+    tls::check_names(address, &OPTIONS).and_then(|()| words(address).check_files(address)).map_err(wrong)?;
     let mut options = MySqlConnectOptions::new()
         .host(address.host.as_deref().unwrap_or("localhost"))
         .port(address.port.unwrap_or(3306))
@@ -122,7 +172,7 @@ fn options(address: &Address) -> Result<MySqlConnectOptions, DbError> {
 fn ssl_mode(address: &Address) -> Result<MySqlSslMode, DbError> {
     if let Some(mode) = address.option("ssl_mode") {
         let why = "its ssl_mode is not DISABLED, PREFERRED, REQUIRED, VERIFY_CA or VERIFY_IDENTITY";
-        return mode.parse().map_err(|_| DbError::Connection { shown: "mysql://…".to_owned(), why });
+        return mode.parse().map_err(|_| wrong(why));
     }
     let off = |name| address.flag(name) == Some(false);
     let configured = ["ssl_cert", "ssl_key", "ssl_verify_cert", "ssl_verify_identity"];
@@ -138,22 +188,54 @@ fn ssl_mode(address: &Address) -> Result<MySqlSslMode, DbError> {
     })
 }
 
-/// What each new connection is told first.
-fn setup(settings: &Settings) -> String {
-    let mut parts = vec!["SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ".to_owned()];
-    let mode: String =
-        settings.mysql_sql_mode.chars().filter(|it| it.is_ascii_alphanumeric() || "_,".contains(*it)).collect();
-    if !mode.is_empty() {
-        parts.push(format!("SESSION sql_mode = '{mode}'"));
+fn words(address: &Address) -> Words {
+    let asked = ["ssl_mode", "ssl_ca", "ssl_cert", "ssl_key", "ssl_verify_cert", "ssl_verify_identity"]
+        .iter()
+        .find_map(|name| address.option(name).map(|value| format!("{name}={value}")));
+    Words {
+        asked,
+        authority: ("ssl_ca", address.option("ssl_ca").map(str::to_owned)),
+        client: ["ssl_cert", "ssl_key"],
+        any_name: "ssl_check_hostname=false",
     }
-    if let Some(wait) = settings.mysql_wsrep_sync_wait {
-        parts.push(format!("SESSION wsrep_sync_wait = {wait}"));
-    }
-    parts.iter().map(|it| format!("SET {it};")).collect()
 }
 
-async fn prepare(connection: &mut MySqlConnection, setup: &str) -> Result<(), sqlx::Error> {
-    connection.execute(sqlx::raw_sql(AssertSqlSafe(setup))).await.map(drop)
+fn wrong(why: impl Into<std::borrow::Cow<'static, str>>) -> DbError {
+    DbError::Connection { shown: "mysql://…".to_owned(), why: why.into() }
+}
+
+/// Now and then a wait for a lock on a Galera node is not ended by what another node has committed. It blocks all that
+/// waits for this lock, for 50 s by default; a transaction that is begun anew gets it at once.
+const LOCK_WAIT: &str = "SET SESSION innodb_lock_wait_timeout = LEAST(@@innodb_lock_wait_timeout, 5);";
+
+// === impl Setup ===
+
+impl Setup {
+    fn new(settings: &Settings) -> Self {
+        let mut always = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ;".to_owned();
+        let mode: String =
+            settings.mysql_sql_mode.chars().filter(|it| it.is_ascii_alphanumeric() || "_,".contains(*it)).collect();
+        if !mode.is_empty() {
+            always += &format!("SET SESSION sql_mode = '{mode}';");
+        }
+        let mut in_cluster = LOCK_WAIT.to_owned();
+        if let Some(wait) = settings.mysql_wsrep_sync_wait {
+            in_cluster += &format!("SET SESSION wsrep_sync_wait = {wait};");
+        }
+        Self { always, in_cluster, is_in_cluster: AtomicBool::new(false) }
+    }
+
+    async fn prepare(&self, connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
+        // A server that was built without Galera has no such variable.
+        let found = connection.fetch_optional(sqlx::raw_sql("SHOW VARIABLES LIKE 'wsrep_on'")).await?;
+        let is_on = found.map(|row| row.try_get_unchecked::<String, _>(1)).transpose()?;
+        let is_in_cluster = is_on.is_some_and(|it| it.eq_ignore_ascii_case("on"));
+        let more = if is_in_cluster { self.in_cluster.as_str() } else { "" };
+        let all = format!("{}{more}", self.always);
+        connection.execute(sqlx::raw_sql(AssertSqlSafe(all))).await?;
+        self.is_in_cluster.store(is_in_cluster, Ordering::Relaxed);
+        Ok(())
+    }
 }
 
 // === impl Connected ===
@@ -202,12 +284,23 @@ impl Link for Connected {
     }
 
     fn select(&mut self, sql: &str, values: Values) -> Result<Vec<Row>, DbError> {
+        if self.is_in_cluster {
+            let text = text::of(sql, values)?;
+            let step = (&mut *self.connection).fetch_all(sqlx::raw_sql(AssertSqlSafe(text)));
+            let rows = wait(&self.runtime, step).map_err(|error| of(sql, error))?;
+            return rows.iter().map(|it| row(it).map_err(|error| of(sql, error))).collect();
+        }
         let query = sqlx::query_with(AssertSqlSafe(sql), arguments(values).map_err(|error| of(sql, error))?);
         let rows = wait(&self.runtime, query.fetch_all(&mut *self.connection)).map_err(|error| of(sql, error))?;
         rows.iter().map(|it| row(it).map_err(|error| of(sql, error))).collect()
     }
 
     fn execute(&mut self, sql: &str, values: Values) -> Result<u64, DbError> {
+        if self.is_in_cluster {
+            let text = text::of(sql, values)?;
+            let step = (&mut *self.connection).execute(sqlx::raw_sql(AssertSqlSafe(text)));
+            return Ok(wait(&self.runtime, step).map_err(|error| of(sql, error))?.rows_affected());
+        }
         let query = sqlx::query_with(AssertSqlSafe(sql), arguments(values).map_err(|error| of(sql, error))?);
         let done = wait(&self.runtime, query.execute(&mut *self.connection)).map_err(|error| of(sql, error))?;
         Ok(done.rows_affected())
@@ -219,6 +312,10 @@ impl Link for Connected {
 
     fn give_up(&mut self) {
         self.connection.close_on_drop();
+    }
+
+    fn is_in_cluster(&self) -> bool {
+        self.is_in_cluster
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::db::{
     Address, Cell, DbError, Row, Settings,
     server::{Link, Mode, is_gone, wait},
+    tls::{self, Words},
 };
 use sea_query::{Value, Values};
 use sqlx::{
@@ -10,17 +11,35 @@ use sqlx::{
     encode::IsNull,
     error::BoxDynError,
     pool::PoolConnection,
-    postgres::{PgArgumentBuffer, PgArguments, PgConnectOptions, PgPoolOptions, PgRow, PgTypeInfo, types::Oid},
+    postgres::{
+        PgArgumentBuffer, PgArguments, PgConnectOptions, PgPoolOptions, PgRow, PgSslMode, PgTypeInfo, types::Oid,
+    },
 };
 use tokio::runtime::Handle;
 
 /// The lock that changes of the schema hold: "larder".
 const LOCK: i64 = 0x6c61_7264_6572;
 
+/// The options of a connection string that mean something here.
+const OPTIONS: [&str; 11] = [
+    "application_name",
+    "database",
+    "dbname",
+    "host",
+    "password",
+    "port",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "user",
+];
+
 /// A server with its connections.
 pub(super) struct Postgres {
     pool: sqlx::PgPool,
     options: PgConnectOptions,
+    tls: Words,
     at: String,
 }
 
@@ -45,7 +64,7 @@ impl Postgres {
             // A transaction that meets a dead connection runs again on one that is tested.
             .test_before_acquire(false)
             .connect_lazy_with(options.clone());
-        Ok(Self { pool, options, at: address.to_string() })
+        Ok(Self { pool, options, tls: words(address), at: address.to_string() })
     }
 
     pub(super) async fn acquire(&self, tested: bool) -> Result<Box<dyn Link>, DbError> {
@@ -70,15 +89,39 @@ impl Postgres {
     fn unreachable(&self, error: sqlx::Error) -> DbError {
         match code(&error).as_deref() {
             Some(code) if is_passing(code) => DbError::Lost(error.into()),
-            None if is_gone(&error) => DbError::Lost(format!("{}: {error}", self.at).into()),
-            _ => DbError::Unreachable { at: self.at.clone(), source: error.into() },
+            // "no pg_hba.conf entry for host …, no encryption"
+            Some("28000") if error.to_string().contains("no encryption") => DbError::Tls {
+                at: self.at.clone(),
+                why: "the server takes encrypted connections only: give [database] connection the options \
+                      sslmode=verify-full and sslrootcert=/path/of/its/authority.pem"
+                    .to_owned(),
+                source: error.into(),
+            },
+            _ => match self.tls.judge(&self.at, error) {
+                Ok(failure) => failure,
+                Err(error) if is_gone(&error) => DbError::Lost(format!("{}: {error}", self.at).into()),
+                Err(error) => DbError::Unreachable { at: self.at.clone(), source: error.into() },
+            },
         }
     }
 }
 
+fn words(address: &Address) -> Words {
+    Words {
+        asked: address.option("sslmode").map(|it| format!("sslmode={it}")),
+        authority: ("sslrootcert", address.option("sslrootcert").map(str::to_owned)),
+        client: ["sslcert", "sslkey"],
+        any_name: "sslmode=verify-ca",
+    }
+}
+
+fn wrong(why: impl Into<std::borrow::Cow<'static, str>>) -> DbError {
+    DbError::Connection { shown: "postgresql://…".to_owned(), why: why.into() }
+}
+
 /// As libpq has it; what the string leaves out is taken from the environment (`PGHOST`, `PGPASSWORD`…).
 fn options(address: &Address) -> Result<PgConnectOptions, DbError> {
-    let wrong = |why| DbError::Connection { shown: "postgresql://…".to_owned(), why };
+    tls::check_names(address, &OPTIONS).and_then(|()| words(address).check_files(address)).map_err(wrong)?;
     let mut options = PgConnectOptions::new()
         .database(&address.database)
         .application_name(address.option("application_name").unwrap_or("larder"))
@@ -102,8 +145,7 @@ fn options(address: &Address) -> Result<PgConnectOptions, DbError> {
         None => {}
     }
     if let Some(mode) = address.option("sslmode") {
-        let mode = mode.parse();
-        options = options.ssl_mode(mode.map_err(|_| wrong("its sslmode is none of PostgreSQL's"))?);
+        options = options.ssl_mode(ssl_mode(address, mode)?);
     }
     for (name, set) in [
         ("sslrootcert", PgConnectOptions::ssl_root_cert as fn(PgConnectOptions, String) -> PgConnectOptions),
@@ -115,6 +157,18 @@ fn options(address: &Address) -> Result<PgConnectOptions, DbError> {
         }
     }
     Ok(options)
+}
+
+/// As libpq has it: with a file of authorities, `require` looks at the certificate, too.
+fn ssl_mode(address: &Address, mode: &str) -> Result<PgSslMode, DbError> {
+    let authority = address.option("sslrootcert").is_some();
+    match mode.parse().map_err(|_| wrong("its sslmode is none of PostgreSQL's"))? {
+        PgSslMode::Require if authority => Ok(PgSslMode::VerifyCa),
+        PgSslMode::VerifyCa | PgSslMode::VerifyFull if !authority => {
+            Err(wrong("its sslmode needs sslrootcert=/path/of/the/authority.pem"))
+        }
+        mode => Ok(mode),
+    }
 }
 
 // === impl Connected ===

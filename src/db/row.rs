@@ -56,6 +56,8 @@ impl FromCell for String {
             Cell::Text(text) => Some(text.clone()),
             // SQLite's columns take any type: a client of Glance's may have left a number in a text column.
             Cell::Integer(number) => Some(number.to_string()),
+            // MySQL gives texts of a collation that compares letter for letter as bytes.
+            Cell::Bytes(bytes) => String::from_utf8(bytes.clone()).ok(),
             _ => None,
         }
     }

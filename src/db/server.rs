@@ -35,6 +35,10 @@ pub(super) trait Link: Send {
     fn script(&mut self, sql: &str) -> Result<(), DbError>;
     /// Makes that the connection is closed, not used again.
     fn give_up(&mut self);
+    /// Whether it leads to a node of a Galera cluster.
+    fn is_in_cluster(&self) -> bool {
+        false
+    }
 }
 
 /// Which server.
@@ -211,6 +215,10 @@ impl Session {
 
     pub(super) fn dialect(&self) -> Dialect {
         self.dialect
+    }
+
+    pub(super) fn is_in_cluster(&self) -> bool {
+        self.link.borrow().is_in_cluster()
     }
 
     pub(super) fn select(&self, sql: &str, values: Values) -> Result<Vec<Row>, DbError> {

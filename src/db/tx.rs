@@ -62,6 +62,19 @@ impl Tx<'_> {
         }
     }
 
+    /// Whether the database is a node of a Galera cluster: no lock keeps the other nodes' transactions out.
+    pub fn is_in_cluster(&self) -> bool {
+        match &self.inner {
+            Inner::Sqlite(_) => false,
+            Inner::Server(session) => session.is_in_cluster(),
+        }
+    }
+
+    /// Whether it may write.
+    pub fn writes(&self) -> bool {
+        self.writes
+    }
+
     /// The rows of a query.
     ///
     /// # Errors
@@ -82,8 +95,8 @@ impl Tx<'_> {
         Ok(self.select(query)?.into_iter().next())
     }
 
-    /// The first row of a query; when the transaction writes, nobody else changes that row until its end. (On the nodes
-    /// of a Galera cluster others may; one of them is then run again.)
+    /// The first row of a query; when the transaction writes, nobody else changes that row until its end. (On the other
+    /// nodes of a Galera cluster others may.)
     ///
     /// # Errors
     /// [`DbError`] of the statement.

@@ -74,6 +74,8 @@ pub(super) fn agent_settings(place: &Place, endpoint: Url) -> agent::Settings {
     settings.base_dir.libvirt_directories.clear();
     place.socket().clone_into(&mut settings.admin.socket);
     settings.catalogue.endpoint = Some(endpoint);
+    // Whatever this machine is called.
+    settings.fleet.node_name = Some("dev".to_owned());
     // One node needs not to keep out of others' way, and a laptop's disk may be nearly full.
     settings.prefetch_jitter = Duration::ZERO;
     settings.cache_min_free = 64 << 20;

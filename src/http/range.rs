@@ -9,6 +9,9 @@ pub enum RangeError {
     /// Not `bytes=a-b`, `bytes=a-` or `bytes=-n` (Glance: 416).
     #[error("Invalid Range header.")]
     Malformed,
+    /// The same of `Content-Range`.
+    #[error("Invalid Content-Range header.")]
+    MalformedContent,
     /// It begins behind the end (416).
     #[error("Invalid start position in Range header: there are {size} bytes, counted from 0.")]
     BehindEnd {
@@ -30,8 +33,8 @@ pub fn parse(headers: &HeaderMap, size: u64) -> Result<Option<Range<u64>>, Range
         return parse_range(text, size).ok_or(RangeError::Malformed)?.map(Some);
     }
     if let Some(value) = headers.get(header::CONTENT_RANGE) {
-        let text = value.to_str().map_err(|_| RangeError::Malformed)?;
-        return parse_content_range(text, size).ok_or(RangeError::Malformed).map(Some);
+        let text = value.to_str().map_err(|_| RangeError::MalformedContent)?;
+        return parse_content_range(text, size).ok_or(RangeError::MalformedContent).map(Some);
     }
     Ok(None)
 }
@@ -60,13 +63,13 @@ fn parse_range(text: &str, size: u64) -> Option<Result<Range<u64>, RangeError>> 
     Some(if range.start >= size { Err(RangeError::BehindEnd { size }) } else { Ok(range) })
 }
 
-/// `bytes a-b/size`; the size may be `*`.
+/// `bytes a-b/size`; the size may be `*`, and need not be that of the data (Glance's behaviour).
 fn parse_content_range(text: &str, size: u64) -> Option<Range<u64>> {
     let (unit, rest) = text.trim().split_once(' ')?;
     let (span, whole) = rest.trim().split_once('/')?;
     let (first, last) = span.split_once('-')?;
     let (first, last) = (number(first)?, number(last)?);
-    let fits = unit.eq_ignore_ascii_case("bytes") && (whole == "*" || number(whole)? == size);
+    let fits = unit.eq_ignore_ascii_case("bytes") && (whole == "*" || last < number(whole)?);
     (fits && first <= last && last < size).then_some(first..last.saturating_add(1))
 }
 

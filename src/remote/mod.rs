@@ -11,6 +11,7 @@
 mod cache;
 mod catalogue;
 mod error;
+mod fleet;
 mod keystone;
 mod session;
 mod settings;
@@ -21,4 +22,5 @@ pub use crate::wire::image::RemoteImage;
 pub use cache::{CacheListing, CachedEntry, Clear};
 pub use catalogue::{Catalogue, Download};
 pub use error::RemoteError;
+pub use fleet::Changes;
 pub use settings::{ApplicationCredential, Auth, Password, Settings};

@@ -4,7 +4,6 @@ pub mod allocator;
 pub mod logging;
 pub mod metrics;
 pub mod open_files;
-#[cfg(feature = "agent")]
 pub mod schedule;
 pub mod signals;
 pub mod systemd;

@@ -1,6 +1,6 @@
 //! The rules for values that a client sends: the image schema, and what the database can hold.
 
-use crate::image::{Attribute, ImageId, Visibility};
+use crate::image::{Attribute, ImageId, Status, Visibility};
 use crate::wire::{Formats, WireError};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -23,9 +23,9 @@ pub(super) fn document(body: &[u8]) -> Result<Value, WireError> {
 /// The base attribute `name` with `value`; none when there is no such attribute that a client may write.
 pub(super) fn attribute(name: &str, value: &Value, formats: &Formats) -> Result<Option<Attribute>, WireError> {
     Ok(Some(match name {
-        "name" => Attribute::Name(text_or_null(name, value)?),
+        "name" => Attribute::Name(text_or_null(name, value, MAX_NAME)?),
         "visibility" => Attribute::Visibility(visibility(value)?),
-        "owner" => Attribute::Owner(text_or_null(name, value)?),
+        "owner" => Attribute::Owner(text_or_null(name, value, MAX_NAME)?),
         "protected" => Attribute::Protected(boolean(name, value)?),
         "os_hidden" => Attribute::Hidden(boolean(name, value)?),
         "min_disk" => Attribute::MinDisk(count(name, value)?),
@@ -35,6 +35,27 @@ pub(super) fn attribute(name: &str, value: &Value, formats: &Formats) -> Result<
         "tags" => Attribute::Tags(tags(value)?),
         _ => return Ok(None),
     }))
+}
+
+/// What the schema says of an attribute that only the server writes. That it may not be written is told later (Glance's
+/// order).
+pub(super) fn read_only(name: &str, value: &Value) -> Result<(), WireError> {
+    match name {
+        "size" | "virtual_size" => {
+            let is_whole = value.as_f64().is_some_and(|it| it.fract() == 0.0);
+            let fits = value.is_null() || is_whole;
+            fits.then_some(()).ok_or_else(|| not_of_type(name, value, &["null", "integer"]))
+        }
+        "checksum" => text_or_null(name, value, 32).map(drop),
+        "os_hash_algo" => text_or_null(name, value, 64).map(drop),
+        "os_hash_value" => text_or_null(name, value, 128).map(drop),
+        "status" => {
+            let Value::String(text) = value else { return Err(not_of_type(name, value, &["string"])) };
+            one_of(name, text, &Status::ALL.map(Status::as_str))
+        }
+        "created_at" | "updated_at" if !value.is_string() => Err(not_of_type(name, value, &["string"])),
+        _ => Ok(()),
+    }
 }
 
 /// A custom property's value: text, or what the schema of the site says of this name.
@@ -93,10 +114,10 @@ pub(super) fn not_of_type(name: &str, value: &Value, types: &[&str]) -> WireErro
     WireError::image(format!("{} is not of type {} (in '{name}')", show(value), types.join(", ")))
 }
 
-fn text_or_null(name: &str, value: &Value) -> Result<Option<String>, WireError> {
+fn text_or_null(name: &str, value: &Value, limit: usize) -> Result<Option<String>, WireError> {
     match value {
         Value::Null => Ok(None),
-        Value::String(_) => text(name, value, MAX_NAME).map(Some),
+        Value::String(_) => text(name, value, limit).map(Some),
         _ => Err(not_of_type(name, value, &["null", "string"])),
     }
 }

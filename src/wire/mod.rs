@@ -1,7 +1,8 @@
-//! The JSON of the Image API, and the image types that it stands for.
+//! The JSON of the Image API and of the fleet's, and the types that it stands for.
 
 mod check;
 mod error;
+pub mod fleet;
 pub mod image;
 mod import;
 pub mod member;

@@ -26,6 +26,8 @@ mod differential;
 mod diskformat;
 mod faults;
 #[cfg(feature = "catalogue")]
+mod fleet;
+#[cfg(feature = "catalogue")]
 mod identity;
 mod layers;
 mod lint;

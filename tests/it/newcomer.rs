@@ -30,7 +30,7 @@ impl Newcomer {
     fn start(home: &Path) -> Daemon {
         let port = crate::support::free_port().to_string();
         let mut dev = Daemon::start(home, "dev", &["dev", "--port", &port]);
-        wait_until("the admin socket", Duration::from_secs(30), || {
+        wait_until("the admin socket", Duration::from_secs(120), || {
             assert!(dev.ended().is_none(), "{}", dev.log());
             larder(&["cache", "status", "--json"]).current_dir(home).output().unwrap().status.success()
                 && larder(&["image", "list"]).current_dir(home).output().unwrap().status.success()
@@ -155,11 +155,13 @@ fn a_base_goes_when_its_instance_is_gone_and_the_age_has_passed() {
     let backing = format!("backing_file={},backing_fmt=raw", base.display());
     run(Command::new("qemu-img").args(["create", "-q", "-f", "qcow2", "-o", &backing]).arg(instance.join("disk")));
     std::thread::sleep(Duration::from_secs(4));
+    let in_use = std::time::Instant::now();
     run(&mut agent.larder(&["cache", "prune"]));
     assert!(base.exists(), "an instance's base was pruned after the age");
     fs::remove_dir_all(&instance).unwrap();
     run(&mut agent.larder(&["cache", "prune"]));
-    assert!(base.exists(), "it was in use a moment ago");
+    // On a busy machine the moment may be longer than the age.
+    assert!(base.exists() || in_use.elapsed() > Duration::from_secs(3), "it was in use a moment ago");
     std::thread::sleep(Duration::from_secs(4));
     run(&mut agent.larder(&["cache", "prune"]));
     assert!(!base.exists(), "an old, unused base stays: {}", agent.status());
@@ -229,4 +231,17 @@ fn the_seven_verbs() {
     std::os::unix::fs::symlink(crate::support::LARDER, &other).unwrap();
     let out = run(Command::new(&other).arg("list-queued").current_dir(&it.home));
     assert!(out.contains("No queued images."), "{out}");
+}
+
+#[test]
+fn the_only_node_of_a_fleet_of_one() {
+    let it = Newcomer::new();
+    fs::write(it.home.join("disk.raw"), vec![7; 1 << 20]).unwrap();
+    let id = it.larder(&["image", "push", "--quiet", "--name", "x", "disk.raw"]).trim().to_owned();
+    wait_until("the node has joined", Duration::from_secs(60), || it.larder(&["node", "list"]).contains("| dev "));
+    it.larder(&["image", "prefetch", &id, "--all", "--wait"]);
+    wait_until("the centre knows what the node has", Duration::from_secs(60), || {
+        let nodes = it.json(&["image", "where", &id, "--json"]).to_string();
+        nodes.contains("\"dev\"") && nodes.contains("\"cached\"")
+    });
 }

@@ -40,7 +40,7 @@ fn systemd_verifies_them() {
     }
     let dir = tempfile::tempdir().unwrap();
     let units = installed(dir.path());
-    assert_eq!(units.len(), 9, "{units:?}");
+    assert_eq!(units.len(), 11, "{units:?}");
     let out = output(analyze(dir.path()).args(["verify", "--man=no"]).args(&units));
     let said = text(&out.stdout) + &text(&out.stderr);
     // Other packages' units are read too; what is said of those is not ours.

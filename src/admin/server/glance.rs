@@ -60,7 +60,7 @@ async fn queue_older(State(agent): Agent, Path(text): Path<String>) -> Response 
 }
 
 async fn queue_one(agent: &Arc<dyn Handler>, text: &str) -> Result<(), Fault> {
-    agent.queue(&id(text)?).await
+    agent.queue(&id(text)?, None).await
 }
 
 async fn delete_cached(State(agent): Agent, Path(text): Path<String>) -> Response {

@@ -1,6 +1,6 @@
 //! What the agent does for those who ask.
 
-use crate::admin::{CachedImage, Pass, Pruned, Status, Why};
+use crate::admin::{CachedImage, Pass, Priority, Pruned, Scrubbed, Status, Why};
 use crate::image::ImageId;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -19,8 +19,17 @@ pub trait Handler: Send + Sync + 'static {
     /// A prune pass; ready when it is over.
     fn prune(&self, dry_run: bool) -> BoxFuture<'_, Result<Pruned, Fault>>;
 
-    /// Queues an image.
-    fn queue<'a>(&'a self, id: &'a ImageId) -> BoxFuture<'a, Result<(), Fault>>;
+    /// A scrub pass; ready when it is over.
+    fn scrub(&self) -> BoxFuture<'_, Result<Scrubbed, Fault>>;
+
+    /// Queues an image; one that is queued already gets the priority, if there is one.
+    fn queue<'a>(&'a self, id: &'a ImageId, priority: Option<Priority>) -> BoxFuture<'a, Result<(), Fault>>;
+
+    /// Keeps an image on this node: it is fetched when it is not there, and never pruned.
+    fn pin<'a>(&'a self, id: &'a ImageId) -> BoxFuture<'a, Result<(), Fault>>;
+
+    /// Ends that.
+    fn unpin<'a>(&'a self, id: &'a ImageId) -> BoxFuture<'a, Result<(), Fault>>;
 
     /// The images whose bases are there.
     fn cached(&self) -> BoxFuture<'_, Result<Vec<CachedImage>, Fault>>;

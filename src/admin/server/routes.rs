@@ -1,10 +1,11 @@
 //! The routes of the admin socket, and its loop.
 
 use super::{
-    Handler, Peers,
+    Fault, Handler, Peers,
     answer::{empty, error, json},
     glance,
 };
+use crate::admin::Priority;
 use crate::http::{
     Peer,
     server::{self, Listener},
@@ -16,7 +17,7 @@ use axum::{
     extract::{Path, Query, Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{get, post, put},
 };
 use http::{StatusCode, header};
 use serde::Deserialize;
@@ -38,6 +39,9 @@ fn router(handler: Arc<dyn Handler>, peers: Peers) -> Router {
         .route("/why/{id}", get(why))
         .route("/prefetch", post(prefetch))
         .route("/prune", post(prune))
+        .route("/queue/{id}", put(queue))
+        .route("/pins/{id}", put(pin).delete(unpin))
+        .route("/scrub", post(scrub))
         .route("/metrics", get(render))
         .route("/healthz", get(|| async { "OK" }))
         .merge(glance::routes())
@@ -88,6 +92,39 @@ async fn prune(State(agent): Agent, Query(query): Query<Prune>, peer: Option<Ext
         tracing::info!(%peer, "prune asked for on the admin socket");
     }
     json(agent.prune(query.dry_run).await)
+}
+
+#[derive(Deserialize)]
+struct Queue {
+    priority: Option<String>,
+}
+
+async fn queue(State(agent): Agent, Path(id): Path<String>, Query(query): Query<Queue>) -> Response {
+    let queued = async {
+        let priority = query.priority.map(|it| it.parse::<Priority>()).transpose();
+        let priority = priority.map_err(|invalid| Fault::Invalid(invalid.to_string()))?;
+        agent.queue(&image_id(&id)?, priority).await
+    };
+    empty(StatusCode::ACCEPTED, queued.await)
+}
+
+async fn pin(State(agent): Agent, Path(id): Path<String>) -> Response {
+    empty(StatusCode::NO_CONTENT, async { agent.pin(&image_id(&id)?).await }.await)
+}
+
+async fn unpin(State(agent): Agent, Path(id): Path<String>) -> Response {
+    empty(StatusCode::NO_CONTENT, async { agent.unpin(&image_id(&id)?).await }.await)
+}
+
+fn image_id(text: &str) -> Result<ImageId, Fault> {
+    text.parse().map_err(|invalid: crate::image::InvalidImageId| Fault::Invalid(invalid.to_string()))
+}
+
+async fn scrub(State(agent): Agent, peer: Option<Extension<Peer>>) -> Response {
+    if let Some(Extension(peer)) = peer {
+        tracing::info!(%peer, "scrub asked for on the admin socket");
+    }
+    json(agent.scrub().await)
 }
 
 async fn render() -> Response {

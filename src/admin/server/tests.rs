@@ -1,5 +1,5 @@
 use super::{Fault, Handler, Settings, bind, serve};
-use crate::admin::{CachedImage, Client, ClientError, Pass, Pruned, Status, Why};
+use crate::admin::{CachedImage, Client, ClientError, Pass, Priority, Pruned, Scrubbed, Status, Why};
 use crate::image::ImageId;
 use futures_util::future::BoxFuture;
 use http::StatusCode;
@@ -37,9 +37,21 @@ impl Handler for Queue {
         ready(Ok(Pruned { dry_run, freed: 7, ..Pruned::default() }))
     }
 
-    fn queue<'a>(&'a self, id: &'a ImageId) -> BoxFuture<'a, Result<(), Fault>> {
+    fn scrub(&self) -> BoxFuture<'_, Result<Scrubbed, Fault>> {
+        ready(Ok(Scrubbed { good: 3, ..Scrubbed::default() }))
+    }
+
+    fn queue<'a>(&'a self, id: &'a ImageId, _: Option<Priority>) -> BoxFuture<'a, Result<(), Fault>> {
         self.0.lock().unwrap().push(id.clone());
         ready(Ok(()))
+    }
+
+    fn pin<'a>(&'a self, _: &'a ImageId) -> BoxFuture<'a, Result<(), Fault>> {
+        ready(Ok(()))
+    }
+
+    fn unpin<'a>(&'a self, _: &'a ImageId) -> BoxFuture<'a, Result<(), Fault>> {
+        ready(Err(Fault::NotFound("not pinned".into())))
     }
 
     fn cached(&self) -> BoxFuture<'_, Result<Vec<CachedImage>, Fault>> {

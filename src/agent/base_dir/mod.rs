@@ -22,8 +22,9 @@ pub use kind::Kind;
 pub use open::{BaseDir, BaseDirError, LockError, NovaLock};
 pub use publish::{PublishError, Published};
 pub use remove::{RemoveError, Removed};
-pub use scan::{BaseFile, ScanError};
+pub use scan::{BaseFile, ScanError, own_bytes};
 pub use settings::{InvalidName, Settings};
+pub(super) use staging::LOCK;
 pub use staging::Staging;
 
 #[cfg(test)]

@@ -117,6 +117,14 @@ impl BaseDir {
     /// # Errors
     /// [`BaseDirError`]; each says what an operator does about it.
     pub fn open(settings: Settings) -> Result<Self, BaseDirError> {
+        Self::open_keeping(settings, &|_| false)
+    }
+
+    /// Likewise, but the download for a base (told by its name) that a crash has interrupted stays if `keep` says so.
+    ///
+    /// # Errors
+    /// As [`BaseDir::open`].
+    pub fn open_keeping(settings: Settings, keep: &dyn Fn(&str) -> bool) -> Result<Self, BaseDirError> {
         settings.check().map_err(BaseDirError::Name)?;
         let given = &settings.instances_path;
         let missing = |source| BaseDirError::NoInstances { path: given.clone(), source };
@@ -140,7 +148,7 @@ impl BaseDir {
         let lock =
             DirLock::acquire(&path.join(LOCK)).map_err(|source| BaseDirError::Lock { path: path.clone(), source })?;
         give(lock.path(), owner).map_err(|source| BaseDirError::Make { path: lock.path().to_owned(), source })?;
-        let removed_at_start = clean(&path)?;
+        let removed_at_start = clean(&path, keep)?;
         let settings = Settings { instances_path: instances, ..settings };
         Ok(Self { settings, path, locks, owner, removed_at_start, _lock: lock })
     }
@@ -163,6 +171,14 @@ impl BaseDir {
     /// Names of the leftovers that opening it removed.
     pub fn removed_at_start(&self) -> &[String] {
         &self.removed_at_start
+    }
+
+    /// Removes the downloads for bases that `keep` does not name; what went.
+    ///
+    /// # Errors
+    /// [`BaseDirError::Clean`] with the file.
+    pub fn remove_downloads(&self, keep: &dyn Fn(&str) -> bool) -> Result<Vec<String>, BaseDirError> {
+        clean(&self.path, keep)
     }
 
     /// Where the base of an image is, or would be.
@@ -269,13 +285,15 @@ fn not_writable(path: &Path, source: io::Error) -> BaseDirError {
     BaseDirError::NotWritable { path: path.to_owned(), user: Uid::effective().as_raw(), source }
 }
 
-fn clean(path: &Path) -> Result<Vec<String>, BaseDirError> {
+fn clean(path: &Path, keep: &dyn Fn(&str) -> bool) -> Result<Vec<String>, BaseDirError> {
     let failed = |path: &Path, source| BaseDirError::Clean { path: path.to_owned(), source };
     let mut removed = Vec::new();
     for entry in fs::read_dir(path).map_err(|error| failed(path, error))? {
         let entry = entry.map_err(|error| failed(path, error))?;
         let Ok(name) = entry.file_name().into_string() else { continue };
-        if Staging::is_name(&name) {
+        // A download whose base is there was left between publishing and removing it.
+        let goes_on = Staging::download_for(&name).is_some_and(|base| !path.join(base).exists() && keep(base));
+        if Staging::is_name(&name) && !goes_on {
             let file = entry.path();
             fs::remove_file(&file).map_err(|error| failed(&file, error))?;
             tracing::info!(base.file = %file.display(), "removed what a crash left");

@@ -3,6 +3,7 @@
 use super::{BaseDir, Kind};
 use chrono::{DateTime, Utc};
 use std::{
+    collections::HashSet,
     fs::{self, Metadata},
     io,
     os::unix::fs::MetadataExt,
@@ -76,6 +77,13 @@ impl BaseDir {
             Err(source) => Err(ScanError { path, source }),
         }
     }
+}
+
+/// Blocks that these files take, bytes; a file with several names counts once.
+pub fn own_bytes(files: &[BaseFile]) -> u64 {
+    let mut seen = HashSet::new();
+    let new = files.iter().filter(|it| it.links <= 1 || seen.insert(it.inode));
+    new.fold(0, |sum, it| sum.saturating_add(it.allocated))
 }
 
 // === impl BaseFile ===

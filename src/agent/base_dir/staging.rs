@@ -5,7 +5,7 @@ use super::kind::is_original;
 /// Every staging file begins with it.
 pub(super) const PREFIX: &str = ".larder-";
 /// The lock of the directory.
-pub(super) const LOCK: &str = ".larder.lock";
+pub(in crate::agent) const LOCK: &str = ".larder.lock";
 
 /// What a staging file is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,11 @@ impl Staging {
 
     pub(super) fn name(self, base: &str) -> String {
         format!("{PREFIX}{base}{}", self.suffix())
+    }
+
+    /// The base that this is a download for.
+    pub(super) fn download_for(name: &str) -> Option<&str> {
+        name.strip_prefix(PREFIX)?.strip_suffix(Self::Fetch.suffix()).filter(|it| is_original(it))
     }
 
     /// Whether the name is exactly one that [`Staging::name`] gives.

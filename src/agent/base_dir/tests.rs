@@ -91,6 +91,20 @@ fn messages_say_what_to_do() {
 }
 
 #[test]
+fn a_download_goes_on_only_while_there_is_no_base() {
+    let world = World::new();
+    drop(world.open());
+    let x = id().base_name();
+    let download = format!(".larder-{x}.fetch");
+    fs::write(world.base(&download), b"x").unwrap();
+    let open = || BaseDir::open_keeping(world.settings(), &|_| true).unwrap();
+    assert!(open().removed_at_start().is_empty());
+    fs::write(world.base(&x), b"x").unwrap();
+    assert_eq!(open().removed_at_start(), [download]);
+    assert!(world.base(&x).exists());
+}
+
+#[test]
 fn leftovers_of_a_crash_go_and_nothing_else() {
     let world = World::new();
     drop(world.open());

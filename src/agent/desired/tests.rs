@@ -11,7 +11,14 @@ fn now() -> DateTime<Utc> {
 
 fn queued(number: u128, retry_in: Option<i64>) -> Queued {
     let retry_at = retry_in.map(|it| now() + TimeDelta::seconds(it));
-    Queued { id: ImageId::from_random(number), since: now(), attempts: 0, retry_at, last_error: None }
+    Queued {
+        id: ImageId::from_random(number),
+        since: now(),
+        priority: crate::admin::Priority::default(),
+        attempts: 0,
+        retry_at,
+        last_error: None,
+    }
 }
 
 #[test]

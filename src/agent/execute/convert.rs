@@ -1,18 +1,17 @@
 //! From the image as it came to the file that becomes the base.
 
-use super::{fetch::FetchError, progress::Place, staged::Staged};
-use crate::agent::plan::fetch::{Order, Reservation};
+use super::{
+    fetch::{FetchError, Work},
+    staged::Staged,
+};
+use crate::agent::plan::fetch::Order;
 use crate::diskformat::{self, Inspection, Rules, convert};
 use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
 };
-use tokio_util::sync::CancellationToken;
 
 /// What a verified file is, if it may become a base.
 pub(super) async fn inspect(file: &Path, order: &Order, rules: &Rules) -> Result<Inspection, FetchError> {
@@ -28,34 +27,31 @@ pub(super) async fn inspect(file: &Path, order: &Order, rules: &Rules) -> Result
 /// A conversion that is to be done.
 pub(super) struct Conversion<'a> {
     pub(super) settings: &'a convert::Settings,
-    pub(super) place: &'a Place,
-    pub(super) room: &'a mut Reservation,
-    pub(super) cancel: &'a CancellationToken,
+    pub(super) work: &'a Work<'a>,
 }
 
 // === impl Conversion ===
 
 impl Conversion<'_> {
-    /// Makes `source` raw at `target`; the source goes.
+    /// Makes `source` raw at `target`.
     pub(super) async fn run(
         self,
-        source: Staged,
+        source: &Path,
         inspection: &Inspection,
         target: PathBuf,
     ) -> Result<Staged, FetchError> {
-        let Self { settings, place, room, cancel } = self;
+        let Self { settings, work: Work { place, room, cancel, .. } } = self;
         // From here on the file is there, whoever stops.
         let raw = Staged::at(target);
         place.converting(0, inspection.virtual_size.unwrap_or(0));
-        let (before, room) = (AtomicU64::new(0), Mutex::new(room));
+        let before = AtomicU64::new(0);
         let progress = |done, total| {
             place.converting(done, total);
             let new = done.saturating_sub(before.fetch_max(done, Ordering::Relaxed));
-            room.lock().unwrap_or_else(PoisonError::into_inner).written(new);
+            room.landed(new);
         };
         let converted =
-            convert::to_raw(source.path(), inspection.format, raw.path(), settings, progress, cancel.clone()).await;
-        source.discard().await;
+            convert::to_raw(source, inspection.format, raw.path(), settings, progress, (*cancel).clone()).await;
         match converted {
             Ok(_) => Ok(raw),
             Err(error) => {

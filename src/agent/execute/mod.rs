@@ -2,7 +2,9 @@
 
 mod convert;
 pub mod fetch;
+pub mod gate;
 pub mod progress;
 pub mod prune;
 mod publish;
+pub mod scrub;
 mod staged;

@@ -87,6 +87,11 @@ impl Place {
         self.set(ImageState::Converting { done, total });
     }
 
+    /// It stands still, and why.
+    pub fn held(&self, why: String) {
+        self.set(ImageState::Held { why });
+    }
+
     /// Any other state.
     pub fn set(&self, state: ImageState) {
         if let Some(image) = self.board.lock().get_mut(&self.id) {

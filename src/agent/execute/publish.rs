@@ -1,5 +1,6 @@
 //! Nova's lock while a base is being made, and the moment it appears.
 
+use super::gate::Gate;
 use crate::agent::base_dir::{BaseDir, LockError, NovaLock, PublishError, Published};
 use crate::image::ImageId;
 use std::{
@@ -12,24 +13,31 @@ use tokio_util::sync::CancellationToken;
 
 /// Nova's lock of a base, held while it is made, so that spawns wait for it instead of fetching it again.
 ///
-/// Nova waits without limit, so the hold has one: past it the lock is given back, and got again to publish.
+/// Nova waits without limit, so the hold has one: past it the lock is given back, and got again to publish. So it is
+/// when the fetch stands still: no start of an instance waits for a disk that is full.
 #[derive(Debug)]
 pub(super) struct Hold {
     lock: Arc<Mutex<Option<NovaLock>>>,
     limit: JoinHandle<()>,
 }
 
+/// A fetch that stands still for so long gives the lock back.
+const STANDSTILL: Duration = Duration::from_secs(10);
+
 // === impl Hold ===
 
 impl Hold {
-    pub(super) fn new(lock: NovaLock, limit: Duration) -> Self {
+    pub(super) fn new(lock: NovaLock, limit: Duration, gate: Gate) -> Self {
         let base = lock.base().to_owned();
         let lock = Arc::new(Mutex::new(Some(lock)));
         let held = lock.clone();
         let limit = tokio::spawn(async move {
-            sleep(limit).await;
+            tokio::select! {
+                () = sleep(limit) => {}
+                () = gate.held_for(STANDSTILL) => {}
+            }
             held.lock().unwrap_or_else(PoisonError::into_inner).take();
-            tracing::warn!(base.file = %base, held_s = limit.as_secs(), "gave nova its lock back before the base is ready");
+            tracing::warn!(base.file = %base, "gave nova its lock back before the base is ready");
         });
         Self { lock, limit }
     }

@@ -29,12 +29,28 @@ impl Staged {
         Ok((Self { path, keep: false }, file))
     }
 
+    /// What an earlier try left there, if it is a file; blocking.
+    pub(super) fn reopen(path: PathBuf) -> io::Result<Option<(Self, File)>> {
+        let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
+        match OpenOptions::new().read(true).write(true).custom_flags(flags).open(&path) {
+            Ok(file) if file.metadata()?.is_file() => Ok(Some((Self { path, keep: false }, file))),
+            Ok(_) => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
     /// It has another name now.
     pub(super) fn published(mut self) {
+        self.keep = true;
+    }
+
+    /// It stays as it is, for the next try.
+    pub(super) fn keep(mut self) {
         self.keep = true;
     }
 

@@ -17,7 +17,9 @@ mod folders;
 mod lease;
 mod observe;
 mod processes;
+mod waiters;
 
 pub use evidence::{About, Doubt, Evidence, InUse};
 pub use lease::Lease;
 pub use observe::observe;
+pub use waiters::waited_for;

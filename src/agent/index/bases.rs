@@ -30,6 +30,34 @@ pub struct Known {
     pub hits: u64,
     /// When it was last found in use.
     pub last_used: Option<DateTime<Utc>>,
+    /// Since when the catalogue has its image no more, as far as it was asked: then it cannot be fetched again.
+    pub gone_at: Option<DateTime<Utc>>,
+    /// When its bytes were last read and compared, and what came of it; none when it has no piece list yet.
+    pub verified: Option<Verified>,
+}
+
+/// The bytes of a base were read and compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// With what.
+    pub how: How,
+    /// What is wrong with it, if anything.
+    pub damage: Option<String>,
+}
+
+/// What the bytes of a base were compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// With the image's hash, when this agent fetched it.
+    Fetched,
+    /// With the image's hash, by reading what nova had fetched.
+    Catalogue,
+    /// With nothing: they were read for the first time, and noted.
+    FirstSeen,
+    /// With its piece list.
+    Scrubbed,
 }
 
 /// Who brought a base.
@@ -41,8 +69,8 @@ pub enum Origin {
     Adopted,
 }
 
-const COLUMNS: &str =
-    "base, image_id, name, disk_format, checksum, hash_algorithm, hash_value, origin, since, hits, last_used";
+const COLUMNS: &str = "base, image_id, name, disk_format, checksum, hash_algorithm, hash_value, origin, since, hits, last_used, \
+     gone_at, verified_at, verified_how, damage";
 
 // === impl Known ===
 
@@ -61,6 +89,24 @@ impl Known {
             since: now,
             hits: 0,
             last_used: None,
+            gone_at: None,
+            verified: None,
+        }
+    }
+}
+
+// === impl How ===
+
+impl How {
+    const ALL: [Self; 4] = [Self::Fetched, Self::Catalogue, Self::FirstSeen, Self::Scrubbed];
+
+    /// One word, for the index and for JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fetched => "fetched",
+            Self::Catalogue => "catalogue",
+            Self::FirstSeen => "first_seen",
+            Self::Scrubbed => "scrubbed",
         }
     }
 }
@@ -121,6 +167,31 @@ impl Index {
         .await
     }
 
+    /// Notes which images the catalogue has no more, and which it has (again).
+    ///
+    /// # Errors
+    /// [`IndexError`]
+    pub async fn at_centre(
+        &self,
+        gone: Vec<ImageId>,
+        there: Vec<ImageId>,
+        now: DateTime<Utc>,
+    ) -> Result<(), IndexError> {
+        self.call("note what the catalogue has", move |connection| {
+            let transaction = connection.transaction()?;
+            for id in &gone {
+                let statement = "UPDATE bases SET gone_at = coalesce(gone_at, ?2) WHERE image_id = ?1";
+                transaction.prepare_cached(statement)?.execute((id.as_str(), now.timestamp_millis()))?;
+            }
+            for id in &there {
+                let statement = "UPDATE bases SET gone_at = NULL WHERE image_id = ?1 AND gone_at IS NOT NULL";
+                transaction.prepare_cached(statement)?.execute([id.as_str()])?;
+            }
+            transaction.commit()
+        })
+        .await
+    }
+
     /// Forgets bases whose files are gone.
     ///
     /// # Errors
@@ -132,6 +203,21 @@ impl Index {
                 transaction.execute("DELETE FROM bases WHERE base = ?1", [name])?;
             }
             transaction.commit()
+        })
+        .await
+    }
+
+    /// Notes what reading a base has shown; nothing happens when it is not known any more.
+    ///
+    /// # Errors
+    /// [`IndexError`]
+    pub async fn verified(&self, base: String, it: Verified) -> Result<(), IndexError> {
+        self.call("note that a base was verified", move |connection| {
+            let statement = "UPDATE bases SET verified_at = ?2, verified_how = ?3, damage = ?4 WHERE base = ?1";
+            connection
+                .prepare_cached(statement)?
+                .execute((base, it.at.timestamp_millis(), it.how.as_str(), it.damage))
+                .map(drop)
         })
         .await
     }
@@ -159,14 +245,18 @@ impl Index {
 /// Inserts, or fills in what is new; a verified base stays one, hits and the first date are kept.
 fn put(connection: &rusqlite::Connection, it: &Known) -> rusqlite::Result<()> {
     let statement = format!(
-        "INSERT INTO bases ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+        "INSERT INTO bases ({COLUMNS})
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
          ON CONFLICT (base) DO UPDATE SET
              image_id = coalesce(excluded.image_id, image_id), name = coalesce(excluded.name, name),
              disk_format = coalesce(excluded.disk_format, disk_format),
              checksum = coalesce(excluded.checksum, checksum),
              hash_algorithm = coalesce(excluded.hash_algorithm, hash_algorithm),
              hash_value = coalesce(excluded.hash_value, hash_value),
-             origin = CASE WHEN excluded.origin = 'fetched' THEN 'fetched' ELSE origin END"
+             origin = CASE WHEN excluded.origin = 'fetched' THEN 'fetched' ELSE origin END,
+             damage = CASE WHEN excluded.verified_at IS NULL THEN damage ELSE excluded.damage END,
+             verified_how = coalesce(excluded.verified_how, verified_how),
+             verified_at = coalesce(excluded.verified_at, verified_at)"
     );
     let parameters = rusqlite::params![
         it.base,
@@ -180,6 +270,10 @@ fn put(connection: &rusqlite::Connection, it: &Known) -> rusqlite::Result<()> {
         it.since.timestamp_millis(),
         i64::try_from(it.hits).unwrap_or(i64::MAX),
         it.last_used.map(|it| it.timestamp_millis()),
+        it.gone_at.map(|it| it.timestamp_millis()),
+        it.verified.as_ref().map(|it| it.at.timestamp_millis()),
+        it.verified.as_ref().map(|it| it.how.as_str()),
+        it.verified.as_ref().and_then(|it| it.damage.as_ref()),
     ];
     connection.prepare_cached(&statement)?.execute(parameters).map(drop)
 }
@@ -197,5 +291,14 @@ fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
         since: moment(row.get(8)?),
         hits: u64::try_from(row.get::<_, i64>(9)?).unwrap_or(0),
         last_used: row.get::<_, Option<i64>>(10)?.map(moment),
+        gone_at: row.get::<_, Option<i64>>(11)?.map(moment),
+        verified: verified(row)?,
     })
+}
+
+fn verified(row: &Row<'_>) -> rusqlite::Result<Option<Verified>> {
+    let (at, how) = (row.get::<_, Option<i64>>(12)?, row.get::<_, Option<String>>(13)?);
+    let how = how.and_then(|how| How::ALL.into_iter().find(|it| it.as_str() == how));
+    let damage = row.get(14)?;
+    Ok(at.zip(how).map(|(at, how)| Verified { at: moment(at), how, damage }))
 }

@@ -1,15 +1,19 @@
-//! What the agent knows beside the directory: the queue, and which image each base is of.
+//! What the agent knows beside the directory: the queue, the pins, and which image each base is of.
 //!
 //! SQLite in WAL mode, synchronous: an answer means that the record survives a power cut. One thread owns the
 //! connection. The directory is the truth: a lost or damaged index is rebuilt from it.
 
 mod bases;
+mod fleet;
 mod open;
+mod pins;
 mod queue;
 #[cfg(test)]
 mod tests;
 
-pub use bases::{Known, Origin};
+pub use bases::{How, Known, Origin, Verified};
+pub use fleet::{Fact, Taken};
+pub use pins::MOST_PINS;
 pub use queue::{LONGEST_QUEUE, Queued};
 
 use rusqlite::Connection;

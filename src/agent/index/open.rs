@@ -9,9 +9,10 @@ use std::{
     time::Duration,
 };
 
-const VERSION: i64 = 1;
+const VERSION: i64 = STEPS.len() as i64 + 1;
 
-const SCHEMA: &str = "
+/// Version 1.
+pub(super) const SCHEMA: &str = "
 CREATE TABLE queue (
     position INTEGER PRIMARY KEY AUTOINCREMENT,
     image_id TEXT NOT NULL UNIQUE,
@@ -35,6 +36,47 @@ CREATE TABLE bases (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// From each version to the next.
+const STEPS: [&str; 3] = [PINS, VERIFIED, FLEET];
+
+const PINS: &str = "
+ALTER TABLE queue ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE bases ADD COLUMN gone_at INTEGER;
+CREATE TABLE pins (
+    image_id TEXT PRIMARY KEY,
+    pinned_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
+/// When a base was last read and compared with its piece list or its image's hash.
+const VERIFIED: &str = "
+ALTER TABLE bases ADD COLUMN verified_at INTEGER;
+ALTER TABLE bases ADD COLUMN verified_how TEXT;
+ALTER TABLE bases ADD COLUMN damage TEXT;
+";
+
+/// What the agent keeps of its place in the fleet, and the work that it was given there.
+const FLEET: &str = "
+CREATE TABLE fleet (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE work (
+    job TEXT NOT NULL,
+    image_id TEXT NOT NULL,
+    action TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    begun_at INTEGER,
+    existed INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    outcome TEXT,
+    why TEXT,
+    told INTEGER NOT NULL,
+    closed INTEGER NOT NULL,
+    PRIMARY KEY (job, image_id)
+) STRICT, WITHOUT ROWID;
+";
+
 pub(super) fn open(path: &Path) -> Result<(Connection, Vec<String>), IndexError> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(|source| IndexError::Folder { path: folder.to_owned(), source })?;
@@ -44,12 +86,12 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Vec<String>), IndexError>
         Err(IndexError::Open { source, .. }) if damaged(&source) => source,
         Err(error) => return Err(error),
     };
-    let queued = salvage(path);
+    let salvaged = salvage(path);
     let aside = set_aside(path).map_err(|source| IndexError::SetAside { path: path.to_owned(), source })?;
     let connection = connect(path)?;
-    let saved = put_back(&connection, &queued);
+    let (queued, pins) = put_back(&connection, &salvaged);
     let note = format!(
-        "the index {} was damaged ({}): set aside as {}, {saved} queued images saved, the rest is rebuilt from the base directory",
+        "the index {} was damaged ({}): set aside as {}, {queued} queued images and {pins} pins saved, the rest is rebuilt from the base directory; pin again what was pinned and is not",
         path.display(),
         chain(&damage),
         aside.display()
@@ -78,9 +120,17 @@ fn prepare(path: &Path) -> rusqlite::Result<(Connection, i64)> {
         return Err(rusqlite::Error::SqliteFailure(code, Some(sound)));
     }
     let version = |connection: &Connection| connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
-    if version(&connection)? == 0 {
+    let found = version(&connection)?;
+    if (0..VERSION).contains(&found) {
         let transaction = connection.transaction()?;
-        transaction.execute_batch(SCHEMA)?;
+        if found == 0 {
+            transaction.execute_batch(SCHEMA)?;
+        }
+        let done = usize::try_from(found).map_or(0, |it| it.saturating_sub(1));
+        // What is no table of ours cannot be brought forward: as good as damaged.
+        STEPS.iter().skip(done).try_for_each(|step| transaction.execute_batch(step)).map_err(|error| {
+            if error.sqlite_error_code() == Some(ErrorCode::Unknown) { misshapen(error) } else { error }
+        })?;
         transaction.pragma_update(None, "user_version", VERSION)?;
         transaction.commit()?;
     }
@@ -88,9 +138,16 @@ fn prepare(path: &Path) -> rusqlite::Result<(Connection, i64)> {
     if found == VERSION {
         // A file of the right version without our tables is as good as damaged.
         connection
-            .prepare("SELECT position, image_id, queued_at, attempts, retry_at, last_error FROM queue")
+            .prepare("SELECT position, image_id, queued_at, attempts, retry_at, last_error, priority FROM queue")
             .map_err(misshapen)?;
-        connection.prepare("SELECT base, image_id, origin, since, hits, last_used FROM bases").map_err(misshapen)?;
+        connection
+            .prepare(
+                "SELECT base, image_id, origin, since, hits, last_used, gone_at, verified_at, verified_how, damage FROM bases",
+            )
+            .map_err(misshapen)?;
+        connection.prepare("SELECT image_id, pinned_at FROM pins").map_err(misshapen)?;
+        connection.prepare("SELECT key, value FROM fleet").map_err(misshapen)?;
+        connection.prepare("SELECT job, image_id, outcome, told, closed FROM work").map_err(misshapen)?;
     }
     Ok((connection, found))
 }
@@ -104,22 +161,30 @@ fn damaged(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
 
-/// What can still be read of the queue, in its order.
-fn salvage(path: &Path) -> Vec<(String, i64)> {
-    let read = || -> rusqlite::Result<Vec<(String, i64)>> {
+/// An image's id, when it was queued or pinned, its priority.
+type Wish = (String, i64, i64);
+
+/// What only the index knew and can still be read: the queue in its order, and the pins.
+fn salvage(path: &Path) -> [Vec<Wish>; 2] {
+    let read = |statement: &str| -> rusqlite::Result<Vec<Wish>> {
         let connection = Connection::open(path)?;
-        let mut statement = connection.prepare("SELECT image_id, queued_at FROM queue ORDER BY position")?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let mut statement = connection.prepare(statement)?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         // Up to the first unreadable page.
         Ok(rows.map_while(Result::ok).collect())
     };
-    read().unwrap_or_default()
+    let queue = read("SELECT image_id, queued_at, priority FROM queue ORDER BY position")
+        .or_else(|_| read("SELECT image_id, queued_at, 0 FROM queue ORDER BY position"));
+    [queue.unwrap_or_default(), read("SELECT image_id, pinned_at, 0 FROM pins").unwrap_or_default()]
 }
 
-fn put_back(connection: &Connection, queued: &[(String, i64)]) -> usize {
-    let valid = queued.iter().filter(|(id, _)| id.parse::<crate::image::ImageId>().is_ok());
-    let insert = "INSERT OR IGNORE INTO queue (image_id, queued_at) VALUES (?1, ?2)";
-    valid.filter(|(id, since)| connection.execute(insert, (id, since)).is_ok_and(|rows| rows == 1)).count()
+fn put_back(connection: &Connection, [queue, pins]: &[Vec<Wish>; 2]) -> (usize, usize) {
+    let put = |statement: &str, these: &[Wish]| {
+        let valid = these.iter().filter(|(id, ..)| id.parse::<crate::image::ImageId>().is_ok());
+        valid.filter(|(id, at, priority)| connection.execute(statement, (id, at, priority)) == Ok(1)).count()
+    };
+    let queued = put("INSERT OR IGNORE INTO queue (image_id, queued_at, priority) VALUES (?1, ?2, ?3)", queue);
+    (queued, put("INSERT OR IGNORE INTO pins (image_id, pinned_at) VALUES (?1, ?2 + 0 * ?3)", pins))
 }
 
 /// Renames the file and its companions; the newest damage is kept, older ones too, each under its own name.

@@ -1,6 +1,7 @@
-//! The queue: first come, first served.
+//! The queue: by priority, and within one first come, first served.
 
 use super::{Index, IndexError};
+use crate::admin::Priority;
 use crate::image::ImageId;
 use chrono::{DateTime, Utc};
 use rusqlite::Row;
@@ -12,6 +13,8 @@ pub struct Queued {
     pub id: ImageId,
     /// When it was asked for.
     pub since: DateTime<Utc>,
+    /// Who comes first.
+    pub priority: Priority,
     /// How often it has failed since.
     pub attempts: u32,
     /// Not before this moment; none for at once.
@@ -33,7 +36,8 @@ impl Index {
     pub async fn queue(&self) -> Result<Vec<Queued>, IndexError> {
         self.call("read the queue", |connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT image_id, queued_at, attempts, retry_at, last_error FROM queue ORDER BY position",
+                "SELECT image_id, queued_at, attempts, retry_at, last_error, priority FROM queue
+                 ORDER BY priority DESC, position",
             )?;
             let rows = statement.query_map([], queued)?;
             // A row whose id is none cannot be ours; it is passed over.
@@ -42,20 +46,27 @@ impl Index {
         .await
     }
 
-    /// Puts an image at the end; false when it was queued already: then its next try is at once.
+    /// Puts an image at the end of its priority; false when it was queued already: then its next try is at once, and
+    /// a priority that is given becomes its own.
     ///
     /// # Errors
     /// [`IndexError`]
-    pub async fn enqueue(&self, id: &ImageId, now: DateTime<Utc>) -> Result<bool, IndexError> {
-        let id = id.clone();
+    pub async fn enqueue(
+        &self,
+        id: &ImageId,
+        priority: Option<Priority>,
+        now: DateTime<Utc>,
+    ) -> Result<bool, IndexError> {
+        let (id, priority) = (id.clone(), priority.map(i32::from));
         self.call("queue an image", move |connection| {
             let transaction = connection.transaction()?;
             let added = transaction.execute(
-                "INSERT OR IGNORE INTO queue (image_id, queued_at) VALUES (?1, ?2)",
-                (id.as_str(), now.timestamp_millis()),
+                "INSERT OR IGNORE INTO queue (image_id, queued_at, priority) VALUES (?1, ?2, coalesce(?3, 0))",
+                (id.as_str(), now.timestamp_millis(), priority),
             )?;
             if added == 0 {
-                transaction.execute("UPDATE queue SET retry_at = NULL WHERE image_id = ?1", [id.as_str()])?;
+                let again = "UPDATE queue SET retry_at = NULL, priority = coalesce(?2, priority) WHERE image_id = ?1";
+                transaction.execute(again, (id.as_str(), priority))?;
             }
             transaction.commit()?;
             Ok(added == 1)
@@ -106,6 +117,7 @@ fn queued(row: &Row<'_>) -> rusqlite::Result<Option<Queued>> {
         attempts: u32::try_from(row.get::<_, i64>(2)?).unwrap_or(u32::MAX),
         retry_at: row.get::<_, Option<i64>>(3)?.map(moment),
         last_error: row.get(4)?,
+        priority: row.get::<_, i32>(5)?.clamp(-100, 100).try_into().unwrap_or_default(),
     }))
 }
 

@@ -1,5 +1,7 @@
-use super::{Index, Known, Origin};
+use super::{Fact, How, Index, Known, Origin, Taken, Verified};
+use crate::admin::Priority;
 use crate::image::ImageId;
+use crate::wire::fleet::{Action, JobId, Outcome};
 use chrono::{DateTime, Duration, Utc};
 use std::{fs, path::Path};
 
@@ -23,7 +25,7 @@ async fn the_queue_keeps_its_order_and_survives() {
     let path = folder.path().join("state/index.db");
     let index = open(&path);
     for number in [3, 1, 2] {
-        assert!(index.enqueue(&id(number), now()).await.unwrap());
+        assert!(index.enqueue(&id(number), None, now()).await.unwrap());
     }
     let retry = now() + Duration::minutes(5);
     index.failed(&id(3), "the catalogue is down".to_owned(), retry).await.unwrap();
@@ -34,7 +36,7 @@ async fn the_queue_keeps_its_order_and_survives() {
     assert_eq!(queue.iter().map(|it| it.id.clone()).collect::<Vec<_>>(), [id(3), id(1), id(2)]);
     assert_eq!((queue[0].attempts, queue[0].retry_at), (1, Some(retry)));
     assert_eq!(queue[0].last_error.as_deref(), Some("the catalogue is down"));
-    assert!(!index.enqueue(&id(3), now()).await.unwrap(), "once is enough");
+    assert!(!index.enqueue(&id(3), None, now()).await.unwrap(), "once is enough");
     let again = &index.queue().await.unwrap()[0];
     assert_eq!((again.retry_at, again.attempts), (None, 1), "asked again: tried at once");
 
@@ -51,7 +53,7 @@ async fn arriving_takes_out_of_the_queue_and_keeps_the_hits() {
     index.note(vec![Known::adopted(base.clone(), now())]).await.unwrap();
     index.used(vec![base.clone()], vec![base.clone()], now()).await.unwrap();
     index.used(vec![base.clone()], vec![], now()).await.unwrap();
-    index.enqueue(&id(1), now()).await.unwrap();
+    index.enqueue(&id(1), None, now()).await.unwrap();
     let arrived =
         Known { id: Some(id(1)), checksum: Some("c".into()), origin: Origin::Fetched, ..Known::adopted(base, now()) };
     index.arrived(arrived.clone()).await.unwrap();
@@ -61,6 +63,88 @@ async fn arriving_takes_out_of_the_queue_and_keeps_the_hits() {
     assert_eq!(index.bases().await.unwrap(), [Known { hits: 1, last_used: Some(now()), ..arrived.clone() }]);
     index.forget(vec![arrived.base]).await.unwrap();
     assert_eq!(index.bases().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn the_queue_is_ordered_by_priority_and_then_by_arrival() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index.db");
+    let index = open(&path);
+    let priority = |number: i32| Some(Priority::try_from(number).unwrap());
+    for (number, given) in [(1, None), (2, priority(-50)), (3, priority(100)), (4, None), (5, priority(100))] {
+        index.enqueue(&id(number), given, now()).await.unwrap();
+    }
+    let order = async |index: &Index| index.queue().await.unwrap().into_iter().map(|it| it.id).collect::<Vec<_>>();
+    assert_eq!(order(&index).await, [3, 5, 1, 4, 2].map(id));
+    // Asked again without one, it keeps its own; with one, it gets it.
+    index.enqueue(&id(3), None, now()).await.unwrap();
+    index.enqueue(&id(2), priority(7), now()).await.unwrap();
+    assert_eq!(order(&index).await, [3, 5, 2, 1, 4].map(id));
+    drop(index);
+    assert_eq!(order(&open(&path)).await, [3, 5, 2, 1, 4].map(id));
+}
+
+#[tokio::test]
+async fn pins_survive() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index.db");
+    let index = open(&path);
+    assert!(index.pin(&id(2), now()).await.unwrap() && index.pin(&id(1), now() + Duration::seconds(1)).await.unwrap());
+    assert!(!index.pin(&id(2), now()).await.unwrap(), "once is enough");
+    drop(index);
+    let index = open(&path);
+    assert_eq!(index.pins().await.unwrap(), [id(2), id(1)]);
+    assert!(index.unpin(&id(2)).await.unwrap() && !index.unpin(&id(2)).await.unwrap());
+    assert_eq!(index.pins().await.unwrap(), [id(1)]);
+}
+
+#[tokio::test]
+async fn an_index_of_the_first_version_is_brought_forward() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index.db");
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch(
+        "CREATE TABLE queue (position INTEGER PRIMARY KEY AUTOINCREMENT, image_id TEXT NOT NULL UNIQUE,
+             queued_at INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, retry_at INTEGER, last_error TEXT) STRICT;
+         CREATE TABLE bases (base TEXT PRIMARY KEY, image_id TEXT, name TEXT, disk_format TEXT, checksum TEXT,
+             hash_algorithm TEXT, hash_value TEXT, origin TEXT NOT NULL, since INTEGER NOT NULL,
+             hits INTEGER NOT NULL DEFAULT 0, last_used INTEGER) STRICT, WITHOUT ROWID;
+         INSERT INTO bases (base, origin, since, hits) VALUES ('x', 'fetched', 5, 3);
+         PRAGMA user_version = 1;",
+    )
+    .unwrap();
+    old.execute("INSERT INTO queue (image_id, queued_at) VALUES (?1, 7)", [id(1).as_str()]).unwrap();
+    drop(old);
+    let index = open(&path);
+    let queue = index.queue().await.unwrap();
+    assert_eq!((queue[0].id.clone(), queue[0].priority), (id(1), Priority::default()));
+    let bases = index.bases().await.unwrap();
+    assert_eq!((bases[0].hits, bases[0].origin, bases[0].gone_at), (3, Origin::Fetched, None));
+    assert_eq!(index.pins().await.unwrap(), []);
+    drop(index);
+    open(&path);
+}
+
+#[tokio::test]
+async fn it_is_noted_what_the_centre_has_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = open(&folder.path().join("index.db"));
+    for number in [1, 2] {
+        index
+            .note(vec![Known { id: Some(id(number)), ..Known::adopted(id(number).base_name(), now()) }])
+            .await
+            .unwrap();
+    }
+    let gone = async || {
+        let mut all = index.bases().await.unwrap();
+        all.sort_by_key(|it| it.id != Some(id(1)));
+        all.into_iter().map(|it| it.gone_at).collect::<Vec<_>>()
+    };
+    index.at_centre(vec![id(1)], vec![id(2)], now()).await.unwrap();
+    index.at_centre(vec![id(1)], vec![], now() + Duration::hours(1)).await.unwrap();
+    assert_eq!(gone().await, [Some(now()), None], "since when it was first seen");
+    index.at_centre(vec![], vec![id(1)], now()).await.unwrap();
+    assert_eq!(gone().await, [None, None]);
 }
 
 #[tokio::test]
@@ -83,7 +167,8 @@ async fn what_can_be_read_of_a_damaged_queue_is_saved() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("index.db");
     let index = open(&path);
-    index.enqueue(&id(7), now()).await.unwrap();
+    index.enqueue(&id(7), Some(Priority::try_from(9).unwrap()), now()).await.unwrap();
+    index.pin(&id(8), now()).await.unwrap();
     drop(index);
     // Its thread closes the file, and the last one to do so removes the log.
     while path.with_extension("db-wal").exists() {
@@ -94,8 +179,38 @@ async fn what_can_be_read_of_a_damaged_queue_is_saved() {
     drop(connection);
 
     let (index, notes) = Index::open(&path).unwrap();
-    assert!(notes[0].contains("1 queued images saved"), "{notes:?}");
-    assert_eq!(index.queue().await.unwrap()[0].id, id(7));
+    assert!(notes[0].contains("1 queued images and 1 pins saved"), "{notes:?}");
+    let queue = index.queue().await.unwrap();
+    assert_eq!((queue[0].id.clone(), i32::from(queue[0].priority)), (id(7), 9));
+    assert_eq!(index.pins().await.unwrap(), [id(8)]);
+}
+
+#[tokio::test]
+async fn an_index_of_an_earlier_version_is_brought_up_and_keeps_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index.db");
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.execute_batch(super::open::SCHEMA).unwrap();
+    let insert = "INSERT INTO bases (base, origin, since, hits) VALUES (?1, 'fetched', 1800000000123, 3)";
+    connection.execute(insert, [id(1).base_name()]).unwrap();
+    connection.execute("INSERT INTO queue (image_id, queued_at) VALUES (?1, 5)", [id(2).as_str()]).unwrap();
+    connection.pragma_update(None, "user_version", 1).unwrap();
+    drop(connection);
+
+    let index = open(&path);
+    assert_eq!(index.queue().await.unwrap()[0].id, id(2));
+    let old = Known { origin: Origin::Fetched, hits: 3, ..Known::adopted(id(1).base_name(), now()) };
+    assert_eq!(index.bases().await.unwrap(), std::slice::from_ref(&old));
+    let verified = Verified { at: now(), how: How::Scrubbed, damage: Some("a bit".to_owned()) };
+    index.verified(old.base.clone(), verified.clone()).await.unwrap();
+    let noted = Known { verified: Some(verified), ..old.clone() };
+    assert_eq!(index.bases().await.unwrap(), std::slice::from_ref(&noted));
+    // Being found again does not undo that; being fetched again does.
+    index.note(vec![old.clone()]).await.unwrap();
+    assert_eq!(index.bases().await.unwrap(), [noted]);
+    let fetched = Some(Verified { at: now(), how: How::Fetched, damage: None });
+    index.arrived(Known { verified: fetched.clone(), ..old.clone() }).await.unwrap();
+    assert_eq!(index.bases().await.unwrap()[0].verified, fetched);
 }
 
 #[test]
@@ -105,4 +220,39 @@ fn a_newer_index_is_refused() {
     rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let error = Index::open(&path).unwrap_err().to_string();
     assert!(error.contains("has version 99"), "{error}");
+}
+
+#[tokio::test]
+async fn the_fleets_work_survives_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index.db");
+    let index = open(&path);
+    let taken = Taken {
+        job: JobId::from_random(5),
+        image: id(1),
+        action: Action::Pin,
+        priority: -7,
+        begun_at: Some(now()),
+        existed: true,
+        attempts: 3,
+        outcome: Some(Outcome::Failed),
+        why: Some("no room".to_owned()),
+        told: true,
+        closed: false,
+    };
+    let fresh = Taken { image: id(2), begun_at: None, outcome: None, why: None, told: false, ..taken.clone() };
+    index.put_work(vec![taken.clone(), fresh.clone()], Vec::new()).await.unwrap();
+    index.set_fact(Fact::Session, Some("secret".to_owned())).await.unwrap();
+    drop(index);
+
+    let index = open(&path);
+    let mut work = index.work().await.unwrap();
+    work.sort_by_key(|it| it.image != id(1));
+    assert_eq!(work, [taken.clone(), fresh.clone()]);
+    assert_eq!(index.fact(Fact::Session).await.unwrap().as_deref(), Some("secret"));
+    let done = Taken { outcome: Some(Outcome::Done), why: None, closed: true, ..fresh };
+    index.put_work(vec![done.clone()], vec![(taken.job, taken.image)]).await.unwrap();
+    assert_eq!(index.work().await.unwrap(), [done]);
+    index.set_fact(Fact::Session, None).await.unwrap();
+    assert_eq!(index.fact(Fact::Session).await.unwrap(), None);
 }

@@ -68,6 +68,9 @@ pub enum Reason {
     Off,
 }
 
+/// Why a pinned base is wanted.
+pub const PINNED: &str = "pinned, until larder cache unpin";
+
 // === impl Settings ===
 
 impl Default for Settings {
@@ -112,8 +115,11 @@ impl Decision {
             allocated: self.file.allocated,
             last_used: self.file.last_used,
             in_use: self.in_use,
+            gone: false,
+            pinned: false,
             why: self.why.clone(),
             may_go_at: self.may_go_at,
+            verified: None,
         }
     }
 }
@@ -128,7 +134,9 @@ pub fn decide(
     now: DateTime<Utc>,
     settings: &Settings,
 ) -> Vec<Decision> {
-    let asked = |file: &BaseFile| wanted.get(file.lock_name()).map(String::as_str);
+    // What a crash left of a pinned image's download is of no use.
+    let counts = |file: &BaseFile, why: &str| why != PINNED || !matches!(file.kind, Kind::Part { .. });
+    let asked = |file: &BaseFile| wanted.get(file.lock_name()).map(String::as_str).filter(|why| counts(file, why));
     bases.iter().map(|file| about(file, in_use, asked(file), now, settings)).collect()
 }
 

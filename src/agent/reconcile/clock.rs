@@ -1,5 +1,6 @@
 //! When the periodic passes begin.
 
+use super::reconciler::Reconciler;
 use crate::runtime::schedule::Schedule;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::time::Duration;
@@ -27,5 +28,45 @@ impl Period<'_> {
         };
         let jitter = self.jitter.mul_f64(random.clamp(0.0, 1.0));
         at.checked_add_signed(TimeDelta::from_std(jitter).ok()?)
+    }
+}
+
+// === impl Reconciler ===
+
+impl Reconciler {
+    pub(super) fn set_clocks(&mut self) {
+        let now = Utc::now();
+        self.set_prefetch_clock(now);
+        self.set_prune_clock(now);
+        self.set_scrub_clock(now);
+    }
+
+    pub(super) fn set_scrub_clock(&mut self, now: DateTime<Utc>) {
+        let settings = &self.settings;
+        let schedule = settings.scrub_schedule.as_ref();
+        let period = Period { interval: 0, schedule, local_time: settings.schedule_local_time, jitter: Duration::ZERO };
+        self.state.next_scrub = period.next(now, 0.0);
+    }
+
+    pub(super) fn set_prefetch_clock(&mut self, now: DateTime<Utc>) {
+        let settings = &self.settings;
+        let period = Period {
+            interval: settings.cache_prefetcher_interval,
+            schedule: settings.prefetch_schedule.as_ref(),
+            local_time: settings.schedule_local_time,
+            jitter: settings.prefetch_jitter,
+        };
+        self.state.next_prefetch = period.next(now, rand::random());
+    }
+
+    pub(super) fn set_prune_clock(&mut self, now: DateTime<Utc>) {
+        let settings = &self.settings;
+        let period = Period {
+            interval: settings.prune_interval,
+            schedule: settings.prune_schedule.as_ref(),
+            local_time: settings.schedule_local_time,
+            jitter: Duration::ZERO,
+        };
+        self.state.next_prune = period.next(now, 0.0);
     }
 }

@@ -1,14 +1,18 @@
 //! The queue, and the fetches beside the loop.
 
 use super::{
+    job::Job,
     reconciler::{Done, Reconciler, Reply},
-    state::PutOff,
+    state::{Full, PutOff},
 };
-use crate::admin::{ImageState, Pass, server::Fault};
+use crate::admin::{ImageState, Pass, Priority, server::Fault};
 use crate::agent::{
     base_dir::BaseFile,
     desired::{Failure, Turn, Waits, retry_at},
-    execute::fetch::{FetchError, Outcome},
+    execute::{
+        fetch::{FetchError, Outcome},
+        gate::gate,
+    },
     index::{IndexError, Known, LONGEST_QUEUE},
 };
 use crate::base::chain;
@@ -22,6 +26,9 @@ use tokio::sync::oneshot;
 const LOCKED: TimeDelta = TimeDelta::seconds(2);
 /// Likewise when the index could not be written.
 const UNWRITTEN: TimeDelta = TimeDelta::seconds(30);
+/// How long an image is put off for which there is no room; doubled each time up to the longest.
+const FULL: TimeDelta = TimeDelta::seconds(5);
+const FULL_LONGEST: i32 = 6;
 /// An error is kept in the index and shown in the status up to this length.
 const LONGEST_ERROR: usize = 1000;
 
@@ -34,7 +41,11 @@ impl Reconciler {
 
     pub(super) fn may_fetch(&self) -> bool {
         let wanted = !self.asked_only || !self.passes.asked().is_empty();
-        wanted && self.state.idle_because.is_none() && self.jobs.len() < self.settings.max_concurrent_fetches.max(1)
+        // Before the first look nobody knows what room there is.
+        wanted
+            && self.state.look.is_some()
+            && self.state.idle_because.is_none()
+            && self.jobs.len() < self.settings.max_concurrent_fetches.max(1)
     }
 
     pub(super) fn start_fetches(&mut self, now: DateTime<Utc>) {
@@ -51,12 +62,19 @@ impl Reconciler {
 
     fn start_fetch(&mut self, id: ImageId) {
         let cancel = self.shutdown.child_token();
-        self.jobs.insert(id.clone(), cancel.clone());
+        // From now on it has its room, or says anew what it lacks.
+        if let Some(held) = self.state.put_off.get_mut(&id).and_then(|it| it.held.as_mut()) {
+            held.missing = 0;
+        }
+        let (lever, gate) = gate(self.fetcher.throttle.clone());
+        let priority = self.state.queued(&id).map_or_else(Priority::default, |it| it.priority);
+        self.begun += 1;
+        self.jobs.insert(id.clone(), Job::new(cancel.clone(), lever, priority, self.begun));
         let (fetcher, dir) = (self.fetcher.clone(), self.dir.clone());
         self.work.spawn(async move {
             tracing::info!(image.id = %id, "fetching begins");
             let started = Instant::now();
-            let fetch = AssertUnwindSafe(fetcher.fetch(&id, &cancel)).catch_unwind();
+            let fetch = AssertUnwindSafe(fetcher.fetch(&id, gate, &cancel)).catch_unwind();
             let result = fetch.await.unwrap_or(Err(FetchError::Died));
             metrics::histogram!("larder_fetch_seconds").record(started.elapsed().as_secs_f64());
             let base = id.base_name();
@@ -68,15 +86,30 @@ impl Reconciler {
 
     /// A fetch has ended.
     pub(super) async fn fetched(&mut self, id: &ImageId, result: Result<Outcome, FetchError>, file: Option<BaseFile>) {
-        self.jobs.remove(id);
+        let given_up = self.jobs.remove(id).and_then(|it| it.given_up);
+        self.state.waited_for.remove(id);
         match result {
             Ok(Outcome::There { known, new, doubt }) => {
                 doubt.into_iter().for_each(|it| self.warn(it));
                 self.arrived(id, *known, new, file).await;
             }
             Ok(Outcome::Locked) => self.locked(id).await,
+            Err(error) if error.is_full() => {
+                metrics::counter!("larder_fetches_total", "result" => error.label()).increment(1);
+                self.full(id, chain(&error).to_string(), error.missing());
+            }
+            Err(error) if error.is_stop() && given_up.is_some() => {
+                metrics::counter!("larder_fetches_total", "result" => "no_room").increment(1);
+                // Others need the room.
+                self.fetcher.discard(id).await;
+                self.full(id, given_up.unwrap_or_default(), 0);
+            }
             Err(error) if error.is_stop() => {
                 tracing::info!(image.id = %id, "fetching was stopped");
+                // Who stops the agent gets it gone on with; who takes it out of the queue does not want it.
+                if self.state.queued(id).is_none() {
+                    self.fetcher.discard(id).await;
+                }
                 metrics::counter!("larder_fetches_total", "result" => error.label()).increment(1);
             }
             Err(error) => {
@@ -92,7 +125,7 @@ impl Reconciler {
         let base = known.base.clone();
         if let Err(error) = self.index.arrived(known).await {
             // The base is there and stays; the record is made at the next try.
-            self.put_off(id, UNWRITTEN, None);
+            self.put_off(id, UNWRITTEN);
             return self.warn(format!("image {id} is there, but that could not be noted: {}", chain(&error)));
         }
         let result = if new { "fetched" } else { "was_there" };
@@ -114,7 +147,10 @@ impl Reconciler {
         let since = self.state.put_off.get(id).and_then(|it| it.locked_since).unwrap_or_else(Instant::now);
         let waited = since.elapsed();
         if waited < self.settings.lock_wait {
-            return self.put_off(id, LOCKED, Some(since));
+            self.state
+                .put_off
+                .insert(id.clone(), PutOff { until: Utc::now() + LOCKED, locked_since: Some(since), held: None });
+            return;
         }
         let why = format!(
             "another process has held the lock of the base {} for {} s: see who, by `fuser` or `lslocks`",
@@ -125,8 +161,36 @@ impl Reconciler {
         self.failed(id, why, Failure::Passing, TimeDelta::zero()).await;
     }
 
-    fn put_off(&mut self, id: &ImageId, by: TimeDelta, locked_since: Option<Instant>) {
-        self.state.put_off.insert(id.clone(), PutOff { until: Utc::now() + by, locked_since });
+    fn put_off(&mut self, id: &ImageId, by: TimeDelta) {
+        self.state.put_off.insert(id.clone(), PutOff { until: Utc::now() + by, locked_since: None, held: None });
+    }
+
+    /// There is no room: it waits, and is tried again once something was removed, or after a while. That is no failure
+    /// of the image's.
+    fn full(&mut self, id: &ImageId, why: String, missing: u64) {
+        let before = self.state.put_off.get(id).and_then(|it| it.held.as_ref()).map_or(0, |it| it.times);
+        if before == 0 {
+            tracing::warn!(image.id = %id, missing, "held: {why}");
+        }
+        let why: String = why.chars().take(LONGEST_ERROR).collect();
+        let held = Some(Full { why, missing, times: before.saturating_add(1) });
+        let wait = FULL * 2_i32.saturating_pow(before.min(8)).min(FULL_LONGEST);
+        self.state.put_off.insert(id.clone(), PutOff { until: Utc::now() + wait, locked_since: None, held });
+        if missing == 0 {
+            self.tell_passes_of_held();
+        }
+        self.room_is_needed();
+    }
+
+    /// Nothing more can be done for what waits for room: passes do not wait for it.
+    pub(super) fn tell_passes_of_held(&mut self) {
+        let held: Vec<(ImageId, ImageState)> = self
+            .state
+            .put_off
+            .iter()
+            .filter_map(|(id, it)| Some((id.clone(), ImageState::Held { why: it.held.as_ref()?.why.clone() })))
+            .collect();
+        held.iter().for_each(|(id, state)| self.passes.tried(id, state));
     }
 
     /// `patience`: what a server asked for.
@@ -145,7 +209,7 @@ impl Reconciler {
         let why: String = why.chars().take(LONGEST_ERROR).collect();
         let noted = self.index.failed(id, why.clone(), retry).await;
         if noted.is_err() {
-            self.put_off(id, retry - now, None);
+            self.put_off(id, retry - now);
         }
         self.note_trouble(noted);
         self.reload().await;
@@ -186,11 +250,11 @@ impl Reconciler {
         }
     }
 
-    pub(super) async fn queue(&mut self, id: &ImageId) -> Result<(), Fault> {
+    pub(super) async fn queue(&mut self, id: &ImageId, priority: Option<Priority>) -> Result<(), Fault> {
         if self.state.queue.len() as u64 >= LONGEST_QUEUE && self.state.queued(id).is_none() {
             return Err(Fault::Unavailable(format!("the queue is full: it holds {LONGEST_QUEUE} images")));
         }
-        let added = self.index.enqueue(id, Utc::now()).await.map_err(|error| internal(&error))?;
+        let added = self.index.enqueue(id, priority, Utc::now()).await.map_err(|error| internal(&error))?;
         tracing::info!(image.id = %id, added, "queued");
         self.reload().await;
         Ok(())
@@ -201,7 +265,7 @@ impl Reconciler {
             return Err(Fault::NotFound(format!("image {id} is not queued on this node")));
         }
         tracing::info!(image.id = %id, "taken out of the queue");
-        self.jobs.get(id).iter().for_each(|it| it.cancel());
+        self.drop_download(id).await;
         self.passes.gone(id);
         self.reload().await;
         Ok(())
@@ -211,13 +275,45 @@ impl Reconciler {
         let ids: Vec<ImageId> = self.state.queue.iter().map(|it| it.id.clone()).collect();
         let count = self.index.clear_queue().await.map_err(|error| internal(&error))?;
         tracing::info!(count, "emptied the queue");
-        self.jobs.values().for_each(|it| it.cancel());
-        ids.iter().for_each(|id| self.passes.gone(id));
+        for id in &ids {
+            self.drop_download(id).await;
+            self.passes.gone(id);
+        }
         self.reload().await;
         Ok(count)
     }
+
+    /// At the start: downloads that a crash has interrupted, of images that nobody wants any more, and lists of bases
+    /// that are gone, go.
+    pub(super) async fn tidy_up(&mut self) {
+        let queued: HashSet<String> = self.state.queue.iter().map(|it| it.id.base_name()).collect();
+        let (dir, lists) = (self.dir.clone(), self.fetcher.lists.clone());
+        let step = move || -> Result<HashSet<String>, String> {
+            dir.remove_downloads(&|base| queued.contains(base)).map_err(|error| chain(&error).to_string())?;
+            let mut bases = lists.bases().map_err(|error| error.to_string())?;
+            // What cannot be looked at stays.
+            bases.retain(|base| !matches!(dir.look(base), Ok(None)));
+            lists.sweep(&bases, &queued).map_err(|error| error.to_string())?;
+            Ok(bases)
+        };
+        let done = tokio::task::spawn_blocking(step).await;
+        match done.unwrap_or_else(|died| Err(died.to_string())) {
+            Ok(listed) => {
+                self.scrubs.lost = self.state.known.keys().filter(|it| !listed.contains(*it)).cloned().collect();
+            }
+            Err(why) => self.warn(format!("cannot tidy up interrupted downloads and piece lists: {why}")),
+        }
+    }
+
+    /// Nobody wants it any more: what is there of it goes, at once or when its fetch has ended.
+    async fn drop_download(&self, id: &ImageId) {
+        match self.jobs.get(id) {
+            Some(job) => job.cancel.cancel(),
+            None => self.fetcher.discard(id).await,
+        }
+    }
 }
 
-fn internal(error: &IndexError) -> Fault {
+pub(super) fn internal(error: &IndexError) -> Fault {
     Fault::Internal(chain(error).to_string())
 }

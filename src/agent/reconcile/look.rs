@@ -1,7 +1,7 @@
 //! One look at the disk: what is there, who uses it, how much room there is. Blocking.
 
 use crate::agent::{
-    base_dir::{BaseDir, BaseFile, ScanError},
+    base_dir::{BaseDir, BaseFile, ScanError, own_bytes},
     in_use::{InUse, observe},
     index::Known,
 };
@@ -17,6 +17,8 @@ pub(super) struct Look {
     pub(super) bases: Vec<BaseFile>,
     pub(super) in_use: InUse,
     pub(super) space: Space,
+    /// Blocks that the files take, bytes.
+    pub(super) own: u64,
 }
 
 // === impl Look ===
@@ -27,7 +29,8 @@ impl Look {
         let bases = dir.scan()?;
         let in_use = observe(dir, &bases);
         let space = dir.space().unwrap_or(Space { free: 0, total: 0 });
-        Ok(Self { at, bases, in_use, space })
+        let own = own_bytes(&bases);
+        Ok(Self { at, bases, in_use, space, own })
     }
 
     /// The same on a blocking thread; the error in words.

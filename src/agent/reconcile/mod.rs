@@ -3,20 +3,29 @@
 //! ```text
 //! admin socket ─┐                 ┌─→ fetches (max_concurrent_fetches)
 //! watch (hints) ├─→ Reconciler ───┼─→ looks at the directory and the instances
-//! clocks ───────┘   │  state      └─→ prune passes, removals
+//! clocks ───────┘   │  state      └─→ prune passes, removals, evictions, scrub passes (one base at a time)
 //!                   └─→ Status on a watch channel ─→ admin socket, metrics, log
 //! ```
 //!
-//! Only the loop writes the index; whatever blocks or waits runs beside it and reports back.
+//! Only the loop writes the index, but for the fleet's own tables; whatever blocks or waits runs beside it and reports back.
 
 mod clock;
 mod fetches;
+mod guard;
+mod identify;
+mod job;
 mod look;
 mod passes;
+mod pins;
+mod presence;
 mod reconciler;
 mod removals;
+mod scrub_status;
+mod scrubs;
 mod show;
+mod space;
 mod state;
 mod warnings;
 
+pub(super) use presence::Presence;
 pub(super) use reconciler::{Command, Parts, Reconciler, Reply};

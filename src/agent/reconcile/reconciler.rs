@@ -1,12 +1,26 @@
 //! The loop.
 
-use super::{clock::Period, look::Look, passes::Passes, removals::Asked, state::State};
-use crate::admin::{CachedImage, ImageState, Pass, Pruned, Status, Why, server::Fault};
+use super::{
+    guard::Guard,
+    job::Job,
+    look::Look,
+    passes::Passes,
+    presence::Presence,
+    removals::Asked,
+    scrubs::Scrubs,
+    space::{Evicted, Evictions},
+    state::State,
+};
+use crate::admin::{CachedImage, ImageState, Member, Pass, Priority, Pruned, Scrubbed, Status, Why, server::Fault};
 use crate::agent::{
     Settings,
     base_dir::{BaseDir, BaseFile, Kind},
     desired::Turn,
-    execute::fetch::{FetchError, Fetcher, Outcome},
+    execute::{
+        fetch::{FetchError, Fetcher, Outcome},
+        scrub::Read,
+    },
+    fleet,
     index::{Index, IndexError, Known},
 };
 use crate::base::chain;
@@ -36,8 +50,11 @@ pub(in crate::agent) enum Command {
         dry_run: bool,
         reply: Reply<Pruned>,
     },
+    Scrub(Reply<Scrubbed>),
     Why(ImageId, Reply<Why>),
-    Queue(ImageId, Reply<()>),
+    Queue(ImageId, Option<Priority>, Reply<()>),
+    Pin(ImageId, Reply<()>),
+    Unpin(ImageId, Reply<()>),
     Cached(Reply<Vec<CachedImage>>),
     Queued(Reply<Vec<ImageId>>),
     DeleteCached(ImageId, Reply<()>),
@@ -45,6 +62,8 @@ pub(in crate::agent) enum Command {
     DeleteQueued(ImageId, Reply<()>),
     DeleteAllQueued(Reply<u64>),
     Reconfigure(Box<Settings>),
+    /// What the catalogue has, and has no more.
+    Presence(Presence),
     /// Something changed on disk.
     Hint,
     /// Worth a place in the status.
@@ -62,6 +81,10 @@ pub(in crate::agent) struct Parts {
     pub(in crate::agent) status: watch::Sender<Arc<Status>>,
     /// For those who ask the catalogue themselves.
     pub(in crate::agent) catalogue: watch::Sender<Catalogue>,
+    /// For those who take part in the fleet.
+    pub(in crate::agent) fleet: watch::Sender<fleet::Settings>,
+    /// The node's place in it.
+    pub(in crate::agent) member: watch::Receiver<Member>,
     /// For the status; logged already.
     pub(in crate::agent) notes: Vec<String>,
 }
@@ -72,6 +95,11 @@ pub(super) enum Done {
     Looked(Box<Result<Look, String>>),
     Pruned { result: Result<Pruned, String>, reply: Option<Reply<Pruned>> },
     Deleted { result: Result<Pruned, String>, asked: Asked },
+    Evicted(Result<Evicted, String>),
+    Waiting(HashSet<ImageId>),
+    Read { base: String, known: Option<Box<Known>>, read: Read },
+    Replaced { base: String, size: u64, damage: String, result: Result<Pruned, String> },
+    Gone(Result<Pruned, String>),
 }
 
 #[derive(Debug)]
@@ -82,8 +110,13 @@ pub(in crate::agent) struct Reconciler {
     pub(super) fetcher: Fetcher,
     pub(super) state: State,
     pub(super) passes: Passes,
+    pub(super) scrubs: Scrubs,
     pub(super) work: JoinSet<Done>,
-    pub(super) jobs: HashMap<ImageId, CancellationToken>,
+    pub(super) jobs: HashMap<ImageId, Job>,
+    /// Fetches that ever began.
+    pub(super) begun: u64,
+    pub(super) guard: Guard,
+    pub(super) evictions: Evictions,
     pub(super) looking: bool,
     pub(super) pruning: bool,
     pub(super) next_look: DateTime<Utc>,
@@ -95,6 +128,7 @@ pub(in crate::agent) struct Reconciler {
     commands: mpsc::Receiver<Command>,
     status: watch::Sender<Arc<Status>>,
     catalogue: watch::Sender<Catalogue>,
+    fleet: watch::Sender<fleet::Settings>,
     said: String,
 }
 
@@ -113,8 +147,9 @@ impl Reconciler {
     /// # Errors
     /// [`IndexError`] when the index cannot be read.
     pub(in crate::agent) async fn new(parts: Parts) -> Result<Self, IndexError> {
-        let Parts { settings, dir, index, fetcher, commands, status, catalogue, notes } = parts;
+        let Parts { settings, dir, index, fetcher, commands, status, catalogue, fleet, member, notes } = parts;
         let queue = index.queue().await?;
+        let pins = index.pins().await?.into_iter().collect();
         let known = index.bases().await?.into_iter().map(|it| (it.base.clone(), it)).collect();
         let mut state = State {
             started_at: Utc::now(),
@@ -123,13 +158,23 @@ impl Reconciler {
             idle_because: settings.idle_because(),
             queue,
             known,
+            pins,
             look: None,
             decisions: Vec::new(),
             active: None,
             put_off: HashMap::new(),
             board: fetcher.board.clone(),
+            waited_for: HashSet::new(),
+            evictable: None,
+            pace: None,
+            ledger: fetcher.ledger.clone(),
+            bounds: settings.bounds(),
+            gone: super::presence::Gone::default(),
+            member,
             next_prefetch: None,
             next_prune: None,
+            next_scrub: None,
+            scrub: super::scrub_status::ScrubStatus::default(),
             last_prefetch: None,
             last_prune: None,
             warnings: super::warnings::Warnings::default(),
@@ -142,8 +187,12 @@ impl Reconciler {
             fetcher,
             state,
             passes: Passes::default(),
+            scrubs: Scrubs::default(),
             work: JoinSet::new(),
             jobs: HashMap::new(),
+            begun: 0,
+            guard: Guard::default(),
+            evictions: Evictions::default(),
             looking: false,
             pruning: false,
             next_look: Utc::now(),
@@ -153,9 +202,11 @@ impl Reconciler {
             commands,
             status,
             catalogue,
+            fleet,
             said: String::new(),
         };
         reconciler.set_clocks();
+        reconciler.tidy_up().await;
         reconciler.publish();
         Ok(reconciler)
     }
@@ -180,6 +231,7 @@ impl Reconciler {
                     Some(command) => self.obey(command).await,
                     None => break,
                 },
+                Ok(()) = self.state.member.changed() => {}
                 () = sleep(sleep_for) => {}
             }
         }
@@ -190,7 +242,7 @@ impl Reconciler {
     pub(in crate::agent) fn only_when_asked(&mut self) {
         let settings = &mut self.settings;
         (settings.cache_prefetcher_interval, settings.prune_interval) = (0, 0);
-        (settings.prefetch_schedule, settings.prune_schedule) = (None, None);
+        (settings.prefetch_schedule, settings.prune_schedule, settings.scrub_schedule) = (None, None, None);
         settings.prefetch_on_queue = false;
         self.asked_only = true;
         self.set_clocks();
@@ -198,7 +250,7 @@ impl Reconciler {
 
     async fn drain(mut self) {
         let end = Instant::now() + DRAIN;
-        self.jobs.values().for_each(CancellationToken::cancel);
+        self.jobs.values().for_each(|it| it.cancel.cancel());
         while !self.work.is_empty() {
             match timeout_at(end, self.work.join_next()).await {
                 Ok(Some(Ok(done))) => self.take_in(done).await,
@@ -216,12 +268,15 @@ impl Reconciler {
         match command {
             Command::Prefetch(reply) => self.begin_pass(reply),
             Command::Prune { dry_run, reply } => self.prune_for(dry_run, reply),
+            Command::Scrub(reply) => self.scrub_for(reply),
             Command::Why(id, reply) => {
                 let now = Utc::now();
                 self.asking.push((id, now, reply));
                 self.next_look = now;
             }
-            Command::Queue(id, reply) => drop(reply.send(self.queue(&id).await)),
+            Command::Queue(id, priority, reply) => drop(reply.send(self.queue(&id, priority).await)),
+            Command::Pin(id, reply) => drop(reply.send(self.pin(&id).await)),
+            Command::Unpin(id, reply) => drop(reply.send(self.unpin(&id).await)),
             Command::Cached(reply) => drop(reply.send(Ok(self.state.cached()))),
             Command::Queued(reply) => {
                 drop(reply.send(Ok(self.state.queue.iter().map(|it| it.id.clone()).collect())));
@@ -231,6 +286,7 @@ impl Reconciler {
             Command::DeleteQueued(id, reply) => drop(reply.send(self.delete_queued(&id).await)),
             Command::DeleteAllQueued(reply) => drop(reply.send(self.delete_all_queued().await)),
             Command::Reconfigure(settings) => self.reconfigure(*settings),
+            Command::Presence(it) => self.presence(it).await,
             Command::Hint => self.look_soon(),
             Command::Warn(text) => self.warn(text),
         }
@@ -257,6 +313,11 @@ impl Reconciler {
             }
             Done::Pruned { result, reply } => self.pruned(result, reply).await,
             Done::Deleted { result, asked } => self.deleted(result, asked).await,
+            Done::Evicted(result) => self.evicted(result).await,
+            Done::Waiting(ids) => self.waiting(&ids),
+            Done::Read { base, known, read } => self.read_done(base, known, read).await,
+            Done::Replaced { base, size, damage, result } => self.replaced(base, size, damage, result).await,
+            Done::Gone(result) => self.removed_gone(result).await,
         }
     }
 
@@ -281,10 +342,18 @@ impl Reconciler {
             self.set_prune_clock(now);
             self.prune(false, None);
         }
+        if self.state.next_scrub.is_some_and(|at| at <= now) {
+            self.set_scrub_clock(now);
+            self.begin_periodic_scrub();
+        }
         if self.next_look <= now && !self.looking {
             self.look();
         }
+        self.remove_gone_if_due(now);
+        self.evict_if_needed();
+        self.scrub_on(now);
         self.start_fetches(now);
+        self.guard();
     }
 
     fn look(&mut self) {
@@ -334,6 +403,10 @@ impl Reconciler {
         }
         self.state.active = Some(active);
         self.state.look = Some(look);
+        self.queue_pinned(now).await;
+        if self.state.put_off.values().any(|it| it.held.is_some()) {
+            self.room_is_needed();
+        }
         self.reload().await;
     }
 
@@ -351,8 +424,9 @@ impl Reconciler {
             self.note_trouble(noted);
         }
         if !gone.is_empty() {
-            let noted = self.index.forget(gone).await;
+            let noted = self.index.forget(gone.clone()).await;
             self.note_trouble(noted);
+            self.drop_lists(gone).await;
         }
     }
 
@@ -388,34 +462,6 @@ impl Reconciler {
         }
     }
 
-    fn set_clocks(&mut self) {
-        let now = Utc::now();
-        self.set_prefetch_clock(now);
-        self.set_prune_clock(now);
-    }
-
-    pub(super) fn set_prefetch_clock(&mut self, now: DateTime<Utc>) {
-        let settings = &self.settings;
-        let period = Period {
-            interval: settings.cache_prefetcher_interval,
-            schedule: settings.prefetch_schedule.as_ref(),
-            local_time: settings.schedule_local_time,
-            jitter: settings.prefetch_jitter,
-        };
-        self.state.next_prefetch = period.next(now, rand::random());
-    }
-
-    fn set_prune_clock(&mut self, now: DateTime<Utc>) {
-        let settings = &self.settings;
-        let period = Period {
-            interval: settings.prune_interval,
-            schedule: settings.prune_schedule.as_ref(),
-            local_time: settings.schedule_local_time,
-            jitter: Duration::ZERO,
-        };
-        self.state.next_prune = period.next(now, 0.0);
-    }
-
     fn reconfigure(&mut self, settings: Settings) {
         if settings == self.settings {
             // The clocks go on as they were.
@@ -437,6 +483,10 @@ impl Reconciler {
         self.fetcher.limits = Arc::new(settings.limits());
         self.state.idle_because = settings.idle_because();
         self.settings = settings.with_fixed_of(&self.settings);
+        let fleet = self.settings.fleet.clone();
+        self.fleet.send_if_modified(|it| std::mem::replace(it, fleet.clone()) != fleet);
+        self.state.bounds = self.settings.bounds();
+        self.room_is_needed();
         self.set_clocks();
         self.state.judge(&self.settings.prune);
         tracing::info!("the configuration was read again");
@@ -451,9 +501,22 @@ impl Reconciler {
         let put_off = self.state.put_off.values().map(|it| it.until).filter(|it| *it > now).min();
         let prune = self.state.next_prune.filter(|_| !self.pruning);
         let look = Some(self.next_look).filter(|_| !self.looking);
-        let due = [self.state.next_prefetch, prune, look, next_fetch, put_off].into_iter().flatten().min();
+        let (evict, read) = (self.next_eviction(now), self.next_read(now));
+        let due = [
+            self.state.next_prefetch,
+            prune,
+            self.state.next_scrub,
+            look,
+            next_fetch,
+            put_off,
+            evict,
+            read,
+            self.state.gone.next,
+        ];
+        let due = due.into_iter().flatten().min();
         let until = due.map_or(LONGEST_SLEEP, |at| (at - now).to_std().unwrap_or(Duration::ZERO));
-        let longest = if self.state.board.is_empty() { LONGEST_SLEEP } else { TICK };
+        let still = self.state.board.is_empty() && self.jobs.is_empty() && !self.state.scrub.is_reading();
+        let longest = if still { LONGEST_SLEEP } else { TICK };
         until.clamp(Duration::from_millis(10), longest)
     }
 
@@ -466,8 +529,11 @@ impl Reconciler {
         for state in STATES {
             metrics::gauge!("larder_images", "state" => state).set(count.get(state).copied().unwrap_or(0) as f64);
         }
+        let damaged = self.state.known.values().filter(|it| it.verified.as_ref().is_some_and(|it| it.damage.is_some()));
+        metrics::gauge!("larder_damaged_bases").set(damaged.count() as f64);
         metrics::gauge!("larder_base_files").set(status.bases.len() as f64);
         metrics::gauge!("larder_base_used_bytes").set(status.room.used as f64);
+        metrics::gauge!("larder_promised_bytes").set(status.room.promised as f64);
         metrics::gauge!("larder_base_free_bytes").set(status.room.free as f64);
         let of = |state| count.get(state).copied().unwrap_or(0);
         let busy = of("fetching") + of("verifying") + of("converting");
@@ -480,12 +546,14 @@ impl Reconciler {
     }
 }
 
-const STATES: [&str; 7] = ["queued", "waiting_for_lock", "fetching", "verifying", "converting", "cached", "failed"];
+const STATES: [&str; 8] =
+    ["queued", "waiting_for_lock", "held", "fetching", "verifying", "converting", "cached", "failed"];
 
 fn label(state: &ImageState) -> &'static str {
     match state {
         ImageState::Queued { .. } => "queued",
         ImageState::WaitingForLock => "waiting_for_lock",
+        ImageState::Held { .. } => "held",
         ImageState::Fetching { .. } => "fetching",
         ImageState::Verifying => "verifying",
         ImageState::Converting { .. } => "converting",

@@ -3,13 +3,18 @@
 use super::{
     look::Look,
     reconciler::{Done, Reconciler, Reply},
+    space::Evicted,
 };
 use crate::admin::{Pruned, server::Fault};
 use crate::agent::{
-    base_dir::{BaseDir, Kind},
+    base_dir::{BaseDir, Kind, own_bytes},
     execute::prune::{Job, run},
     index::Known,
-    plan::prune::{Decision, Settings, decide},
+    plan::{
+        evict::{Marks, choose, enough, frees},
+        fetch::Bounds,
+        prune::{Decision, Settings, decide},
+    },
 };
 use crate::image::ImageId;
 use chrono::Utc;
@@ -26,10 +31,10 @@ pub(super) enum Asked {
 }
 
 /// What a removal works with.
-struct Removal {
+pub(super) struct Removal {
     dir: Arc<BaseDir>,
     known: BTreeMap<String, Known>,
-    wanted: HashMap<String, String>,
+    pub(super) wanted: HashMap<String, String>,
     settings: Settings,
     dry_run: bool,
 }
@@ -52,7 +57,7 @@ impl Reconciler {
         self.work.spawn(async move { Done::Pruned { result: removal.run(|_| true, &shutdown).await, reply } });
     }
 
-    fn removal(&self, settings: Settings, dry_run: bool) -> Removal {
+    pub(super) fn removal(&self, settings: Settings, dry_run: bool) -> Removal {
         let (dir, known, wanted) = (self.dir.clone(), self.state.known.clone(), self.state.wanted());
         Removal { dir, known, wanted, settings, dry_run }
     }
@@ -88,25 +93,30 @@ impl Reconciler {
             metrics::counter!("larder_pruned_files_total").increment(pruned.removed.len() as u64);
             metrics::counter!("larder_pruned_bytes_total").increment(pruned.freed);
             self.state.last_prune = Some(pruned.clone());
+            self.remove_gone();
         }
     }
 
-    fn name_images(&self, pruned: &mut Pruned) {
+    pub(super) fn name_images(&self, pruned: &mut Pruned) {
         for it in pruned.removed.iter_mut().chain(&mut pruned.kept) {
             it.id = self.state.image_of(&it.base);
+            self.state.say_if_gone(it);
         }
     }
 
-    async fn forget_removed(&mut self, pruned: &Pruned) {
+    pub(super) async fn forget_removed(&mut self, pruned: &Pruned) {
         let names: HashSet<&str> = pruned.removed.iter().map(|it| it.base.as_str()).collect();
         if names.is_empty() {
             return;
         }
         if let Some(look) = &mut self.state.look {
             look.bases.retain(|it| !names.contains(it.name.as_str()));
+            look.own = own_bytes(&look.bases);
         }
-        let forgotten = self.index.forget(names.iter().map(ToString::to_string).collect()).await;
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let forgotten = self.index.forget(names.clone()).await;
         self.note_trouble(forgotten);
+        self.drop_lists(names).await;
         self.reload().await;
         self.look_soon();
     }
@@ -128,15 +138,12 @@ impl Reconciler {
     }
 
     fn delete(&mut self, which: impl Fn(&Decision) -> bool + Send + 'static, asked: Asked) {
-        let settings = Settings {
-            remove_unused_base_images: true,
-            remove_unused_original_minimum_age_seconds: 0,
-            remove_unused_resized_minimum_age_seconds: 0,
-        };
-        let mut removal = self.removal(settings, false);
+        let mut removal = self.removal(everything(), false);
         if let Asked::One(id, _) = &asked {
             // Asked for both ways: what was said last counts, and the queue brings it back.
-            removal.wanted.remove(&id.base_name());
+            if !self.state.is_pinned(id) {
+                removal.wanted.remove(&id.base_name());
+            }
         }
         let shutdown = self.shutdown.clone();
         self.work.spawn(async move { Done::Deleted { result: removal.run(which, &shutdown).await, asked } });
@@ -160,6 +167,15 @@ impl Reconciler {
     }
 }
 
+/// All that nothing uses, whatever its age.
+pub(super) fn everything() -> Settings {
+    Settings {
+        remove_unused_base_images: true,
+        remove_unused_original_minimum_age_seconds: 0,
+        remove_unused_resized_minimum_age_seconds: 0,
+    }
+}
+
 fn gone(id: &ImageId, pruned: &Pruned) -> Result<(), Fault> {
     match (pruned.removed.first(), pruned.kept.first()) {
         (Some(_), _) => Ok(()),
@@ -171,17 +187,75 @@ fn gone(id: &ImageId, pruned: &Pruned) -> Result<(), Fault> {
 // === impl Removal ===
 
 impl Removal {
+    /// Frees room: as much as the marks say, or what one of those lacks that wait for room (`missing`, in their order).
+    pub(super) async fn evict(
+        self,
+        pinned: &HashSet<String>,
+        (marks, bounds): (&Marks, Bounds),
+        missing: &[u64],
+        shutdown: &CancellationToken,
+    ) -> Result<Evicted, String> {
+        let Self { dir, known, wanted, settings, .. } = self;
+        let mut look = Look::beside(dir.clone()).await?;
+        let excess = marks.excess(look.own, look.space.free, bounds);
+        look.raise(&known);
+        let mut left = decide(&look.bases, &look.in_use, &wanted, Utc::now(), &settings);
+        left.retain(Decision::removes);
+        let able = left.iter().map(frees).sum();
+        let mut bytes = enough(able, excess, missing);
+        let mut all = Pruned::default();
+        // What turns out to be in use at the last moment is left out, and the next ones go in its place.
+        while bytes > 0 && !shutdown.is_cancelled() {
+            let chosen = choose(&left, pinned, bytes);
+            if chosen.is_empty() {
+                break;
+            }
+            let names: HashSet<&str> = chosen.iter().map(Decision::name).collect();
+            let rest = left.iter().filter(|it| !names.contains(it.name())).cloned().collect();
+            let job = Job {
+                decisions: chosen,
+                in_use: look.in_use.clone(),
+                wanted: wanted.clone(),
+                settings: settings.clone(),
+                dry_run: false,
+            };
+            let done = run(&dir, job, shutdown).await;
+            left = rest;
+            bytes = bytes.saturating_sub(done.freed);
+            all.freed += done.freed;
+            all.removed.extend(done.removed);
+            all.kept.extend(done.kept);
+        }
+        Ok(Evicted { pruned: all, able })
+    }
+
     /// Looks, decides, removes those that are meant.
-    async fn run(
+    pub(super) async fn run(
         self,
         which: impl Fn(&Decision) -> bool + Send + 'static,
         shutdown: &CancellationToken,
     ) -> Result<Pruned, String> {
-        let Self { dir, known, wanted, settings, dry_run } = self;
-        let mut look = Look::beside(dir.clone()).await?;
-        look.raise(&known);
-        let mut decisions = decide(&look.bases, &look.in_use, &wanted, Utc::now(), &settings);
-        decisions.retain(which);
-        Ok(run(&dir, Job { decisions, in_use: look.in_use, wanted, settings, dry_run }, shutdown).await)
+        let mut job = self.job().await?;
+        job.decisions.retain(which);
+        Ok(run(&self.dir, job, shutdown).await)
+    }
+
+    /// The same for one file, of which nothing is changed if it stays, not even its mtime.
+    pub(super) async fn run_for(self, base: &str, shutdown: &CancellationToken) -> Result<Pruned, String> {
+        let mut job = self.job().await?;
+        job.decisions.retain(|it| it.name() == base);
+        if job.decisions.iter().any(Decision::removes) {
+            return Ok(run(&self.dir, job, shutdown).await);
+        }
+        let kept = job.decisions.iter().map(|it| it.to_message(None)).collect();
+        Ok(Pruned { ended_at: Some(Utc::now()), kept, ..Pruned::default() })
+    }
+
+    async fn job(&self) -> Result<Job, String> {
+        let mut look = Look::beside(self.dir.clone()).await?;
+        look.raise(&self.known);
+        let (wanted, settings) = (self.wanted.clone(), self.settings.clone());
+        let decisions = decide(&look.bases, &look.in_use, &wanted, Utc::now(), &settings);
+        Ok(Job { decisions, in_use: look.in_use, wanted, settings, dry_run: self.dry_run })
     }
 }

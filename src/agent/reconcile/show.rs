@@ -1,11 +1,13 @@
 //! What the loop knows, in the words of the admin socket.
 
-use super::state::State;
-use crate::admin::{CachedImage, ImageState, ImageStatus, Room, Status, Verdict, Why};
+use super::state::{Full, State};
+use crate::admin::{self, CachedImage, ImageState, ImageStatus, Priority, Room, Status, Verdict, Why};
 use crate::agent::{
-    index::{Known, Origin, Queued},
+    base_dir::own_bytes,
+    index::{How, Known, Origin, Queued, Verified},
     plan::prune::Decision,
 };
+use crate::base::byte_size::ByteSize;
 use crate::image::ImageId;
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
@@ -19,7 +21,7 @@ impl State {
     pub(super) fn status(&self) -> Status {
         let queued = self.queue.iter().map(|it| self.queued_status(it));
         let waiting: HashMap<String, ()> = self.queue.iter().map(|it| (it.id.base_name(), ())).collect();
-        let there = self.known.values().filter(|it| !waiting.contains_key(&it.base)).map(cached_status);
+        let there = self.known.values().filter(|it| !waiting.contains_key(&it.base)).map(|it| self.cached_status(it));
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             base_directory: self.base_directory.clone(),
@@ -31,41 +33,114 @@ impl State {
             room: self.room(),
             next_prefetch: self.next_prefetch,
             next_prune: self.next_prune,
+            next_scrub: self.next_scrub,
+            scrubbing: self.scrub.to_message(),
             last_prefetch: self.last_prefetch.clone(),
             last_prune: self.last_prune.clone(),
+            last_scrub: self.scrub.last.clone(),
+            pace: self.pace.clone(),
+            fleet: self.member.borrow().clone(),
+            last_check: self.gone.check.clone(),
             warnings: self.all_warnings(),
         }
     }
 
     fn queued_status(&self, it: &Queued) -> ImageStatus {
         let working = self.board.images().remove(&it.id);
-        let locked = self.put_off.get(&it.id).is_some_and(|it| it.locked_since.is_some());
+        let put_off = self.put_off.get(&it.id);
+        let locked = put_off.is_some_and(|it| it.locked_since.is_some());
+        let held = put_off.and_then(|it| it.held.as_ref()).map(|it| self.held(it));
         let base = it.id.base_name();
         let known = self.known.get(&base).and_then(|it| it.name.clone());
         let (name, state) = match (working, &it.last_error) {
             (Some(working), _) => (working.name.or(known), working.state),
             (None, _) if locked => (known, ImageState::WaitingForLock),
+            (None, _) if held.is_some() => (known, ImageState::Held { why: held.unwrap_or_default() }),
             (None, Some(why)) => {
                 let retry_at = it.retry_at.filter(|_| self.idle_because.is_none());
                 (known, ImageState::Failed { why: why.clone(), attempts: it.attempts, retry_at })
             }
             (None, None) => (known, ImageState::Queued { since: it.since }),
         };
-        ImageStatus { id: Some(it.id.clone()), base, name, state }
+        let (pinned, waited_for) = (self.is_pinned(&it.id), self.waited_for.contains(&it.id));
+        ImageStatus { id: Some(it.id.clone()), base, name, state, priority: it.priority, pinned, waited_for }
+    }
+
+    fn cached_status(&self, it: &Known) -> ImageStatus {
+        let pinned = self.image_of(&it.base).is_some_and(|id| self.is_pinned(&id));
+        ImageStatus {
+            id: it.id.clone(),
+            base: it.base.clone(),
+            name: it.name.clone(),
+            state: ImageState::Cached,
+            priority: Priority::default(),
+            pinned,
+            waited_for: false,
+        }
+    }
+
+    fn held(&self, it: &Full) -> String {
+        match self.evictable {
+            Some(able) if it.missing > able => format!(
+                "{}; it lacks {}, and removing all that may go would free {}",
+                it.why,
+                ByteSize(it.missing),
+                ByteSize(able)
+            ),
+            _ => it.why.clone(),
+        }
     }
 
     fn verdict(&self, it: &Decision) -> Verdict {
-        it.to_message(self.image_of(it.name()))
+        let id = self.image_of(it.name());
+        let pinned = id.as_ref().is_some_and(|id| self.is_pinned(id));
+        let verified = self.known.get(it.name()).and_then(|it| it.verified.as_ref()).map(Verified::to_message);
+        let mut verdict = admin::Verdict { pinned, verified, ..it.to_message(id) };
+        self.say_if_gone(&mut verdict);
+        verdict
+    }
+
+    /// A base whose image the catalogue has no more says so.
+    pub(super) fn say_if_gone(&self, it: &mut Verdict) {
+        let Some(at) = self.known.get(&it.base).and_then(|it| it.gone_at) else { return };
+        it.gone = true;
+        it.why.push_str(&format!(
+            "; the catalogue has its image no more (seen at {}): it cannot be fetched again",
+            moment(at)
+        ));
+    }
+
+    /// Those that instances use, in one warning.
+    fn irreplaceable(&self) -> Option<String> {
+        let gone = |it: &&Decision| it.in_use && self.known.get(it.name()).is_some_and(|it| it.gone_at.is_some());
+        let names: Vec<&str> = self.decisions.iter().filter(gone).map(Decision::name).collect();
+        (!names.is_empty()).then(|| {
+            format!(
+                "{} in use whose images the catalogue has no more: {}; they are kept, and cannot be fetched again",
+                if names.len() == 1 {
+                    "there is a base".to_owned()
+                } else {
+                    format!("there are {} bases", names.len())
+                },
+                names[..names.len().min(DOUBTS)].join(", ")
+            )
+        })
     }
 
     fn room(&self) -> Room {
         let Some(look) = &self.look else { return Room::default() };
-        let used = look.bases.iter().map(|it| it.allocated).sum();
-        Room { used, free: look.space.free, total: look.space.total }
+        Room {
+            used: own_bytes(&look.bases),
+            free: look.space.free,
+            total: look.space.total,
+            limit: self.bounds.max_size,
+            promised: self.ledger.promised(),
+        }
     }
 
     fn all_warnings(&self) -> Vec<String> {
         let mut all = self.warnings.all();
+        all.extend(self.irreplaceable());
         if let Some(look) = &self.look {
             let doubts = look.in_use.doubts.iter().map(|it| &it.why);
             all.extend(doubts.chain(&look.in_use.notes).take(DOUBTS).cloned());
@@ -99,16 +174,31 @@ impl State {
     pub(super) fn why(&self, id: &ImageId) -> Why {
         let base = id.base_name();
         let (queued, known) = (self.queued(id), self.known.get(&base));
-        let status = queued.map(|it| self.queued_status(it)).or_else(|| known.map(cached_status));
+        let status = queued.map(|it| self.queued_status(it)).or_else(|| known.map(|it| self.cached_status(it)));
         let verdict = self.decisions.iter().find(|it| it.name() == base).map(|it| self.verdict(it));
         let evidence: Vec<String> =
             self.look.iter().flat_map(|it| it.in_use.evidence(&base)).map(ToString::to_string).collect();
         let mut story = Vec::new();
         if let Some(known) = known {
             story.push(history(known));
+            story.extend(known.verified.as_ref().map(comparison));
         }
         if let Some(queued) = queued {
             story.extend(waiting(queued, self.idle_because.as_deref()));
+        }
+        if let Some(why) = self.gone.images.get(id) {
+            story.push(format!("The catalogue has it no more: {why}. Its base goes when nothing uses it."));
+        } else if let Some(at) = known.and_then(|it| it.gone_at) {
+            story.push(format!("The catalogue had it no more at {}.", moment(at)));
+        }
+        if self.is_pinned(id) {
+            story.push("It is pinned: never pruned, and fetched again when it is gone.".to_owned());
+        }
+        if self.waited_for.contains(id) {
+            story.push(
+                "Another process waits for its lock, such as nova-compute that starts an instance: it goes first."
+                    .to_owned(),
+            );
         }
         if let Some(status) = &status {
             story.push(format!("Now: {}.", words(&status.state)));
@@ -128,10 +218,6 @@ impl State {
     }
 }
 
-fn cached_status(it: &Known) -> ImageStatus {
-    ImageStatus { id: it.id.clone(), base: it.base.clone(), name: it.name.clone(), state: ImageState::Cached }
-}
-
 fn history(it: &Known) -> String {
     let since = moment(it.since);
     match (it.origin, &it.hash_algorithm) {
@@ -143,13 +229,29 @@ fn history(it: &Known) -> String {
         }
         (Origin::Fetched, None) => format!("This agent fetched it at {since}, unverified: it has no hash."),
         (Origin::Adopted, _) => {
-            format!("The base was there at {since}, fetched by nova or before the index; it was not verified here.")
+            let compared = it.verified.is_some();
+            let end = if compared { "." } else { "; it was not verified here." };
+            format!("The base was there at {since}, fetched by nova or before the index{end}")
         }
     }
 }
 
+fn comparison(it: &Verified) -> String {
+    let at = moment(it.at);
+    if let Some(damage) = &it.damage {
+        return format!("DAMAGED, found at {at}: {damage}.");
+    }
+    match it.how {
+        How::Fetched => format!("The BLAKE3 of its pieces was noted when it was fetched, at {at}."),
+        How::Catalogue => format!("All of it was read at {at}: it has the image's hash, and its pieces were noted."),
+        How::FirstSeen => format!("All of it was read for the first time at {at}, and its pieces were noted."),
+        How::Scrubbed => format!("All of it was read at {at}, and its pieces are what they were."),
+    }
+}
+
 fn waiting(it: &Queued, idle_because: Option<&str>) -> Vec<String> {
-    let mut story = vec![format!("It is queued since {}.", moment(it.since))];
+    let priority = if it.priority.is_normal() { String::new() } else { format!(" with priority {}", it.priority) };
+    let mut story = vec![format!("It is queued since {}{priority}.", moment(it.since))];
     if let Some(why) = &it.last_error {
         let times = if it.attempts == 1 { "once".to_owned() } else { format!("{} times", it.attempts) };
         story.push(format!("Fetching it has failed {times}, the last time because: {why}."));
@@ -166,6 +268,7 @@ fn words(state: &ImageState) -> String {
     match state {
         ImageState::Queued { .. } => "waits for its turn".to_owned(),
         ImageState::WaitingForLock => "waits for nova, which holds the lock of its base".to_owned(),
+        ImageState::Held { why } => format!("held: {why}"),
         ImageState::Fetching { done, total: Some(total), .. } => format!("being fetched, {done} of {total} bytes"),
         ImageState::Fetching { done, total: None, .. } => format!("being fetched, {done} bytes"),
         ImageState::Verifying => "being verified".to_owned(),
@@ -181,4 +284,12 @@ fn moment(at: DateTime<Utc>) -> String {
 
 fn seconds(at: DateTime<Utc>) -> f64 {
     at.timestamp_millis() as f64 / 1000.0
+}
+
+// === impl Verified ===
+
+impl Verified {
+    fn to_message(&self) -> admin::Verified {
+        admin::Verified { at: self.at, how: self.how.as_str().to_owned(), damage: self.damage.clone() }
+    }
 }

@@ -1,18 +1,22 @@
 //! What the loop knows: the index in memory, the last look, what is put off.
 
-use super::{look::Look, warnings::Warnings};
-use crate::admin::{Pass, Pruned};
+use super::{look::Look, presence::Gone, scrub_status::ScrubStatus, warnings::Warnings};
+use crate::admin::{Member, Pass, Pruned};
 use crate::agent::{
     execute::progress::Board,
     index::{Known, Queued},
-    plan::prune::{Decision, Settings, decide},
+    plan::{
+        fetch::{Bounds, Ledger},
+        prune::{Decision, PINNED, Settings, decide},
+    },
 };
 use crate::image::ImageId;
 use chrono::{DateTime, Utc};
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     time::Instant,
 };
+use tokio::sync::watch;
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -24,6 +28,8 @@ pub(super) struct State {
     pub(super) queue: Vec<Queued>,
     /// As in the index, by base.
     pub(super) known: BTreeMap<String, Known>,
+    /// As in the index.
+    pub(super) pins: BTreeSet<ImageId>,
     /// None before the first.
     pub(super) look: Option<Look>,
     /// About every file of the look.
@@ -32,19 +38,44 @@ pub(super) struct State {
     pub(super) active: Option<HashSet<String>>,
     pub(super) put_off: HashMap<ImageId, PutOff>,
     pub(super) board: Board,
+    /// Images whose bases other processes wait for.
+    pub(super) waited_for: HashSet<ImageId>,
+    /// Bytes that could be removed for their room, when that was last looked at.
+    pub(super) evictable: Option<u64>,
+    /// What slows fetches down.
+    pub(super) pace: Option<String>,
+    pub(super) ledger: Ledger,
+    pub(super) bounds: Bounds,
+    pub(super) gone: Gone,
+    /// The node's place in the fleet.
+    pub(super) member: watch::Receiver<Member>,
     pub(super) next_prefetch: Option<DateTime<Utc>>,
     pub(super) next_prune: Option<DateTime<Utc>>,
+    pub(super) next_scrub: Option<DateTime<Utc>>,
+    pub(super) scrub: ScrubStatus,
     pub(super) last_prefetch: Option<Pass>,
     pub(super) last_prune: Option<Pruned>,
     pub(super) warnings: Warnings,
 }
 
 /// An image that is tried again shortly, without a failure to count.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct PutOff {
     pub(super) until: DateTime<Utc>,
     /// Since when nova holds the lock of its base, if that is why.
     pub(super) locked_since: Option<Instant>,
+    /// What it waits for, if there is no room.
+    pub(super) held: Option<Full>,
+}
+
+/// There was no room for an image.
+#[derive(Clone, Debug)]
+pub(super) struct Full {
+    pub(super) why: String,
+    /// Bytes that it lacks, as far as that is known.
+    pub(super) missing: u64,
+    /// How often that was so in a row.
+    pub(super) times: u32,
 }
 
 // === impl State ===
@@ -54,7 +85,9 @@ impl State {
     pub(super) fn wanted(&self) -> HashMap<String, String> {
         let working = self.board.images();
         let why = |it: &Queued| if working.contains_key(&it.id) { "being fetched" } else { "queued" };
-        self.queue.iter().map(|it| (it.id.base_name(), why(it).to_owned())).collect()
+        let queued = self.queue.iter().map(|it| (it.id.base_name(), why(it).to_owned()));
+        let pinned = self.pins.iter().map(|it| (it.base_name(), PINNED.to_owned()));
+        queued.chain(pinned).collect()
     }
 
     /// Decides anew about every file of the last look.
@@ -68,7 +101,12 @@ impl State {
     /// The image that a base is of, when known.
     pub(super) fn image_of(&self, base: &str) -> Option<ImageId> {
         let known = self.known.get(base).and_then(|it| it.id.clone());
-        known.or_else(|| self.queue.iter().map(|it| &it.id).find(|it| it.base_name() == base).cloned())
+        known
+            .or_else(|| self.queue.iter().map(|it| &it.id).chain(&self.pins).find(|it| it.base_name() == base).cloned())
+    }
+
+    pub(super) fn is_pinned(&self, id: &ImageId) -> bool {
+        self.pins.contains(id)
     }
 
     pub(super) fn queued(&self, id: &ImageId) -> Option<&Queued> {

@@ -9,7 +9,7 @@ use std::thread;
 use tokio::sync::{mpsc, oneshot};
 
 /// Batches (1 MiB each) that may wait before a thread.
-const QUEUE: usize = 8;
+const QUEUE: usize = 4;
 
 /// Hashes of one stream, each on a thread of its own, behind bounded queues.
 ///

@@ -51,7 +51,7 @@ fn a_dropped_stream_ends_its_threads() {
             }
         }
         // Other tests start and end threads meanwhile; 120 leaked ones would stand out.
-        for _ in 0..100 {
+        for _ in 0..1200 {
             if threads() < before + 60 {
                 return;
             }

@@ -71,7 +71,7 @@ async fn waiting_ends_by_release_by_time_and_by_cancellation() {
 
     let waiter = tokio::spawn({
         let (path, cancel) = (path.clone(), cancel.clone());
-        async move { OfdLock::lock(&path, None, Duration::from_secs(20), &cancel).await }
+        async move { OfdLock::lock(&path, None, Duration::from_secs(120), &cancel).await }
     });
     tokio::time::sleep(Duration::from_millis(30)).await;
     drop(held);
@@ -79,9 +79,25 @@ async fn waiting_ends_by_release_by_time_and_by_cancellation() {
 
     let waiter = tokio::spawn({
         let (path, cancel) = (path.clone(), cancel.clone());
-        async move { OfdLock::lock(&path, None, Duration::from_secs(20), &cancel).await }
+        async move { OfdLock::lock(&path, None, Duration::from_secs(120), &cancel).await }
     });
     cancel.cancel();
     assert!(matches!(waiter.await.unwrap(), Err(OfdLockError::Cancelled { .. })));
     drop(held);
+}
+
+/// A child that is being started has all descriptors up to its exec; here it keeps one for as long as it runs.
+#[test]
+fn what_is_dropped_is_free_although_a_child_has_inherited_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("lock");
+    let lock = OfdLock::try_lock(&path, None).unwrap().unwrap();
+    let inherited = std::process::Stdio::from(lock.file.try_clone().unwrap());
+    let mut child = std::process::Command::new("sleep").arg("600").stdin(inherited).spawn().unwrap();
+    assert!(OfdLock::try_lock(&path, None).unwrap().is_none());
+    drop(lock);
+    let again = OfdLock::try_lock(&path, None).unwrap().is_some();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(again);
 }

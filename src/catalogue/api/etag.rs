@@ -12,9 +12,9 @@ use http::{HeaderMap, StatusCode, header};
 const END: char = '-';
 
 /// The tag of an image as it is shown.
-pub(super) fn of_image(image: &Image, shown: Shown) -> String {
-    let Shown { locations, places, direct_url, stores } = shown;
-    let view = u8::from(locations) + 2 * u8::from(direct_url) + 4 * u8::from(stores) + 8 * u8::from(places);
+pub(super) fn of_image(image: &Image, shown: &Shown) -> String {
+    let Shown { locations, places, direct_url, stores, .. } = shown;
+    let view = u8::from(*locations) + 2 * u8::from(*direct_url) + 4 * u8::from(*stores) + 8 * u8::from(*places);
     format!("{}{END}{view}", image.revision())
 }
 

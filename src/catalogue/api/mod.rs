@@ -11,6 +11,7 @@ mod extract;
 mod healthcheck;
 mod images;
 mod info;
+mod larder;
 mod metadefs;
 mod pipeline;
 mod refusal;

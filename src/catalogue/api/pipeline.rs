@@ -72,7 +72,11 @@ pub(super) async fn answer(api: Arc<Api>, router: Router, request: Request) -> R
     #[expect(clippy::cast_possible_truncation, reason = "milliseconds of a request")]
     let took_ms = took.as_millis() as u64;
     let client = client.unwrap_or_default();
-    tracing::info!(request.id = id, client, method = %method, path = %shortened(&path), status, took_ms, "answered");
+    if status == 200 && is_heartbeat(&path) {
+        tracing::debug!(request.id = id, client, path = %shortened(&path), status, took_ms, "answered");
+    } else {
+        tracing::info!(request.id = id, client, method = %method, path = %shortened(&path), status, took_ms, "answered");
+    }
     response
 }
 
@@ -122,8 +126,17 @@ async fn through(
     parts.extensions.insert(caller);
     parts.extensions.insert(BaseUrl(base));
     parts.extensions.insert(RequestId(id.clone()));
+    let changes = !matches!(parts.method, Method::GET | Method::HEAD) && !is_heartbeat(parts.uri.path());
     let response = call(router, Request::from_parts(parts, body)).await;
+    if changes && response.status().is_success() {
+        api.service.hint_changes();
+    }
     (id.clone(), with_id(render::render(response, accept.as_deref()), &id))
+}
+
+/// Heartbeats of nodes are many: the log does not tell of each, and the change feed does not look for what they change.
+fn is_heartbeat(path: &str) -> bool {
+    path.starts_with("/larder/") && path.ends_with("/heartbeat")
 }
 
 /// The refusal of an address that holds NUL; a path with it leads nowhere.

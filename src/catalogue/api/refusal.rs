@@ -146,7 +146,7 @@ impl From<RangeError> for Refusal {
         let words = error.to_string();
         match error {
             RangeError::Multiple => Self::new(StatusCode::BAD_REQUEST, words),
-            RangeError::Malformed => Self::new(StatusCode::RANGE_NOT_SATISFIABLE, words),
+            RangeError::Malformed | RangeError::MalformedContent => Self::new(StatusCode::RANGE_NOT_SATISFIABLE, words),
             RangeError::BehindEnd { size } => {
                 let refusal = Self::new(StatusCode::RANGE_NOT_SATISFIABLE, words);
                 match HeaderValue::try_from(format!("bytes */{size}")) {

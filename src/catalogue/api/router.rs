@@ -1,7 +1,8 @@
 //! Which handler answers which path.
 
 use super::{
-    cache, cached_images, images, info, metadefs, pipeline, refusal::Refusal, schemas, state::Api, stores, tasks,
+    cache, cached_images, images, info, larder, metadefs, pipeline, refusal::Refusal, schemas, state::Api, stores,
+    tasks,
 };
 use crate::catalogue::service::Service;
 use axum::{
@@ -25,6 +26,7 @@ fn routes(api: Arc<Api>) -> Router {
     Router::new()
         .merge(image_routes())
         .merge(metadefs::routes())
+        .merge(larder::routes())
         .route("/v2/schemas/{name}", get(schemas::show))
         .route("/v2/schemas/metadefs/{name}", get(schemas::show_metadef))
         .route("/v2/info/import", get(info::import))

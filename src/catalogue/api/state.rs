@@ -74,6 +74,7 @@ impl Api {
             places,
             direct_url: settings.show_image_direct_url && places,
             stores: self.abilities.stores && places,
+            site: self.service.site_properties(),
         }
     }
 }

@@ -12,7 +12,7 @@ const MEDIA_TYPE: &str = "application/vnd.openstack.images-";
 /// What a path leads to.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Target {
-    /// The API; the path begins with `/v2`.
+    /// The API; the path begins with `/v2`, or `/larder` for what is ours.
     Api(Uri),
     /// The versions document: asked for (200), or in place of what is not there (300).
     Versions(StatusCode),
@@ -27,6 +27,9 @@ pub(super) fn negotiate(uri: &Uri, accept: Option<&str>, abilities: Abilities) -
     if first == "versions" {
         return Target::Versions(StatusCode::OK);
     }
+    if first == "larder" && !rest.is_empty() {
+        return target(&format!("/larder{rest}"), uri);
+    }
     let (version, rest) = match accept.and_then(|it| it.strip_prefix(MEDIA_TYPE)) {
         Some(version) => (version, uri.path()),
         None => (first, rest),
@@ -37,9 +40,13 @@ pub(super) fn negotiate(uri: &Uri, accept: Option<&str>, abilities: Abilities) -
     if rest.is_empty() {
         return Target::Moved;
     }
-    let rest = single_slashes(rest);
-    let query = uri.query().map_or_else(String::new, |it| format!("?{it}"));
-    match PathAndQuery::try_from(format!("/v2{rest}{query}")) {
+    target(&format!("/v2{rest}"), uri)
+}
+
+fn target(path: &str, asked: &Uri) -> Target {
+    let path = single_slashes(path);
+    let query = asked.query().map_or_else(String::new, |it| format!("?{it}"));
+    match PathAndQuery::try_from(format!("{path}{query}")) {
         Ok(path) => Target::Api(Uri::from(path)),
         Err(_) => Target::Versions(StatusCode::MULTIPLE_CHOICES),
     }

@@ -9,7 +9,7 @@ use crate::identity::{
     policy::{Attributes, Enforcer, ImageTarget, NewImageTarget, NoTarget, Verdict},
     protection::{Action, Protections},
 };
-use crate::image::{Attribute, Change, Image, ListQuery, Visibility, query::Filter};
+use crate::image::{Attribute, Change, ChangeError, How, Image, ListQuery, Visibility, query::Filter};
 use std::sync::Arc;
 
 /// The rule of looking at an image; who is denied it is told that there is none.
@@ -107,10 +107,10 @@ impl Access {
     }
 
     /// Whether the caller may do this change to the image; `before` is as it was found, `now` as changes before this
-    /// one have left it.
+    /// one have left it. A property that the caller may not read is none (Glance's rule).
     ///
     /// # Errors
-    /// `NotFound`, `Forbidden`.
+    /// `NotFound`, `Forbidden`; `Conflict` for properties that are not there.
     pub(super) fn may_apply(&self, change: &Change, before: &Image, now: &Image) -> Result<(), Fault> {
         match change {
             Change::ReplaceLocations(locations) if locations.is_empty() => {
@@ -125,14 +125,22 @@ impl Access {
                 self.may_change("modify_image", before)
             }
             Change::Set(..) => self.may_change("modify_image", before),
-            Change::SetProperty { name, .. } => {
+            Change::SetProperty { name, how, .. } => {
                 self.may_change("modify_image", before)?;
-                let there = now.properties.contains_key(name);
-                self.property(name, if there { Action::Update } else { Action::Create })
+                match (now.properties.contains_key(name), self.reads(name)) {
+                    (false, _) | (_, false) if *how == How::Replace => Err(missing(name)),
+                    (false, _) => self.property(name, Action::Create),
+                    (true, true) => self.property(name, Action::Update),
+                    (true, false) => Err(reserved(name)),
+                }
             }
             Change::Remove(name) => {
                 self.may_change("modify_image", before)?;
-                if now.properties.contains_key(name) { self.property(name, Action::Delete) } else { Ok(()) }
+                match (now.properties.contains_key(name), self.reads(name)) {
+                    (false, _) => Ok(()),
+                    (true, true) => self.property(name, Action::Delete),
+                    (true, false) => Err(missing(name)),
+                }
             }
         }
     }
@@ -160,16 +168,21 @@ impl Access {
     }
 
     fn property(&self, name: &str, action: Action) -> Result<(), Fault> {
-        if self.protections.allow(name, action, &self.caller, &self.enforcer) {
-            return Ok(());
-        }
-        let name: String = name.chars().take(80).collect();
-        Err(Fault::Forbidden(format!("Attribute '{name}' is reserved.")))
+        if self.protections.allow(name, action, &self.caller, &self.enforcer) { Ok(()) } else { Err(reserved(name)) }
     }
 
     fn ask<T: Attributes + ?Sized>(&self, rule: &str, target: &T) -> Result<(), Fault> {
         if self.enforcer.allows(rule, target, &self.caller) { Ok(()) } else { Err(denied(rule)) }
     }
+}
+
+fn reserved(name: &str) -> Fault {
+    let name: String = name.chars().take(80).collect();
+    Fault::Forbidden(format!("Attribute '{name}' is reserved."))
+}
+
+fn missing(name: &str) -> Fault {
+    ChangeError::Missing(name.to_owned()).into()
 }
 
 /// The rule of giving an image this visibility, where there is one.

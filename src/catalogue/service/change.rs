@@ -9,6 +9,7 @@ use crate::catalogue::{
         check,
         records::seen,
         relocate::{self, Looks},
+        upload::{fits, storage_left},
     },
     tables::images,
 };
@@ -134,7 +135,7 @@ impl Service {
         &self,
         caller: &Caller,
         id: &ImageId,
-        edit: impl Fn(&Access, &Image, &mut Image) -> Result<bool, Fault> + Send + 'static,
+        edit: impl Fn(&Access, &Image, &mut Image) -> Result<bool, Fault> + Send + Sync + 'static,
     ) -> Result<Image, Fault> {
         self.edit_if(caller, id, Expected::default(), edit).await
     }
@@ -147,35 +148,32 @@ impl Service {
         caller: &Caller,
         id: &ImageId,
         expected: Expected,
-        edit: impl Fn(&Access, &Image, &mut Image) -> Result<bool, Fault> + Send + 'static,
+        edit: impl Fn(&Access, &Image, &mut Image) -> Result<bool, Fault> + Send + Sync + 'static,
     ) -> Result<Image, Fault> {
         let (access, id, now, settings) = (self.access(caller), id.clone(), self.now(), self.settings());
-        if let Some(image) = self.foreseen(&access, &id).await {
-            let _ = edit(&access, &image, &mut image.clone());
-        }
-        self.db()
-            .write(move |tx| {
-                let before = seen(tx, &access, &id)?;
-                let mut after = before.clone();
-                let edited = edit(&access, &before, &mut after)?;
-                expected.check(&access.readable(before.clone()))?;
-                if !edited {
-                    return Ok(access.readable(before));
+        let judge = access.clone();
+        self.write_judged(&judge, move |tx| {
+            let before = seen(tx, &access, &id)?;
+            let mut after = before.clone();
+            let edited = edit(&access, &before, &mut after)?;
+            expected.check(&access.readable(before.clone()))?;
+            if !edited {
+                return Ok(access.readable(before));
+            }
+            check::record(&settings, Some(&before), &after)?;
+            check_storage(tx, &settings, &before, &after)?;
+            after.updated_at = now;
+            match images::update(tx, &access.cipher, &before, &after) {
+                Ok(true) => Ok(access.readable(after)),
+                Ok(false) => Err(Fault::Conflict(format!("Image {id} was changed by another request; try again."))),
+                // Names that are the same for MySQL.
+                Err(DbError::Duplicate) => {
+                    Err(Fault::Conflict(format!("Image {id} would have properties whose names differ by case alone.")))
                 }
-                check::record(&settings, Some(&before), &after)?;
-                check_storage(tx, &settings, &before, &after)?;
-                after.updated_at = now;
-                match images::update(tx, &access.cipher, &before, &after) {
-                    Ok(true) => Ok(access.readable(after)),
-                    Ok(false) => Err(Fault::Conflict(format!("Image {id} was changed by another request; try again."))),
-                    // Names that are the same for MySQL.
-                    Err(DbError::Duplicate) => Err(Fault::Conflict(format!(
-                        "Image {id} would have properties whose names differ by case alone."
-                    ))),
-                    Err(other) => Err(other.into()),
-                }
-            })
-            .await
+                Err(other) => Err(other.into()),
+            }
+        })
+        .await
     }
 
     async fn switch(
@@ -186,38 +184,28 @@ impl Service {
         (from, to): (Status, Status),
     ) -> Result<(), Fault> {
         let (access, id, now) = (self.access(caller), id.clone(), self.now());
-        if let Some(image) = self.foreseen(&access, &id).await {
-            let _ = access.may_change(action, &image);
-        }
-        self.db()
-            .write(move |tx| {
-                let image = seen(tx, &access, &id)?;
-                access.may_change(action, &image)?;
-                if image.status == to || images::change_status(tx, &id, (&[from], to), None, now)? {
-                    Ok(())
-                } else {
-                    Err(Fault::Forbidden(format!("Not allowed to {action} image in status '{}'", image.status)))
-                }
-            })
-            .await
+        let judge = access.clone();
+        self.write_judged(&judge, move |tx| {
+            let image = seen(tx, &access, &id)?;
+            access.may_change(action, &image)?;
+            if image.status == to || images::change_status(tx, &id, (&[from], to), None, now)? {
+                Ok(())
+            } else {
+                Err(Fault::Forbidden(format!("Not allowed to {action} image in status '{}'", image.status)))
+            }
+        })
+        .await
     }
 }
 
 /// `user_storage_quota`, where an image gets more locations (Glance's rule: each counts).
 pub(super) fn check_storage(tx: &Tx<'_>, settings: &Settings, before: &Image, after: &Image) -> Result<(), Fault> {
     let count = after.locations.len() as u64;
-    if settings.user_storage_quota == 0 || settings.limits.is_some() || count <= before.locations.len() as u64 {
+    if count <= before.locations.len() as u64 {
         return Ok(());
     }
-    let left =
-        settings.user_storage_quota.saturating_sub(images::stored_bytes(tx, after.owner.as_deref(), Some(&after.id))?);
-    let wanted = after.size.unwrap_or(0).saturating_mul(count);
-    if wanted > left {
-        return Err(Fault::TooLarge(format!(
-            "The size of the data {wanted} will exceed the limit. {left} bytes remaining."
-        )));
-    }
-    Ok(())
+    let left = storage_left(tx, settings, after.owner.as_deref(), &after.id)?;
+    fits(Some(after.size.unwrap_or(0).saturating_mul(count)), left)
 }
 
 impl From<ChangeError> for Fault {

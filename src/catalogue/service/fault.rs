@@ -66,7 +66,7 @@ impl From<DbError> for Fault {
                     "The database broke off: look whether the change was made before you repeat it.".to_owned(),
                 )
             }
-            DbError::Lost(_) | DbError::Unreachable { .. } => {
+            DbError::Lost(_) | DbError::Unreachable { .. } | DbError::Tls { .. } => {
                 tracing::error!(error = %chain(&error), "the catalogue's database");
                 Self::Unavailable("The catalogue's database cannot be reached now.".to_owned())
             }

@@ -11,7 +11,7 @@ use crate::catalogue::{
     },
     tables::members,
 };
-use crate::db::Tx;
+use crate::db::{DbError, Tx};
 use crate::identity::Caller;
 use crate::image::{Answer, Image, ImageId, InvalidAnswer, Member, Visibility};
 
@@ -22,15 +22,15 @@ impl Service {
     /// `NotFound`, `Forbidden`.
     pub async fn members(&self, caller: &Caller, id: &ImageId) -> Result<Vec<Member>, Fault> {
         let (access, id) = (self.access(caller), id.clone());
-        self.db()
-            .read(move |tx| {
-                let image = shared(tx, &access, &id, "list")?;
-                access.may_share("get_members", &image)?;
-                let mut all = members::of(tx, &id)?;
-                all.retain(|it| is_for(&access, &image, &it.project));
-                Ok(all)
-            })
-            .await
+        let judge = access.clone();
+        self.read_judged(&judge, move |tx| {
+            let image = shared(tx, &access, &id, "list")?;
+            access.may_share("get_members", &image)?;
+            let mut all = members::of(tx, &id)?;
+            all.retain(|it| is_for(&access, &image, &it.project));
+            Ok(all)
+        })
+        .await
     }
 
     /// One member.
@@ -39,7 +39,8 @@ impl Service {
     /// `NotFound`, whatever the reason (Glance's behaviour).
     pub async fn member(&self, caller: &Caller, id: &ImageId, project: &str) -> Result<Member, Fault> {
         let (access, id, project) = (self.access(caller), id.clone(), project.to_owned());
-        let found = self.db().read(move |tx| {
+        let judge = access.clone();
+        let found = self.read_judged(&judge, move |tx| {
             let image = shared(tx, &access, &id, "show")?;
             member(tx, &access, &image, &project)
         });
@@ -54,29 +55,31 @@ impl Service {
         super::check::text("member", Some(&project))?;
         let (access, id, now) = (self.access(caller), id.clone(), self.now());
         let quota = self.settings().image_member_quota;
-        self.foresee(&access, &id, "add_member").await;
-        self.db()
-            .write(move |tx| {
-                let image = shared(tx, &access, &id, "create")?;
-                access.may_share("add_member", &image)?;
-                only(access.caller.owns(image.owner.as_deref()), "add_member")?;
-                let all = members::of(tx, &id)?;
-                if all.iter().any(|it| it.project == project) {
-                    return Err(Fault::Conflict(format!("Member {project} is duplicated for image {id}")));
-                }
-                let attempted = all.len() as u64 + 1;
-                if let Some(quota) = quota.filter(|&it| attempted > it) {
-                    return Err(Fault::TooLarge(format!(
-                        "The limit has been exceeded on the number of allowed image members for this image. \
+        let judge = access.clone();
+        self.write_judged(&judge, move |tx| {
+            let image = shared(tx, &access, &id, "create")?;
+            access.may_share("add_member", &image)?;
+            only(access.caller.owns(image.owner.as_deref()), "add_member")?;
+            let all = members::of(tx, &id)?;
+            let taken = || Fault::Conflict(format!("Member {project} is duplicated for image {id}"));
+            if all.iter().any(|it| it.project == project) {
+                return Err(taken());
+            }
+            let attempted = all.len() as u64 + 1;
+            if let Some(quota) = quota.filter(|&it| attempted > it) {
+                return Err(Fault::TooLarge(format!(
+                    "The limit has been exceeded on the number of allowed image members for this image. \
                          Attempted: {attempted}, Maximum: {quota}"
-                    )));
-                }
-                let (image, project) = (id.clone(), project.clone());
-                let member = Member { image, project, status: Answer::Pending, created_at: now, updated_at: now };
-                members::add(tx, &member)?;
-                Ok(member)
-            })
-            .await
+                )));
+            }
+            let (image, whom, status) = (id.clone(), project.clone(), Answer::Pending);
+            let member = Member { image, project: whom, status, created_at: now, updated_at: now };
+            match members::add(tx, &member) {
+                Err(DbError::Duplicate) => Err(taken()),
+                done => done.map(|()| member).map_err(Fault::from),
+            }
+        })
+        .await
     }
 
     /// What a project answers to an image that is shared with it: its own to say, not the owner's.
@@ -86,21 +89,22 @@ impl Service {
     pub async fn answer(&self, caller: &Caller, id: &ImageId, project: &str, status: &str) -> Result<Member, Fault> {
         let (access, id, project, now) = (self.access(caller), id.clone(), project.to_owned(), self.now());
         let status = status.to_owned();
-        self.foresee(&access, &id, "modify_member").await;
-        self.db()
-            .write(move |tx| {
-                let image = shared(tx, &access, &id, "update")?;
-                let found = member(tx, &access, &image, &project)?;
-                access.may_share("modify_member", &image)?;
-                let own = access.caller.project.as_deref() == Some(&project);
-                only(own || access.caller.is_admin, "modify_member")?;
-                let status = status
-                    .parse()
-                    .map_err(|error: InvalidAnswer| Fault::Invalid(format!("Incorrect request: {error}")))?;
-                let member = Member { status, updated_at: now, ..found };
-                if members::answer(tx, &member)? { Ok(member) } else { Err(no_member(&image, &project)) }
-            })
-            .await
+        let judge = access.clone();
+        self.write_judged(&judge, move |tx| {
+            let image = shared(tx, &access, &id, "update")?;
+            let found = member(tx, &access, &image, &project)?;
+            access.may_share("modify_member", &image)?;
+            let own = access.caller.project.as_deref() == Some(&project);
+            only(own || access.caller.is_admin, "modify_member")?;
+            let status =
+                status.parse().map_err(|error: InvalidAnswer| Fault::Invalid(format!("Incorrect request: {error}")))?;
+            if found.status == status {
+                return Ok(found);
+            }
+            let member = Member { status, updated_at: now, ..found };
+            if members::answer(tx, &member)? { Ok(member) } else { Err(no_member(&image, &project)) }
+        })
+        .await
     }
 
     /// Ends the sharing with a project.
@@ -109,23 +113,15 @@ impl Service {
     /// `NotFound`, `Forbidden`.
     pub async fn remove_member(&self, caller: &Caller, id: &ImageId, project: &str) -> Result<(), Fault> {
         let (access, id, project, now) = (self.access(caller), id.clone(), project.to_owned(), self.now());
-        self.foresee(&access, &id, "delete_member").await;
-        self.db()
-            .write(move |tx| {
-                let image = shared(tx, &access, &id, "delete")?;
-                member(tx, &access, &image, &project)?;
-                access.may_share("delete_member", &image)?;
-                only(access.caller.owns(image.owner.as_deref()), "delete_member")?;
-                if members::remove(tx, &id, &project, now)? { Ok(()) } else { Err(no_member(&image, &project)) }
-            })
-            .await
-    }
-
-    /// Asks what [`Self::foreseen`] is for.
-    async fn foresee(&self, access: &Access, id: &ImageId, rule: &str) {
-        if let Some(image) = self.foreseen(access, id).await.filter(|it| access.sees(it)) {
-            let _ = access.may_share("get_member", &image).and_then(|()| access.may_share(rule, &image));
-        }
+        let judge = access.clone();
+        self.write_judged(&judge, move |tx| {
+            let image = shared(tx, &access, &id, "delete")?;
+            member(tx, &access, &image, &project)?;
+            access.may_share("delete_member", &image)?;
+            only(access.caller.owns(image.owner.as_deref()), "delete_member")?;
+            if members::remove(tx, &id, &project, now)? { Ok(()) } else { Err(no_member(&image, &project)) }
+        })
+        .await
     }
 }
 

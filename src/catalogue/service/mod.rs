@@ -13,6 +13,8 @@ mod download;
 mod expected;
 mod external;
 mod fault;
+mod fleet;
+mod judged;
 mod limits;
 mod locations;
 mod members;
@@ -35,6 +37,7 @@ pub use cache::{
 pub use download::Download;
 pub use expected::Expected;
 pub use fault::Fault;
+pub use fleet::{Bounds, ChangeStream};
 pub use limits::Limited;
 pub use locations::Addition;
 pub use open::{OpenError, Service};

@@ -6,6 +6,7 @@ use crate::catalogue::{
         Fault,
         access::Access,
         cache::{Cache, CacheError},
+        fleet::Feed,
         schema_file::{self, SchemaFileError},
     },
     tables::{self, LocationCipher, SchemaError, WrongKey, opened_cipher, processes::Process},
@@ -42,6 +43,7 @@ struct Shared {
     cipher: LocationCipher,
     process: Process,
     cache: Option<Arc<Cache>>,
+    feed: Arc<Feed>,
     /// Images that this process is writing.
     uploading: Mutex<HashSet<ImageId>>,
     /// Work that outlives the request that began it.
@@ -99,9 +101,17 @@ impl Live {
     /// Reads policy, protections and certificates. Blocks.
     pub(super) fn open(settings: Arc<Settings>) -> Result<Self, OpenError> {
         let limits = settings.limits.clone().map(Limits::new).transpose().map_err(OpenError::Limits)?;
+        let authenticator = Authenticator::open(settings.identity.clone())?;
+        let protections = Protections::open(&settings.protection)?;
+        for rule in protections.unknown_rules(authenticator.enforcer()) {
+            tracing::warn!(
+                rule,
+                "property_protection_file names a rule that the policy does not have: its default rule holds"
+            );
+        }
         Ok(Self {
-            authenticator: Arc::new(Authenticator::open(settings.identity.clone())?),
-            protections: Arc::new(Protections::open(&settings.protection)?),
+            authenticator: Arc::new(authenticator),
+            protections: Arc::new(protections),
             limits: limits.map(Arc::new),
             site_properties: Arc::new(schema_file::read(&settings.identity.policy.directories)?),
             settings,
@@ -135,6 +145,7 @@ impl Service {
             cipher,
             process: Process::this(),
             cache,
+            feed: Arc::default(),
             uploading: Mutex::default(),
             tasks: TaskTracker::new(),
         };
@@ -214,6 +225,11 @@ impl Service {
     /// This node's image cache, where there is one.
     pub(super) fn cache(&self) -> Option<Arc<Cache>> {
         self.shared.cache.clone()
+    }
+
+    /// The change feed, as this process follows it.
+    pub(super) fn feed(&self) -> &Arc<Feed> {
+        &self.shared.feed
     }
 
     /// Whether there is a cache to look after.

@@ -4,6 +4,7 @@ use crate::catalogue::{
     Settings,
     service::{OpenError, Service, open::Live},
 };
+use crate::identity::{self, policy};
 use std::sync::Arc;
 
 impl Service {
@@ -52,10 +53,17 @@ fn keep_fixed(mut wanted: Settings, now: &Settings) -> (Settings, Vec<&'static s
 
 impl Live {
     /// What holds with other settings. Blocks. Tokens that were validated stay so while nothing about it changes.
+    ///
+    /// # Errors
+    /// Those of [`Self::open`]; a rule of the policy that makes no sense, too, since the rules before it are better.
     fn renewed(self, settings: Arc<Settings>) -> Result<Self, OpenError> {
         let same_door = settings.identity == self.settings.identity;
         let same_limits = settings.limits == self.settings.limits;
+        policy::check_files(&settings.identity.policy).map_err(identity::OpenError::Policy)?;
         let opened = Self::open(settings)?;
+        if same_door {
+            self.authenticator.enforcer().look();
+        }
         Ok(Self {
             authenticator: if same_door { self.authenticator } else { opened.authenticator },
             limits: if same_limits { self.limits } else { opened.limits },

@@ -70,15 +70,6 @@ impl Service {
         self.access(caller).may_list()
     }
 
-    /// The image, where the policy asks other servers: they are to be asked before a transaction begins, which would hold
-    /// up others for as long as they take. Within it, what they said is known.
-    pub(super) async fn foreseen(&self, access: &Access, id: &ImageId) -> Option<Image> {
-        if !access.enforcer.rules().is_remote() {
-            return None;
-        }
-        self.find(&access.caller, id).await.ok()
-    }
-
     /// A page of images.
     ///
     /// # Errors
@@ -86,11 +77,12 @@ impl Service {
     pub async fn list(&self, caller: &Caller, query: &ListQuery) -> Result<Page, Fault> {
         let access = self.access(caller);
         access.may_list()?;
-        if query.limit == 0 || !access.may_ask(query) {
+        if !access.may_ask(query) {
             return Ok(Page { images: Vec::new(), more: false });
         }
         let (query, most) = (query.clone(), self.settings().api_limit_max);
-        self.db().read(move |tx| page(tx, &access, query.clone(), most)).await
+        let judge = access.clone();
+        self.read_judged(&judge, move |tx| page(tx, &access, query.clone(), most)).await
     }
 }
 
@@ -100,6 +92,9 @@ fn page(tx: &Tx<'_>, access: &Access, mut query: ListQuery, most: usize) -> Resu
     let limit = query.limit;
     let mut marker = query.marker.take().map(|it| marker(tx, access, &it)).transpose()?;
     let mut images = Vec::new();
+    if limit == 0 {
+        return Ok(Page { images, more: false });
+    }
     for _ in 0..MOST_HIDDEN_PAGES {
         let (found, rows) = list::page(tx, &access.cipher, &access.caller, &query, marker.as_ref())?;
         marker = found.last().cloned();

@@ -41,7 +41,12 @@ pub(super) fn read(folders: &[PathBuf]) -> Result<SiteProperties, SchemaFileErro
 
 fn parse(path: &Path) -> Result<SiteProperties, SchemaFileError> {
     let text = fs::read_to_string(path).map_err(|source| SchemaFileError::Read { path: path.to_owned(), source })?;
-    SiteProperties::parse(&text, compile).map_err(|why| SchemaFileError::Content { path: path.to_owned(), why })
+    let content = |why| SchemaFileError::Content { path: path.to_owned(), why };
+    let site = SiteProperties::parse(&text, compile).map_err(content)?;
+    for (property, keyword) in site.unchecked() {
+        tracing::warn!(file = %path.display(), property, "\"{keyword}\" is shown in the schema, and not checked");
+    }
+    Ok(site)
 }
 
 fn compile(pattern: &str) -> Result<Pattern, String> {

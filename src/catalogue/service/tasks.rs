@@ -155,13 +155,13 @@ impl Service {
     /// `NotFound`.
     pub async fn tasks_of(&self, caller: &Caller, id: &ImageId) -> Result<Vec<Task>, Fault> {
         let (access, id, now) = (self.access(caller), id.clone(), self.now());
-        self.db()
-            .read(move |tx| {
-                let image = seen(tx, &access, &id)?;
-                access.may("get_image", &image)?;
-                Ok(tasks::of_image(tx, &id, now)?)
-            })
-            .await
+        let judge = access.clone();
+        self.read_judged(&judge, move |tx| {
+            let image = seen(tx, &access, &id)?;
+            access.may("get_image", &image)?;
+            Ok(tasks::of_image(tx, &id, now)?)
+        })
+        .await
     }
 }
 

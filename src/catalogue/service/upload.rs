@@ -16,20 +16,21 @@
 
 use crate::base::chain;
 use crate::catalogue::{
+    Settings,
     service::{BoxError, Fault, Service, records::seen},
     tables::{
         images::{self, Data},
         locations, processes, uploads,
     },
 };
-use crate::db::DbError;
+use crate::db::{DbError, Tx};
 use crate::diskformat::Rules;
 use crate::identity::{Caller, quota::Resource};
 use crate::image::{Image, ImageId, Status};
-use crate::store::{self, IngestError, Ingested, Staged};
+use crate::store::{self, IngestError, Ingested, Staged, StoreError};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
-use std::time::Instant;
+use std::{collections::BTreeMap, time::Instant};
 
 /// Data on its way in.
 pub struct Upload {
@@ -37,7 +38,7 @@ pub struct Upload {
     pub body: BoxStream<'static, Result<Bytes, BoxError>>,
     /// Its bytes, when the client said.
     pub expected: Option<u64>,
-    /// The store that the client chose; a server with one store takes no notice (Glance's behaviour).
+    /// The store that the client chose, which counts where there are `enabled_backends` (Glance's behaviour).
     pub store: Option<String>,
 }
 
@@ -77,6 +78,7 @@ impl Service {
     }
 
     async fn take_in(&self, caller: &Caller, id: &ImageId, upload: Upload) -> Result<u64, Fault> {
+        takes_uploads(&self.settings().store.ids, upload.store.as_deref())?;
         let Some(entered) = self.enter(id) else {
             self.show(caller, id).await?;
             return Err(Fault::Conflict(format!("Image {id} is being uploaded already.")));
@@ -100,42 +102,28 @@ impl Service {
     async fn begin(&self, caller: &Caller, id: &ImageId, expected: Option<u64>) -> Result<(Image, u64), Fault> {
         let (access, id, now) = (self.access(caller), id.clone(), self.now());
         let (settings, process) = (self.settings(), self.process().clone());
-        if let Some(image) = self.foreseen(&access, &id).await {
-            let _ = access.may_change("upload_image", &image);
-        }
-        self.db()
-            .write(move |tx| {
-                let image = seen(tx, &access, &id)?;
-                access.may_change("upload_image", &image)?;
-                let mut cap = settings.image_size_cap;
-                if settings.user_storage_quota > 0 {
-                    let stored = images::stored_bytes(tx, image.owner.as_deref(), Some(&id))?;
-                    cap = cap.min(settings.user_storage_quota.saturating_sub(stored));
-                }
-                if let Some(expected) = expected.filter(|&it| it > cap) {
-                    return Err(Fault::TooLarge(format!(
-                        "The size of the data {expected} will exceed the limit. {cap} bytes remaining."
-                    )));
-                }
-                has_formats(&image)?;
-                let to_saving = (&[Status::Queued][..], Status::Saving);
-                if image.status.become_(Status::Saving).is_err()
-                    || !images::change_status(tx, &id, to_saving, None, now)?
-                {
-                    let from = image.status;
-                    return Err(Fault::Conflict(format!(
-                        "Image status transition from {from} to saving is not allowed"
-                    )));
-                }
-                processes::beat(tx, &process, now)?;
-                match uploads::begin(tx, &id, &process.id, now) {
-                    Err(DbError::Duplicate) => Err(Fault::Conflict(format!(
-                        "A broken upload of image {id} is being cleaned up; try again in a minute."
-                    ))),
-                    other => Ok(other.map(|()| (image, cap))?),
-                }
-            })
-            .await
+        let judge = access.clone();
+        self.write_judged(&judge, move |tx| {
+            let image = seen(tx, &access, &id)?;
+            access.may_change("upload_image", &image)?;
+            let left = storage_left(tx, &settings, image.owner.as_deref(), &id)?;
+            let cap = settings.image_size_cap.min(left.unwrap_or(u64::MAX));
+            fits(expected, Some(cap))?;
+            has_formats(&image)?;
+            let to_saving = (&[Status::Queued][..], Status::Saving);
+            if image.status.become_(Status::Saving).is_err() || !images::change_status(tx, &id, to_saving, None, now)? {
+                let from = image.status;
+                return Err(Fault::Conflict(format!("Image status transition from {from} to saving is not allowed")));
+            }
+            processes::beat(tx, &process, now)?;
+            match uploads::begin(tx, &id, &process.id, now) {
+                Err(DbError::Duplicate) => Err(Fault::Conflict(format!(
+                    "A broken upload of image {id} is being cleaned up; try again in a minute."
+                ))),
+                other => Ok(other.map(|()| (image, cap))?),
+            }
+        })
+        .await
     }
 
     async fn write(&self, image: &Image, cap: u64, upload: Upload) -> Result<u64, Fault> {
@@ -176,8 +164,8 @@ impl Service {
     /// `saving` → `active`. False when the image was deleted, or the upload was taken for broken off.
     async fn activate(&self, id: &ImageId, facts: Ingested, virtual_size: Option<u64>) -> Result<bool, Fault> {
         let (id, process, now) = (id.clone(), self.process().id.clone(), self.now());
-        let cipher = self.cipher().clone();
-        let location = self.settings().store.located(facts.url);
+        let (cipher, settings) = (self.cipher().clone(), self.settings());
+        let location = settings.store.located(facts.url);
         let data = Data {
             size: Some(facts.size),
             virtual_size,
@@ -190,10 +178,16 @@ impl Service {
             if !uploads::is_of(tx, &id, &process)? || !images::change_status(tx, &id, to_active, Some(&data), now)? {
                 return Ok(false);
             }
+            // Others of the project may have ended since this one began (Glance looks twice, too).
+            if settings.user_storage_quota.bytes().is_some()
+                && let Some(image) = images::find(tx, &cipher, &id)?
+            {
+                fits(data.size, storage_left(tx, &settings, image.owner.as_deref(), &id)?)?;
+            }
             locations::add(tx, &cipher, &id, &location, now)?;
-            uploads::end(tx, id.as_str(), &process)
+            Ok::<_, Fault>(uploads::end(tx, id.as_str(), &process)?)
         });
-        Ok(activated.await.map_err(|error: DbError| error)?)
+        activated.await
     }
 
     /// Why an upload that is no longer wanted ends.
@@ -214,6 +208,50 @@ impl Service {
     fn enter(&self, id: &ImageId) -> Option<Entered> {
         let entered = self.uploading().insert(id.clone());
         entered.then(|| Entered { service: self.clone(), id: id.clone() })
+    }
+}
+
+/// What `user_storage_quota` leaves to a project beside this image; none without one. Keystone's limits stand in its place
+/// (Glance's rule).
+///
+/// # Errors
+/// [`DbError`] of the statements.
+pub(super) fn storage_left(
+    tx: &Tx<'_>,
+    settings: &Settings,
+    owner: Option<&str>,
+    id: &ImageId,
+) -> Result<Option<u64>, DbError> {
+    if settings.user_storage_quota.bytes().is_none() || settings.limits.is_some() {
+        return Ok(None);
+    }
+    Ok(settings.user_storage_quota.remaining(images::stored_bytes(tx, owner, Some(id))?))
+}
+
+/// Data must not go to another store than the client chose. `ids` are those of `enabled_backends`, by their kinds.
+///
+/// # Errors
+/// `Gone`: nothing is written to that store; `Invalid`: there is none of this id.
+fn takes_uploads(ids: &BTreeMap<String, String>, wanted: Option<&str>) -> Result<(), Fault> {
+    let (Some(wanted), Some(main)) = (wanted, ids.get("file")) else { return Ok(()) };
+    if wanted == main {
+        return Ok(());
+    }
+    if ids.get("http").is_some_and(|it| it == wanted) {
+        return Err(StoreError::ReadOnly { store: wanted.to_owned() }.into());
+    }
+    let wanted: String = wanted.chars().take(80).collect();
+    Err(Fault::Invalid(format!("There is no store '{wanted}' that takes uploads; there is '{main}'.")))
+}
+
+/// # Errors
+/// `TooLarge`.
+pub(super) fn fits(size: Option<u64>, left: Option<u64>) -> Result<(), Fault> {
+    match (size, left) {
+        (Some(size), Some(left)) if size > left => {
+            Err(Fault::TooLarge(format!("The size of the data {size} will exceed the limit. {left} bytes remaining.")))
+        }
+        _ => Ok(()),
     }
 }
 

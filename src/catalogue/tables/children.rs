@@ -1,7 +1,7 @@
 //! All that hangs on images: properties, tags, locations, members.
 
 use crate::catalogue::tables::{
-    LocationCipher,
+    LocationCipher, members,
     names::{ImageLocations, ImageMembers, ImageProperties, ImageTags, alive, time},
 };
 use crate::db::{DbError, Tx};
@@ -88,6 +88,7 @@ pub(super) fn delete_all(tx: &Tx<'_>, id: &ImageId, now: DateTime<Utc>) -> Resul
     delete_from!(ImageLocations, Status = "pending_delete", UpdatedAt = time(now));
     delete_from!(ImageProperties);
     delete_from!(ImageTags);
+    members::single(tx, id)?;
     delete_from!(ImageMembers);
     Ok(())
 }

@@ -1,13 +1,16 @@
 //! The table `images`: one row, whole.
 
 use crate::catalogue::tables::{
-    LocationCipher, children, locations, members,
+    LocationCipher, children,
+    fleet::feed,
+    locations, members,
     names::{Images, same, time},
-    properties, tags,
+    properties, tags, turns,
 };
 use crate::db::{DbError, Dialect, Row, Tx};
 use crate::identity::Caller;
 use crate::image::{Image, ImageId, Status};
+use crate::wire::fleet::Event;
 use chrono::{DateTime, Utc};
 use sea_query::{Expr, ExprTrait, Func, Query, SelectStatement, UpdateStatement, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,15 +58,17 @@ pub(crate) fn insert(tx: &Tx<'_>, image: &Image) -> Result<(), DbError> {
     statement.columns(pairs.iter().map(|it| it.0)).values_panic(pairs.into_iter().map(|it| Expr::val(it.1)));
     tx.execute(&statement)?;
     properties::save_first(tx, &image.id, &image.properties, image.created_at)?;
-    tags::save(tx, &image.id, &BTreeSet::new(), &image.tags, image.created_at)
+    tags::save(tx, &image.id, &BTreeSet::new(), &image.tags, image.created_at)?;
+    feed::image(tx, Event::ImageCreated, image.id.as_str())
 }
 
 /// An image that is not deleted, with all that hangs on it. In a transaction that writes, others that want to change it
-/// wait for the end of this one.
+/// wait for the end of this one (on other nodes of a cluster, run again).
 ///
 /// # Errors
 /// [`DbError`] of the statements.
 pub(crate) fn find(tx: &Tx<'_>, cipher: &LocationCipher, id: &ImageId) -> Result<Option<Image>, DbError> {
+    turns::take(tx, id.as_str())?;
     let mut query = select();
     query.and_where(Expr::col(Images::Id).eq(id.as_str())).and_where(Expr::col(Images::Deleted).eq(false));
     let Some(row) = tx.select_to_change(&mut query)? else { return Ok(None) };
@@ -100,6 +105,7 @@ pub(crate) fn update(tx: &Tx<'_>, cipher: &LocationCipher, before: &Image, after
     locations::save(tx, cipher, &before.id, (&before.locations, &after.locations), after.updated_at)?;
     properties::save(tx, &before.id, &before.properties, &after.properties, after.updated_at)?;
     tags::save(tx, &before.id, &before.tags, &after.tags, after.updated_at)?;
+    feed::image(tx, Event::ImageUpdated, before.id.as_str())?;
     Ok(true)
 }
 
@@ -138,7 +144,18 @@ pub(crate) fn change_status(
         statement.value(Images::OsHashAlgo, data.os_hash_algo.as_deref());
         statement.value(Images::OsHashValue, data.os_hash_value.as_deref());
     }
-    Ok(tx.execute(live(&mut statement, id, from))? > 0)
+    let changed = tx.execute(live(&mut statement, id, from))? > 0;
+    // Data that comes in or does not come is nobody's matter until it is there.
+    let event = match to {
+        Status::Active if from == [Status::Deactivated] => Some(Event::ImageReactivated),
+        Status::Active => Some(Event::ImageUpdated),
+        Status::Deactivated => Some(Event::ImageDeactivated),
+        _ => None,
+    };
+    if let Some(event) = event.filter(|_| changed) {
+        feed::image(tx, event, id.as_str())?;
+    }
+    Ok(changed)
 }
 
 /// Deletes the row softly if the status is `from`, with all that hangs on it; `to` is `deleted`, or `pending_delete` for
@@ -160,6 +177,7 @@ pub(crate) fn delete(
         return Ok(false);
     }
     children::delete_all(tx, id, now)?;
+    feed::image(tx, Event::ImageDeleted, id.as_str())?;
     Ok(true)
 }
 

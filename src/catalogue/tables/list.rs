@@ -1,4 +1,4 @@
-//! A page of images: four statements, however many images.
+//! A page of images: four statements, however many images, and on MySQL one for each property and tag that is asked for.
 
 use crate::catalogue::tables::{
     LocationCipher, children, images,
@@ -10,7 +10,7 @@ use crate::image::{
     Image, ListQuery, Visibility,
     query::{Comparison, Filter, NumberField, Sort, SortKey, TextField, TimeField, VisibilityFilter},
 };
-use sea_query::{Condition, Expr, ExprTrait, Func, NullOrdering, Order, Query, SelectStatement, Value};
+use sea_query::{Condition, Expr, ExprTrait, Func, IntoColumnRef, NullOrdering, Order, Query, SelectStatement, Value};
 
 /// Images after `marker`, with all that hangs on them, and how many rows the page had: rows that make no sense are
 /// left out and logged.
@@ -24,7 +24,17 @@ pub(crate) fn page(
     query: &ListQuery,
     marker: Option<&Image>,
 ) -> Result<(Vec<Image>, usize), DbError> {
-    let rows = tx.select(&statement(tx.dialect(), caller, query, marker))?;
+    let few = few(tx, &query.filters)?;
+    if few.as_ref().is_some_and(Vec::is_empty) {
+        return Ok((Vec::new(), 0));
+    }
+    let mut select = statement(tx.dialect(), caller, query, marker);
+    if let Some(mut ids) = few {
+        // Few lengths are few different statements.
+        ids.resize(ids.len().next_power_of_two(), ids[0].clone());
+        select.and_where(col(Images::Id).is_in(ids));
+    }
+    let rows = tx.select(&select)?;
     let mut found = Vec::with_capacity(rows.len());
     for row in &rows {
         match images::read(row) {
@@ -34,6 +44,57 @@ pub(crate) fn page(
     }
     children::fill(tx, cipher, &mut found)?;
     Ok((found, rows.len()))
+}
+
+/// The images that a property or a tag leaves, if they are few. No index leads from a value to its images, and MySQL
+/// does not know how rare a value is: it would look at each image, newest first, until the page is full, and at all of
+/// them for a value that few have. To read the values one after the other, once, is faster by far; of a value that many
+/// have the first ones are enough to know that. (PostgreSQL keeps count of values.)
+fn few(tx: &Tx<'_>, filters: &[Filter]) -> Result<Option<Vec<String>>, DbError> {
+    /// What is few.
+    const FEW: usize = 1000;
+    /// How many values are read for at the most.
+    const LOOKS: usize = 4;
+    if tx.dialect() != Dialect::Mysql {
+        return Ok(None);
+    }
+    let holders = filters.iter().filter_map(|filter| match filter {
+        Filter::Tag(tag) => Some(tagged(tx.dialect(), tag).column(ImageTags::ImageId).to_owned()),
+        Filter::Property { name, value } => {
+            Some(having(tx.dialect(), name, value).column(ImageProperties::ImageId).to_owned())
+        }
+        _ => None,
+    });
+    for mut holders in holders.take(LOOKS) {
+        let rows = tx.select(holders.limit(FEW as u64 + 1))?;
+        if rows.len() <= FEW {
+            return rows.iter().map(|row| row.get(0)).collect::<Result<_, _>>().map(Some);
+        }
+    }
+    Ok(None)
+}
+
+/// The tags that are this one, as yet without columns.
+fn tagged(dialect: Dialect, tag: &str) -> SelectStatement {
+    use ImageTags::{Deleted, Table, Value};
+    let mut tags = Query::select();
+    tags.from(Table).and_where(same(dialect, (Table, Value), tag)).and_where(alive((Table, Deleted)));
+    tags
+}
+
+/// The properties of this name and value, as yet without columns.
+fn having(dialect: Dialect, name: &str, value: &str) -> SelectStatement {
+    use ImageProperties::{Deleted, Name, Table, Value};
+    let mut properties = Query::select();
+    properties.from(Table).and_where(same(dialect, (Table, Name), name));
+    properties.and_where(same(dialect, (Table, Value), value)).and_where(alive((Table, Deleted)));
+    properties
+}
+
+/// That there is such a row of the image.
+fn exists(mut rows: SelectStatement, of: impl IntoColumnRef) -> Expr {
+    rows.expr(Expr::val(1)).and_where(Expr::col(of).equals((Images::Table, Images::Id)));
+    Expr::exists(rows)
 }
 
 pub(super) fn statement(
@@ -138,23 +199,9 @@ fn condition(dialect: Dialect, filter: &Filter) -> Expr {
         }
         Filter::Protected(it) => col(Images::Protected).eq(*it),
         Filter::Never => Expr::val(1).eq(0),
-        Filter::Tag(tag) => {
-            let mut tags = Query::select();
-            tags.expr(Expr::val(1)).from(ImageTags::Table);
-            tags.and_where(Expr::col((ImageTags::Table, ImageTags::ImageId)).equals((Images::Table, Images::Id)));
-            tags.and_where(same(dialect, (ImageTags::Table, ImageTags::Value), tag));
-            tags.and_where(alive((ImageTags::Table, ImageTags::Deleted)));
-            Expr::exists(tags)
-        }
+        Filter::Tag(tag) => exists(tagged(dialect, tag), (ImageTags::Table, ImageTags::ImageId)),
         Filter::Property { name, value } => {
-            use ImageProperties::{Deleted, ImageId, Name, Table, Value};
-            let mut properties = Query::select();
-            properties.expr(Expr::val(1)).from(Table);
-            properties.and_where(Expr::col((Table, ImageId)).equals((Images::Table, Images::Id)));
-            properties.and_where(same(dialect, (Table, Name), name));
-            properties.and_where(same(dialect, (Table, Value), value));
-            properties.and_where(alive((Table, Deleted)));
-            Expr::exists(properties)
+            exists(having(dialect, name, value), (ImageProperties::Table, ImageProperties::ImageId))
         }
     }
 }

@@ -1,8 +1,12 @@
 //! The table `image_members`.
 
-use crate::catalogue::tables::names::{ImageMembers, alive, same, time};
+use crate::catalogue::tables::{
+    fleet::feed,
+    names::{ImageMembers, alive, same, time},
+};
 use crate::db::{DbError, Row, Tx};
 use crate::image::{Answer, ImageId, Member};
+use crate::wire::fleet::Event;
 use chrono::{DateTime, Utc};
 use sea_query::{Expr, ExprTrait, Order, Query, SelectStatement, UpdateStatement};
 use std::collections::HashSet;
@@ -42,16 +46,22 @@ pub(crate) fn of(tx: &Tx<'_>, id: &ImageId) -> Result<Vec<Member>, DbError> {
 /// [`DbError`] of the statements.
 pub(crate) fn add(tx: &Tx<'_>, member: &Member) -> Result<(), DbError> {
     use ImageMembers::{CanShare, CreatedAt, Deleted, DeletedAt, Id, ImageId, Status, Table, UpdatedAt};
+    // As the database compares: two rows that are one for it could not both be deleted in the same second.
     let mut query = Query::select();
-    query.column(Id).from(Table).and_where(Expr::col(ImageId).eq(member.image.as_str()));
-    query.and_where(same(tx.dialect(), ImageMembers::Member, &member.project));
-    query.order_by(Id, Order::Desc).limit(1);
+    query.columns([Id, Deleted]).from(Table).and_where(Expr::col(ImageId).eq(member.image.as_str()));
+    query.and_where(Expr::col(ImageMembers::Member).eq(member.project.as_str()));
+    query.order_by(Deleted, Order::Asc).order_by(Id, Order::Desc).limit(1);
     if let Some(row) = tx.select_one(&query)? {
+        if !row.get::<bool>(1)? {
+            return Err(DbError::Duplicate);
+        }
         let mut statement = Query::update();
         statement.table(Table).value(Status, member.status.as_str()).value(Deleted, false);
+        statement.value(ImageMembers::Member, member.project.as_str());
         statement.value(DeletedAt, None::<String>).value(CreatedAt, time(member.created_at));
         statement.value(UpdatedAt, time(member.updated_at)).and_where(Expr::col(Id).eq(row.get::<i64>(0)?));
-        return tx.execute(&statement).map(drop);
+        tx.execute(&statement)?;
+        return feed::image(tx, Event::ImageMembers, member.image.as_str());
     }
     let mut statement = Query::insert();
     statement.into_table(Table);
@@ -65,7 +75,8 @@ pub(crate) fn add(tx: &Tx<'_>, member: &Member) -> Result<(), DbError> {
         Expr::val(time(member.updated_at)),
         false.into(),
     ]);
-    tx.execute(&statement).map(drop)
+    tx.execute(&statement)?;
+    feed::image(tx, Event::ImageMembers, member.image.as_str())
 }
 
 /// Writes what a member answers. False when it is none any more.
@@ -76,7 +87,39 @@ pub(crate) fn answer(tx: &Tx<'_>, member: &Member) -> Result<bool, DbError> {
     let mut statement = Query::update();
     statement.table(ImageMembers::Table).value(ImageMembers::Status, member.status.as_str());
     statement.value(ImageMembers::UpdatedAt, time(member.updated_at));
-    Ok(tx.execute(live(tx, &mut statement, &member.image, &member.project))? > 0)
+    let found = tx.execute(live(tx, &mut statement, &member.image, &member.project))? > 0;
+    if found {
+        feed::image(tx, Event::ImageMembers, member.image.as_str())?;
+    }
+    Ok(found)
+}
+
+/// Takes out, for good, what is there twice for the database: the table's key lets rows be alike as long as they live, and
+/// refuses that both are deleted in the same second.
+///
+/// # Errors
+/// [`DbError`] of the statements.
+pub(crate) fn single(tx: &Tx<'_>, id: &ImageId) -> Result<(), DbError> {
+    let mut query = Query::select();
+    query.expr(Expr::col(ImageMembers::Id).min()).expr(Expr::col(ImageMembers::Id).count()).from(ImageMembers::Table);
+    query.and_where(Expr::col(ImageMembers::ImageId).eq(id.as_str())).and_where(alive(ImageMembers::Deleted));
+    query.group_by_col(ImageMembers::Member);
+    for row in tx.select(&query)? {
+        if row.get::<i64>(1)? < 2 {
+            continue;
+        }
+        let mut of_row = Query::select();
+        of_row.column(ImageMembers::Member).from(ImageMembers::Table);
+        of_row.and_where(Expr::col(ImageMembers::Id).eq(row.get::<i64>(0)?));
+        let Some(first) = tx.select_one(&of_row)? else { continue };
+        let mut statement = Query::delete();
+        statement.from_table(ImageMembers::Table).and_where(Expr::col(ImageMembers::ImageId).eq(id.as_str()));
+        statement.and_where(alive(ImageMembers::Deleted));
+        statement.and_where(Expr::col(ImageMembers::Member).eq(first.get::<String>(0)?));
+        statement.and_where(Expr::col(ImageMembers::Id).ne(row.get::<i64>(0)?));
+        tx.execute(&statement)?;
+    }
+    Ok(())
 }
 
 /// Deletes, softly, a member. False when it is none.
@@ -84,10 +127,15 @@ pub(crate) fn answer(tx: &Tx<'_>, member: &Member) -> Result<bool, DbError> {
 /// # Errors
 /// [`DbError`] of the statement.
 pub(crate) fn remove(tx: &Tx<'_>, id: &ImageId, project: &str, now: DateTime<Utc>) -> Result<bool, DbError> {
+    single(tx, id)?;
     let mut statement = Query::update();
     statement.table(ImageMembers::Table).value(ImageMembers::Deleted, true);
     statement.value(ImageMembers::DeletedAt, time(now)).value(ImageMembers::UpdatedAt, time(now));
-    Ok(tx.execute(live(tx, &mut statement, id, project))? > 0)
+    let found = tx.execute(live(tx, &mut statement, id, project))? > 0;
+    if found {
+        feed::image(tx, Event::ImageMembers, id.as_str())?;
+    }
+    Ok(found)
 }
 
 fn select(id: &ImageId) -> SelectStatement {

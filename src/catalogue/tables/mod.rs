@@ -6,6 +6,7 @@
 pub(crate) mod cached;
 mod children;
 mod cipher;
+pub(crate) mod fleet;
 pub(crate) mod images;
 pub(crate) mod list;
 pub(crate) mod locations;
@@ -21,6 +22,7 @@ mod tags;
 pub(crate) mod tasks;
 #[cfg(test)]
 mod tests;
+mod turns;
 pub(crate) mod uploads;
 
 pub(crate) use cipher::{LocationCipher, is_sealed, opened_cipher};

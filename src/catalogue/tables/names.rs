@@ -192,3 +192,10 @@ pub(super) enum LarderUploads {
     Url,
     StartedAt,
 }
+
+#[derive(Clone, Copy, Iden)]
+pub(super) enum LarderTurns {
+    Table,
+    Slot,
+    Turn,
+}

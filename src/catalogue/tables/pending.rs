@@ -7,11 +7,13 @@
 use crate::catalogue::tables::{
     LocationCipher,
     children::AT_ONCE,
+    fleet::feed,
     locations::Leftover,
     names::{ImageLocations, ImageMembers, ImageProperties, ImageTags, Images, time},
 };
 use crate::db::{DbError, Tx};
 use crate::image::Status;
+use crate::wire::fleet::Event;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use sea_query::{Condition, Expr, ExprTrait, Order, Query, SelectStatement, UpdateStatement};
 use std::collections::BTreeMap;
@@ -200,6 +202,7 @@ pub(crate) fn restore(
     restore!(ImageProperties, Name);
     restore!(ImageTags, Value);
     restore!(ImageMembers, Member);
+    feed::image(tx, Event::ImageUpdated, id)?;
     Ok(true)
 }
 

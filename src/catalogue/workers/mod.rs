@@ -4,6 +4,7 @@
 //! beat     while this process writes data, it says so in `larder_processes`
 //! recover  undoes uploads of processes that are dead, and own ones that could not be undone at once
 //! sweep    removes data of deleted images that could not be removed at once
+//! tend     gives up what is left of old jobs, and prunes the change feed
 //! cache    fetches what is queued, and looks through the image cache
 //! ```
 
@@ -23,6 +24,9 @@ use tokio_util::sync::CancellationToken;
 /// How often leftovers are looked for.
 const SWEEP: Duration = Duration::from_secs(300);
 
+/// How often the fleet's tables are tended.
+const TEND: Duration = Duration::from_secs(60);
+
 /// Runs until `shutdown`. A step that fails is logged and comes again.
 pub(crate) async fn run(service: Service, shutdown: CancellationToken) {
     tokio::select! {
@@ -36,12 +40,17 @@ async fn chores(service: &Service, shutdown: &CancellationToken) {
     let mut beat = interval((service.settings().lease / 6).max(Duration::from_millis(10)));
     let mut recover_tick = interval((service.settings().lease / 2).max(Duration::from_millis(30)));
     let mut sweep = interval(SWEEP);
-    for timer in [&mut beat, &mut recover_tick, &mut sweep] {
+    let mut tend = interval(TEND);
+    for timer in [&mut beat, &mut recover_tick, &mut sweep, &mut tend] {
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
     }
     loop {
         let (step, outcome) = tokio::select! {
-            () = shutdown.cancelled() => return,
+            () = shutdown.cancelled() => {
+                service.end_feeds();
+                return;
+            }
+            _ = tend.tick() => ("tend", service.tend_fleet().await),
             _ = beat.tick() => ("beat", recover::beat(service).await),
             _ = recover_tick.tick() => ("recover", recover(service).await),
             _ = sweep.tick() => ("sweep", service.remove_leftovers(None).await),

@@ -1,5 +1,6 @@
 //! What `larder cache` and `glance-cache-manage` take.
 
+use crate::admin::Priority;
 use crate::commands::{cli::EXIT_CODES, login::LoginArgs};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -83,6 +84,30 @@ pub enum CacheVerb {
         /// Remove nothing; say what would go
         #[arg(long)]
         dry_run: bool,
+    },
+    /// Queue images for caching with a priority, or give those that are queued another one; asks for no confirmation
+    #[command(after_help = format!("Images come by priority, those of one priority in the order in which they were queued.\n\nExamples:\n  larder cache queue ID\n  larder cache queue --priority high ID\n\n{EXIT_CODES}"))]
+    Queue {
+        /// The image's id
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+        /// low (-50), normal (0), high (50), or a number from -100 to 100
+        #[arg(long, value_name = "N", default_value = "normal", allow_hyphen_values = true)]
+        priority: Priority,
+    },
+    /// Keep images on this node: they are fetched when they are not there, and never pruned
+    #[command(after_help = format!("Examples:\n  larder cache pin ID\n\n{EXIT_CODES}"))]
+    Pin {
+        /// The image's id
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+    },
+    /// Let pinned images be pruned again as all others
+    #[command(after_help = format!("Examples:\n  larder cache unpin ID\n\n{EXIT_CODES}"))]
+    Unpin {
+        /// The image's id
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
     },
     /// List all images currently cached
     ListCached,

@@ -3,13 +3,15 @@
 //! ```text
 //! manage   glance-cache-manage's arguments, texts and exit codes ─┐
 //! verbs    its seven verbs ───────────────────────────────────────┴→ node   one node's cache: admin socket, or HTTP
-//! status, why, pass   what only an agent can answer ──────────────────────→ admin::Client
+//! status, why, pass, pins   what only an agent can do ────────────────────→ admin::Client
 //! ```
 
 mod args;
 mod manage;
 mod node;
 mod pass;
+mod pins;
+mod scrub;
 mod states;
 mod status;
 mod verbs;
@@ -19,6 +21,7 @@ pub use args::{CacheArgs, CacheVerb, Connection, ManageCli};
 pub use manage::manage;
 pub use node::Node;
 pub use pass::{print_pass, print_pruned};
+pub use scrub::{print_scrubbed, watch_scrub};
 
 use crate::admin;
 use crate::image::ImageId;
@@ -45,6 +48,9 @@ async fn dispatch(args: &CacheArgs, node: &Node) -> anyhow::Result<bool> {
         CacheVerb::Why { id } => why::run(agent(node)?, &parse_id(id)?, json).await.map(|()| true),
         CacheVerb::Prefetch => print_pass(&agent(node)?.prefetch().await?, json),
         CacheVerb::Prune { dry_run } => print_pruned(&agent(node)?.prune(*dry_run).await?, json).map(|()| true),
+        CacheVerb::Queue { ids, priority } => pins::run(agent(node)?, ids, pins::Wish::Queue(*priority), json).await,
+        CacheVerb::Pin { ids } => pins::run(agent(node)?, ids, pins::Wish::Pin, json).await,
+        CacheVerb::Unpin { ids } => pins::run(agent(node)?, ids, pins::Wish::Unpin, json).await,
         verb => verbs::run(node, verb, &args.connection).await,
     }
 }

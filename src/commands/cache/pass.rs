@@ -1,7 +1,7 @@
 //! The outcome of one prefetch or prune pass.
 
 use super::{
-    states::{failure, in_words},
+    states::{in_words, trouble},
     status::{is_own, verdicts},
 };
 use crate::admin::{ImageState, Pass, Pruned};
@@ -9,7 +9,7 @@ use crate::base::ByteSize;
 use crate::commands::output::{print, print_json};
 use chrono::Utc;
 
-/// Says what became of each image; false when one failed.
+/// Says what became of each image; false when one failed, or is held.
 ///
 /// # Errors
 /// When standard output cannot be written.
@@ -22,11 +22,12 @@ pub fn print_pass(pass: &Pass, json: bool) -> anyhow::Result<bool> {
     }
     for image in pass.images.iter().filter(|_| !json) {
         print(&format!("{}  {}", image.id, in_words(&image.state, now)))?;
-        if let Some(why) = failure(&image.state) {
+        if let Some(why) = trouble(&image.state) {
             print(&format!("  {why}"))?;
         }
     }
-    Ok(!pass.images.iter().any(|image| matches!(image.state, ImageState::Failed { .. })))
+    let undone = |state: &ImageState| matches!(state, ImageState::Failed { .. } | ImageState::Held { .. });
+    Ok(!pass.images.iter().any(|image| undone(&image.state)))
 }
 
 /// Says what went, and why the rest stays.

@@ -10,6 +10,7 @@ pub(super) fn in_words(state: &ImageState, now: DateTime<Utc>) -> String {
     match state {
         ImageState::Queued { since } => format!("queued {}", ago(*since, now)),
         ImageState::WaitingForLock => "waiting for nova, which holds its lock".to_owned(),
+        ImageState::Held { .. } => "held, goes on by itself".to_owned(),
         ImageState::Fetching { done, total, rate } => fetching(*done, *total, *rate),
         ImageState::Verifying => "verifying".to_owned(),
         ImageState::Converting { done, total } => {
@@ -31,6 +32,14 @@ pub(super) fn failure(state: &ImageState) -> Option<&str> {
     match state {
         ImageState::Failed { why, .. } => Some(why),
         _ => None,
+    }
+}
+
+/// Why it is not done, if it is not: it failed, or stands still.
+pub(super) fn trouble(state: &ImageState) -> Option<&str> {
+    match state {
+        ImageState::Held { why } => Some(why),
+        state => failure(state),
     }
 }
 

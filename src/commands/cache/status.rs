@@ -1,7 +1,7 @@
 //! `larder cache status`: everything about a node, in words.
 
-use super::states::{failure, in_words};
-use crate::admin::{Client, ImageStatus, Status, Verdict};
+use super::states::{in_words, trouble};
+use crate::admin::{Check, Client, ImageState, ImageStatus, Member, MemberState, Status, Verdict};
 use crate::base::ByteSize;
 use crate::commands::output::{Align, ago, fitted, print, print_json, span, until};
 use chrono::{DateTime, Utc};
@@ -44,7 +44,12 @@ fn head(text: &mut String, status: &Status, now: DateTime<Utc>) {
     let _ = writeln!(text, "Catalogue       {}", status.catalogue);
     let room = status.room;
     let (used, free, total) = (ByteSize(room.used), ByteSize(room.free), ByteSize(room.total));
-    let _ = writeln!(text, "Space           {used} used by bases, {free} free of {total}");
+    let limit = room.limit.map_or_else(String::new, |it| format!(" of {}", ByteSize(it)));
+    let promised = if room.promised > 0 { format!(", {} promised", ByteSize(room.promised)) } else { String::new() };
+    let _ = writeln!(text, "Space           {used}{limit} used by bases{promised}, {free} free of {total}");
+    if let Some(pace) = &status.pace {
+        let _ = writeln!(text, "Pace            {pace}");
+    }
     let next = |at: Option<DateTime<Utc>>| at.map_or_else(|| "not planned".to_owned(), |at| until(at, now));
     let last =
         |at: Option<DateTime<Utc>>| at.map_or_else(String::new, |at| format!(" (the last one ended {})", ago(at, now)));
@@ -52,11 +57,77 @@ fn head(text: &mut String, status: &Status, now: DateTime<Utc>) {
     let prune = status.last_prune.as_ref().and_then(|pass| pass.ended_at);
     let _ = writeln!(text, "Next prefetch   {}{}", next(status.next_prefetch), last(prefetch));
     let _ = writeln!(text, "Next prune      {}{}", next(status.next_prune), last(prune));
+    let scrub = status.last_scrub.as_ref().and_then(|pass| pass.ended_at);
+    if let Some(now) = &status.scrubbing {
+        let _ = writeln!(
+            text,
+            "{} {}",
+            if now.pass { "Scrubbing      " } else { "Reading        " },
+            super::scrub::in_words(now)
+        );
+    } else if status.next_scrub.is_some() || scrub.is_some() {
+        let _ = writeln!(text, "Next scrub      {}{}", next(status.next_scrub), last(scrub));
+    }
+    if let Some(line) = verified(status, now) {
+        let _ = writeln!(text, "Verified        {line}");
+    }
+    for (base, damage) in damaged(status) {
+        let _ = writeln!(text, "DAMAGED: {base}: {damage}");
+    }
+    fleet(text, &status.fleet, now);
+    if let Some(check) = &status.last_check {
+        let _ = writeln!(text, "Catalogue check {}", checked(check, now));
+    }
     if let Some(why) = &status.idle_because {
         let _ = writeln!(text, "Nothing is published here: {why}");
     }
     for warning in &status.warnings {
         let _ = writeln!(text, "Warning: {warning}");
+    }
+}
+
+/// `2 of 3 bases, the oldest 3 d ago`; none when there is no base.
+fn verified(status: &Status, now: DateTime<Utc>) -> Option<String> {
+    let cached = status.images.iter().filter(|it| matches!(it.state, ImageState::Cached)).count();
+    let times: Vec<_> = status.bases.iter().filter_map(|it| Some(it.verified.as_ref()?.at)).collect();
+    let oldest = times.iter().min().map_or_else(String::new, |at| format!(", the oldest {}", ago(*at, now)));
+    let all = cached.max(times.len());
+    let bases = if all == 1 { "base" } else { "bases" };
+    (all > 0).then(|| format!("{} of {all} {bases}{oldest}", times.len()))
+}
+
+/// Bases whose bytes are not what they were.
+fn damaged(status: &Status) -> impl Iterator<Item = (&str, &str)> {
+    status.bases.iter().filter_map(|it| Some((it.base.as_str(), it.verified.as_ref()?.damage.as_deref()?)))
+}
+
+fn checked(it: &Check, now: DateTime<Utc>) -> String {
+    let when = ago(it.at, now);
+    if let Some(why) = &it.why {
+        return format!("{when}: it is not known which images it has: {why}");
+    }
+    let gone = if it.gone > 0 { format!(", {} gone", it.gone) } else { String::new() };
+    let doubted =
+        if it.doubted > 0 { format!(", {} missing and kept, too many at once", it.doubted) } else { String::new() };
+    format!("{when}: {} cached images are there{gone}{doubted}", it.there)
+}
+
+fn fleet(text: &mut String, it: &Member, now: DateTime<Utc>) {
+    let since = it.since.map_or_else(String::new, |at| format!(" for {}", span(now - at)));
+    let why = it.why.as_deref().map_or_else(String::new, |why| format!(": {why}"));
+    let beat = it.last_beat.map_or_else(String::new, |at| format!(", last beat {}", ago(at, now)));
+    let state = match it.state {
+        MemberState::Off => format!("off{why}"),
+        MemberState::Absent => "none: the catalogue keeps no fleet".to_owned(),
+        MemberState::Joining => format!("joining as {}", it.node),
+        MemberState::Connected if it.follows => format!("connected as {}{since}{beat}", it.node),
+        MemberState::Connected => format!("connected as {}{since}{beat}, without the change feed", it.node),
+        MemberState::Lost => format!("not connected{since}{beat}{why}"),
+    };
+    let _ = writeln!(text, "Fleet           {state}");
+    if it.open_work + it.untold_results > 0 {
+        let (open, untold) = (it.open_work, it.untold_results);
+        let _ = writeln!(text, "Fleet's work    {open} to do, {untold} results to be reported");
     }
 }
 
@@ -68,13 +139,28 @@ fn images(text: &mut String, status: &Status, now: DateTime<Utc>) {
     let rows: Vec<Vec<String>> = status
         .images
         .iter()
-        .map(|image| vec![named(image).to_owned(), image.name.clone().unwrap_or_default(), in_words(&image.state, now)])
+        .map(|image| vec![named(image).to_owned(), image.name.clone().unwrap_or_default(), state(image, now)])
         .collect();
     let columns = [("Image", Align::Left), ("Name", Align::Left), ("State", Align::Left)];
     let _ = writeln!(text, "\n{}", fitted(&columns, &rows));
-    for (image, why) in status.images.iter().filter_map(|image| Some((image, failure(&image.state)?))) {
+    for (image, why) in status.images.iter().filter_map(|image| Some((image, trouble(&image.state)?))) {
         let _ = writeln!(text, "{}: {why}", named(image));
     }
+}
+
+/// `cached, pinned`; `queued 5 s ago, priority 50`.
+fn state(image: &ImageStatus, now: DateTime<Utc>) -> String {
+    let mut text = in_words(&image.state, now);
+    if !image.priority.is_normal() {
+        let _ = write!(text, ", priority {}", image.priority);
+    }
+    if image.pinned {
+        text.push_str(", pinned");
+    }
+    if image.waited_for {
+        text.push_str(", waited for by an instance's start");
+    }
+    text
 }
 
 /// The image's id, or its base's name when no image is known.
@@ -102,9 +188,11 @@ pub(super) fn verdicts<'a>(
         .filter(|base| !is_own(base))
         .map(|base| {
             let image = name(&base.base).or(base.id.as_ref().map(|id| id.as_str())).unwrap_or("not known");
+            let is_damaged = base.verified.as_ref().is_some_and(|it| it.damage.is_some());
+            let damaged = if is_damaged { "DAMAGED, " } else { "" };
             let why = match base.may_go_at {
-                Some(at) if at > now => format!("{} ({})", base.why, until(at, now)),
-                _ => base.why.clone(),
+                Some(at) if at > now => format!("{damaged}{} ({})", base.why, until(at, now)),
+                _ => format!("{damaged}{}", base.why),
             };
             vec![base.base.clone(), image.to_owned(), ByteSize(base.allocated).to_string(), why]
         })

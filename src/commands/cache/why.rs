@@ -1,6 +1,6 @@
 //! `larder cache why ID`: one image, explained.
 
-use super::states::{failure, in_words};
+use super::states::{in_words, trouble};
 use crate::admin::{Client, Why};
 use crate::base::ByteSize;
 use crate::commands::output::{ago, print, print_json, until};
@@ -18,8 +18,9 @@ fn in_full(why: &Why, now: DateTime<Utc>) -> String {
     if let Some(status) = &why.status {
         let name = status.name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
         let _ = writeln!(text, "State: {}{name}", in_words(&status.state, now));
-        if let Some(why) = failure(&status.state) {
-            let _ = writeln!(text, "Failed because: {why}");
+        if let Some(why) = trouble(&status.state) {
+            let held = matches!(status.state, crate::admin::ImageState::Held { .. });
+            let _ = writeln!(text, "{} because: {why}", if held { "Held" } else { "Failed" });
         }
     }
     if let Some(verdict) = &why.verdict {
@@ -27,6 +28,10 @@ fn in_full(why: &Why, now: DateTime<Utc>) -> String {
         let _ = writeln!(text, "File: {size} long, {allocated} on disk, last used {}", ago(verdict.last_used, now));
         let may_go = verdict.may_go_at.map_or_else(String::new, |at| format!("; it may go {}", until(at, now)));
         let _ = writeln!(text, "Kept or not: {}{may_go}", verdict.why);
+        if let Some(verified) = &verdict.verified {
+            let state = verified.damage.as_ref().map_or_else(|| "good".to_owned(), |it| format!("DAMAGED: {it}"));
+            let _ = writeln!(text, "Bytes: {state} ({}, {})", verified.how, ago(verified.at, now));
+        }
     }
     for (heading, lines) in [("Used by:", &why.evidence), ("In detail:", &why.story)] {
         if !lines.is_empty() {

@@ -1,6 +1,10 @@
 //! What `larder image` takes.
 
-use crate::commands::{cli::EXIT_CODES, login::LoginArgs};
+use crate::commands::{
+    cli::EXIT_CODES,
+    login::LoginArgs,
+    node::{PrefetchArgs, WhereArgs},
+};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -36,6 +40,10 @@ pub enum ImageVerb {
     Save(SaveArgs),
     /// Delete images
     Delete(DeleteArgs),
+    /// Say which nodes have an image
+    Where(WhereArgs),
+    /// Have nodes fetch images before anybody asks for them
+    Prefetch(PrefetchArgs),
 }
 
 /// `larder image push`.

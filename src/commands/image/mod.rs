@@ -10,6 +10,7 @@ mod show;
 
 pub use args::{DeleteArgs, ImageArgs, ImageVerb, ListArgs, PushArgs, SaveArgs, ShowArgs};
 
+use crate::commands::node;
 use crate::image::ImageId;
 use crate::remote;
 use anyhow::Context;
@@ -26,6 +27,8 @@ pub async fn run(args: ImageArgs, settings: remote::Settings) -> anyhow::Result<
         ImageVerb::Show(args) => show::run(&catalogue, &args).await,
         ImageVerb::Save(args) => save::run(&catalogue, &args).await.map(|()| true),
         ImageVerb::Delete(args) => delete::run(&catalogue, &args).await,
+        ImageVerb::Where(args) => node::whereabouts(&catalogue, &args).await.map(|()| true),
+        ImageVerb::Prefetch(args) => node::prefetch(&catalogue, &args).await,
     }
 }
 

@@ -109,14 +109,3 @@ fn drop_capabilities() -> io::Result<()> {
     let result = unsafe { libc::syscall(libc::SYS_capset, HEADER.as_ptr(), NONE.as_ptr()) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
-
-/// Makes this process give way to all others. A hint: its failure is of no matter.
-#[expect(unsafe_code, reason = "neither call has a safe wrapper; both take numbers only")]
-pub(super) fn give_way() {
-    const WHO_PROCESS: libc::c_int = 1;
-    const CLASS_IDLE: libc::c_int = 3 << 13;
-    unsafe {
-        libc::setpriority(libc::PRIO_PROCESS, 0, 19);
-        libc::syscall(libc::SYS_ioprio_set, WHO_PROCESS, 0, CLASS_IDLE);
-    }
-}

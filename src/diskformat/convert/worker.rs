@@ -4,6 +4,7 @@ use super::{
     jail::{self, Enforced, Limits},
     qcow2,
 };
+use crate::base::priority::give_way;
 use clap::Args;
 use nix::{
     sys::{prctl, signal::Signal},
@@ -115,7 +116,7 @@ fn settle(args: &ConvertWorkerArgs) -> Result<(), WorkerError> {
         return Err(WorkerError::Orphaned);
     }
     if args.idle {
-        jail::give_way();
+        give_way();
     }
     let file_size = args.virtual_size.saturating_add(SLACK);
     jail::limit(&Limits { memory: args.memory, cpu_seconds: args.cpu_seconds, file_size }).map_err(WorkerError::Limit)

@@ -33,7 +33,15 @@ pub(in crate::identity) struct Client {
     fixed: Option<Url>,
     region: Option<String>,
     retries: u32,
-    session: Mutex<Option<Arc<Session>>>,
+    session: Mutex<LastLogin>,
+}
+
+/// How the last login ended.
+#[derive(Default)]
+struct LastLogin {
+    session: Option<Arc<Session>>,
+    /// When the last one failed, and why.
+    failed: Option<(Instant, Arc<KeystoneError>)>,
 }
 
 struct Session {
@@ -80,7 +88,7 @@ impl Client {
             fixed: settings.endpoint_override.as_deref().map(v3_root).transpose().map_err(invalid)?,
             region: settings.region_name.clone(),
             retries: settings.http_request_max_retries,
-            session: Mutex::new(None),
+            session: Mutex::default(),
         })
     }
 
@@ -115,21 +123,32 @@ impl Client {
     }
 
     async fn forget(&self, session: &Arc<Session>) {
-        let mut current = self.session.lock().await;
-        if current.as_ref().is_some_and(|it| Arc::ptr_eq(it, session)) {
-            *current = None;
-        }
+        let mut last = self.session.lock().await;
+        last.session.take_if(|it| Arc::ptr_eq(it, session));
     }
 
-    /// The one in use, else a new one; who comes meanwhile waits for it.
+    /// The one in use, else a new one. Who comes meanwhile waits for it, and shares its failure: trying one after the
+    /// other, the last of many would wait for hours.
     async fn session(&self) -> Result<Arc<Session>, KeystoneError> {
-        let mut current = self.session.lock().await;
-        if let Some(session) = current.as_ref().filter(|it| Instant::now() < it.until) {
+        let came = Instant::now();
+        let mut last = self.session.lock().await;
+        if let Some(session) = last.session.as_ref().filter(|it| Instant::now() < it.until) {
             return Ok(Arc::clone(session));
         }
-        let session = Arc::new(self.log_in().await?);
-        *current = Some(Arc::clone(&session));
-        Ok(session)
+        if let Some((_, error)) = last.failed.as_ref().filter(|it| came <= it.0) {
+            return Err(KeystoneError::Shared(Arc::clone(error)));
+        }
+        match self.log_in().await.map(Arc::new) {
+            Ok(session) => {
+                *last = LastLogin { session: Some(Arc::clone(&session)), failed: None };
+                Ok(session)
+            }
+            Err(error) => {
+                let error = Arc::new(error);
+                last.failed = Some((Instant::now(), Arc::clone(&error)));
+                Err(KeystoneError::Shared(error))
+            }
+        }
     }
 
     async fn log_in(&self) -> Result<Session, KeystoneError> {

@@ -1,7 +1,7 @@
 //! Why Keystone could not be asked.
 
 use http::StatusCode;
-use std::error::Error;
+use std::{error::Error, sync::Arc};
 
 /// A call of Keystone failed. That a token is not valid is no error, but an answer.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +36,9 @@ pub enum KeystoneError {
         /// Keystone's words.
         message: String,
     },
+    /// The failure of a login that several waited for.
+    #[error(transparent)]
+    Shared(Arc<Self>),
     /// An answer that is not Keystone's.
     #[error("{doing}: the answer at {url} is not one of Keystone")]
     Malformed {

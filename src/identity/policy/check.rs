@@ -94,16 +94,6 @@ impl Check {
         }
     }
 
-    /// Whether another server is asked by a part of it, `rule:` aside.
-    pub(super) fn is_remote(&self) -> bool {
-        match self {
-            Self::Not(check) => check.is_remote(),
-            Self::And(checks) | Self::Or(checks) => checks.iter().any(Self::is_remote),
-            Self::Leaf(Leaf(leaf)) => matches!(leaf, LeafKind::Remote(_)),
-            Self::True | Self::False | Self::Refused => false,
-        }
-    }
-
     /// Calls `see` with every `rule:` in it.
     pub(super) fn references<'a>(&'a mut self, see: &mut dyn FnMut(&'a str, &'a mut Option<usize>)) {
         match self {

@@ -1,4 +1,5 @@
-//! Glance's rules where the operator says nothing (Glance 33; `glance.policies`).
+//! Glance's rules where the operator says nothing (Glance 33; `glance.policies`), and three of our own for the fleet,
+//! `larder_…`.
 
 const ANYBODY: &str = "";
 const DEFAULT: &str = "rule:default";
@@ -115,4 +116,10 @@ pub const DEFAULTS: &[RuleDefault] = &[
     new("cache_clean", ADMIN),
     new("cache_prune", ADMIN),
     was("stores_info_detail", "rule:context_is_admin or rule:service_api", ADMIN),
+    // Nodes' agents: register any node, beat for it, read rules, the feed, and who has an image.
+    base("larder_agent", SERVICE),
+    // Look at nodes, what they hold, jobs, rules and the feed.
+    base("larder_fleet_read", ADMIN),
+    // Ask nodes to fetch, pin or remove images, make rules, forget nodes.
+    base("larder_fleet_write", ADMIN),
 ];

@@ -6,11 +6,13 @@ use crate::identity::{
     policy::{
         Attributes, Check, DEFAULTS, PolicyError, Rules, Settings,
         files::{FileRules, Snapshot},
+        later::Unasked,
         parse,
         remote::Remote,
         target::CallerTarget,
     },
 };
+use futures_util::{StreamExt, stream};
 use std::{
     collections::{BTreeMap, HashSet},
     sync::{
@@ -19,10 +21,13 @@ use std::{
     },
     time::Instant,
 };
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 /// How long the files are not looked at again, milliseconds.
 const LOOK_EVERY: u64 = 1000;
+
+/// Questions of one request that other servers are asked at a time.
+const AT_ONCE: usize = 8;
 
 /// The rules in force. Cheap to clone; all clones are one.
 #[derive(Clone)]
@@ -58,6 +63,9 @@ impl Enforcer {
     /// is an error. Blocks.
     pub fn open(settings: Settings) -> Result<Self, PolicyError> {
         let files = Snapshot::take(&settings)?;
+        if let Some(remark) = files.remark(&settings) {
+            warn!("{remark}");
+        }
         let loaded = files.read()?;
         for problem in &loaded.problems {
             error!("a policy rule denies everybody, as it makes no sense: {}", chain(problem));
@@ -103,6 +111,17 @@ impl Enforcer {
         }
     }
 
+    /// Asks what was put off in the judgements of this request ([`super::without_asking`]); the answers are known to it
+    /// from then on.
+    pub async fn ask(&self, unasked: Unasked, caller: &Caller) {
+        let asking = unasked.0.into_iter().map(|question| {
+            let (this, answers) = (self.clone(), caller.answers.clone());
+            tokio::task::spawn_blocking(move || this.0.remote.allows(question, &answers))
+        });
+        let mut asking = stream::iter(asking).buffer_unordered(AT_ONCE);
+        while asking.next().await.is_some() {}
+    }
+
     /// What `context_is_admin` says of a caller.
     pub fn is_admin(&self, caller: &Caller) -> bool {
         let remote = Some((&self.0.remote, &caller.answers));
@@ -145,14 +164,7 @@ impl Enforcer {
             return Ok(false);
         }
         *tried = files.clone();
-        let mut loaded = files.read()?;
-        if !loaded.problems.is_empty() {
-            return Err(loaded.problems.swap_remove(0));
-        }
-        let (rules, refused) = assemble(&self.0.settings, loaded);
-        if !refused.is_empty() {
-            return Err(PolicyError::Circle { rules: refused });
-        }
+        let rules = faultless(&self.0.settings, &files)?;
         *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
         Ok(true)
     }
@@ -162,6 +174,24 @@ impl Enforcer {
         let tried = self.0.tried.lock().unwrap_or_else(PoisonError::into_inner);
         tried.paths().map(ToOwned::to_owned).collect()
     }
+}
+
+/// Whether the files can be taken up by a program that runs. Blocks.
+///
+/// # Errors
+/// [`PolicyError`], of a single rule that makes no sense, too.
+pub fn check_files(settings: &Settings) -> Result<(), PolicyError> {
+    faultless(settings, &Snapshot::take(settings)?).map(drop)
+}
+
+/// The rules of files without any mistake.
+fn faultless(settings: &Settings, files: &Snapshot) -> Result<Rules, PolicyError> {
+    let mut loaded = files.read()?;
+    if !loaded.problems.is_empty() {
+        return Err(loaded.problems.swap_remove(0));
+    }
+    let (rules, refused) = assemble(settings, loaded);
+    if refused.is_empty() { Ok(rules) } else { Err(PolicyError::Circle { rules: refused }) }
 }
 
 /// The files' rules over the defaults.

@@ -65,6 +65,30 @@ impl Snapshot {
         Ok(all)
     }
 
+    /// What an operator should hear of files that are not there, or that stand there for nothing.
+    pub(super) fn remark(&self, settings: &Settings) -> Option<String> {
+        let wanted = &settings.policy_file;
+        let is_there = self.paths().any(|it| if wanted.is_absolute() { it == wanted } else { it.ends_with(wanted) });
+        if is_there {
+            return None;
+        }
+        // Releases of Glance before 2025.2 took it where there was no policy.yaml.
+        let folders = wanted
+            .parent()
+            .filter(|_| wanted.is_absolute())
+            .into_iter()
+            .chain(settings.directories.iter().map(PathBuf::as_path));
+        if let Some(old) = folders.map(|it| it.join("policy.json")).find(|it| it.is_file()) {
+            return Some(format!(
+                "{} is not read: name it in [oslo_policy] policy_file, or make it {}; until then the shipped rules hold",
+                old.display(),
+                wanted.display()
+            ));
+        }
+        let usual = Settings::default().policy_file;
+        (*wanted != usual).then(|| format!("there is no policy file {}: the shipped rules hold", wanted.display()))
+    }
+
     pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
         self.0.iter().map(|(path, _)| path.as_path())
     }

@@ -14,6 +14,7 @@ mod defaults;
 mod enforcer;
 mod error;
 mod files;
+mod later;
 mod literal;
 mod parse;
 mod remote;
@@ -28,8 +29,9 @@ mod tests;
 
 pub use check::{Check, Leaf};
 pub use defaults::{DEFAULTS, RuleDefault};
-pub use enforcer::{Enforcer, Verdict};
+pub use enforcer::{Enforcer, Verdict, check_files};
 pub use error::PolicyError;
+pub use later::{Unasked, without_asking};
 pub use parse::{Parsed, SyntaxError, parse, parse_value};
 pub use remote::Answers;
 pub use rules::Rules;

@@ -4,12 +4,13 @@
 //! rule, target, credentials ── POST ─→ server ─→ True: allowed; anything else, and no answer: denied
 //! ```
 //!
-//! Rules are judged where nobody can wait asynchronously, within transactions among others. So a thread of its own asks,
-//! and the judging thread waits for it; a worker of the runtime hands its other work on first. What was answered holds
-//! for the rest of the request, and a server that fails is not asked again by the same request.
+//! Rules are judged where nobody can wait asynchronously. So a thread of its own asks, and the judging thread waits for
+//! it; a worker of the runtime hands its other work on first. Where nobody may wait at all, the question is put off
+//! ([`super::later`]). What was answered holds for the rest of the request, and a server that fails is not asked again by
+//! the same request.
 
 use crate::base::chain;
-use crate::identity::policy::{ContentType, RemoteSettings};
+use crate::identity::policy::{ContentType, RemoteSettings, later};
 use reqwest::{Certificate, Client, Identity, Response, header, redirect};
 use std::{
     collections::HashMap,
@@ -98,7 +99,8 @@ impl Remote {
         Self { settings, asking: OnceLock::new(), waiting: AtomicUsize::new(0) }
     }
 
-    /// Whether the server says `True`. Waits for it, at most `remote_timeout`; what fails is logged, and denies.
+    /// Whether the server says `True`. Waits for it, at most `remote_timeout`; what fails is logged, and denies. So does
+    /// what may not be asked now.
     pub(super) fn allows(&self, question: Question, answers: &Answers) -> bool {
         let server = server(&question.url);
         {
@@ -109,6 +111,9 @@ impl Remote {
             if known.failed.contains(&server) {
                 return false;
             }
+        }
+        if later::put_off(&question) {
+            return false;
         }
         let outcome = self.ask(&question);
         let mut known = answers.0.lock().unwrap_or_else(PoisonError::into_inner);

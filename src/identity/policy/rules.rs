@@ -16,7 +16,6 @@ pub struct Rules {
     index: HashMap<String, usize>,
     checks: Vec<Check>,
     default: Option<usize>,
-    is_remote: bool,
 }
 
 // === impl Rules ===
@@ -46,8 +45,7 @@ impl Rules {
                 refused.push(names[at].clone());
             }
         }
-        let is_remote = checks.iter().any(Check::is_remote);
-        (Self { index, checks, default, is_remote }, refused)
+        (Self { index, checks, default }, refused)
     }
 
     /// Whether the rule allows; a missing rule is the default one. Remote checks deny.
@@ -74,11 +72,6 @@ impl Rules {
         let at = self.index.get(rule).copied().or(self.default);
         let asking = Asking { rules: &self.checks, rule, target, credentials, remote };
         at.and_then(|it| self.checks.get(it)).is_some_and(|it| it.holds(&asking))
-    }
-
-    /// Whether some rule asks other servers.
-    pub fn is_remote(&self) -> bool {
-        self.is_remote
     }
 
     /// Whether there is a rule of this name.

@@ -113,6 +113,19 @@ impl Protections {
         self.sections.is_none()
     }
 
+    /// The rules of the policy that the file names, and that are not there: for those the policy's default rule holds.
+    pub fn unknown_rules(&self, enforcer: &Enforcer) -> Vec<&str> {
+        let rules = enforcer.rules();
+        let named = self.sections.iter().flatten().flat_map(|it| &it.who);
+        let mut unknown: Vec<&str> = named
+            .filter_map(|it| if let Who::Rule(rule) = it { Some(rule.as_str()) } else { None })
+            .filter(|it| !rules.contains(it))
+            .collect();
+        unknown.sort_unstable();
+        unknown.dedup();
+        unknown
+    }
+
     /// Whether `caller` may do it to the property of this name.
     pub fn allow(&self, property: &str, action: Action, caller: &Caller, enforcer: &Enforcer) -> bool {
         let Some(sections) = &self.sections else { return true };

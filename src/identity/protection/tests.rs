@@ -76,6 +76,9 @@ fn values_can_be_policy_rules() {
     assert!(may(Action::Create, &["spl_role"]) && !may(Action::Create, &["member"]));
     assert!(may(Action::Read, &[]) && !may(Action::Update, &["admin"]));
     assert!(may(Action::Delete, &["admin"]) && !may(Action::Delete, &["spl_role"]));
+    assert!(it.unknown_rules(&enforcer).is_empty());
+    let slip = Protections::parse(&file.replace("glance_creator", "glance_creater"), Format::Policies).unwrap();
+    assert_eq!(slip.unknown_rules(&enforcer), ["glance_creater"]);
     let error = Protections::parse(&file.replace("= @", "= a, b"), Format::Policies).unwrap_err().to_string();
     assert!(error.contains("[x] read = a, b: it takes one policy rule"), "{error}");
 }

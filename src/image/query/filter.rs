@@ -110,10 +110,17 @@ impl Filter {
         let ranges = [("", Comparison::Equal), ("_min", Comparison::GreaterOrEqual), ("_max", Comparison::LessOrEqual)];
         for (suffix, is) in ranges {
             if let Some(field) = name.strip_suffix(suffix).and_then(NumberField::find) {
-                return match integer(value).and_then(|it| i64::try_from(it).ok()) {
-                    Some(than) => Ok(Self::Number { field, is, than }),
-                    None if is == Comparison::Equal => Ok(Self::Never),
-                    None => Err(QueryError::Number),
+                // No column has a number that does not fit.
+                return match (integer(value), is) {
+                    (Some(it), Comparison::Equal) => {
+                        Ok(i64::try_from(it).map_or(Self::Never, |than| Self::Number { field, is, than }))
+                    }
+                    (None, Comparison::Equal) => Ok(Self::Never),
+                    (Some(it), _) => {
+                        let furthest = if it < 0 { i64::MIN } else { i64::MAX };
+                        Ok(Self::Number { field, is, than: i64::try_from(it).unwrap_or(furthest) })
+                    }
+                    (None, _) => Err(QueryError::Number),
                 };
             }
         }

@@ -105,6 +105,9 @@ fn numbers_have_ranges_and_other_names_are_properties() {
     assert_eq!(parse("min_ram_max=5").unwrap().filters, number(NumberField::MinRam, Comparison::LessOrEqual, 5));
     assert_eq!(parse("min_disk=5").unwrap().filters, number(NumberField::MinDisk, Comparison::Equal, 5));
     assert_eq!(parse("size_min=big"), Err(QueryError::Number));
+    let far = number(NumberField::MinDisk, Comparison::LessOrEqual, i64::MAX);
+    assert_eq!(parse("min_disk_max=99999999999999999999").unwrap().filters, far);
+    assert_eq!(parse("size=99999999999999999999").unwrap().filters, [Filter::Never]);
     for name in ["os_distro", "properties", "name_min", "nothing_max"] {
         let property = Filter::Property { name: name.into(), value: "7".into() };
         assert_eq!(parse(&format!("{name}=7")).unwrap().filters, [property]);

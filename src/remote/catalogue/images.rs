@@ -2,6 +2,7 @@
 
 use crate::image::ImageId;
 use crate::remote::{Catalogue, RemoteError, RemoteImage, transport::Call};
+use chrono::{DateTime, Utc};
 use reqwest::Response;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -34,6 +35,17 @@ impl Catalogue {
         if image.id == id.as_str() { Ok(image) } else { Err(call.malformed("it is about another image")) }
     }
 
+    /// Asks for one image, to see that the catalogue answers and knows this login; the answer is its `Date`, if it has one.
+    pub async fn probe(&self) -> Result<Option<DateTime<Utc>>, RemoteError> {
+        let (call, response) =
+            self.session.call("looking for the catalogue", "/v2/images?limit=1", |client, url| client.get(url)).await?;
+        let response = call.check(response).await?;
+        let date = response.headers().get(http::header::DATE).and_then(|it| it.to_str().ok());
+        let date = date.and_then(|it| DateTime::parse_from_rfc2822(it).ok()).map(|it| it.with_timezone(&Utc));
+        let _: Page = call.json(response).await?;
+        Ok(date)
+    }
+
     /// Lists images by Glance's filters, all pages; a `limit` in the query is the length of a page.
     pub async fn images(&self, query: &[(&str, &str)]) -> Result<Vec<RemoteImage>, RemoteError> {
         self.images_up_to(query, usize::MAX).await
@@ -42,11 +54,7 @@ impl Catalogue {
     /// The same, but no more than `max` images, and no pages after that.
     pub async fn images_up_to(&self, query: &[(&str, &str)], max: usize) -> Result<Vec<RemoteImage>, RemoteError> {
         let doing = "listing images";
-        let mut pairs = url::form_urlencoded::Serializer::new(String::new());
-        if !query.iter().any(|(key, _)| *key == "limit") {
-            pairs.append_pair("limit", PAGE);
-        }
-        let mut path = format!("/v2/images?{}", pairs.extend_pairs(query).finish());
+        let mut path = first_page(query);
         let mut images = Vec::new();
         let mut seen = HashSet::new();
         for _ in 0..MAX_PAGES {
@@ -101,4 +109,12 @@ impl Catalogue {
         let (call, response): (Call, Response) = self.session.call(doing, path, |client, url| client.get(url)).await?;
         call.json(call.check(response).await?).await
     }
+}
+
+fn first_page(query: &[(&str, &str)]) -> String {
+    let mut pairs = url::form_urlencoded::Serializer::new(String::new());
+    if !query.iter().any(|(key, _)| *key == "limit") {
+        pairs.append_pair("limit", PAGE);
+    }
+    format!("/v2/images?{}", pairs.extend_pairs(query).finish())
 }

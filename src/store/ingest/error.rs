@@ -22,8 +22,8 @@ pub enum IngestError {
         /// What was announced, when that was too much already.
         expected: Option<u64>,
     },
-    /// Not as long as announced.
-    #[error("{expected} bytes were announced, {got} came{}", if got > expected { " or more" } else { "" })]
+    /// Not as long as announced (Glance's words).
+    #[error("Size {}: expected {expected} bytes, got {got} bytes", if got > expected { "exceeds" } else { "mismatch" })]
     Size {
         /// Bytes announced.
         expected: u64,

@@ -1,7 +1,7 @@
 //! The document of `POST /v2/images`.
 
 use crate::image::{Attribute, NewImage, attribute};
-use crate::wire::{Formats, WireError, check};
+use crate::wire::{Formats, WireError, check, patch};
 use serde_json::{Map, Value};
 
 /// Names that are refused before anything else is looked at.
@@ -21,7 +21,8 @@ pub fn parse_create(body: &[u8], formats: &Formats) -> Result<NewImage, WireErro
         match check::attribute(name, value, formats)? {
             Some(attribute) => set(&mut new, attribute),
             None if name == "id" => new.id = Some(check::id(name, value)?),
-            None if attribute::READ_ONLY.contains(&name.as_str()) || name == "locations" => {}
+            None if name == "locations" => patch::listed(value).map(drop)?,
+            None if attribute::READ_ONLY.contains(&name.as_str()) => check::read_only(name, value)?,
             None => {
                 let value = check::property(name, value, formats)?;
                 new.properties.insert(name.clone(), value);

@@ -15,7 +15,7 @@ pub fn list_to_json(
     shown: impl Fn(&Image) -> Shown,
 ) -> Value {
     let mut page = Map::new();
-    page.insert("images".to_owned(), images.iter().map(|it| to_json(it, shown(it))).collect());
+    page.insert("images".to_owned(), images.iter().map(|it| to_json(it, &shown(it))).collect());
     let query = query_without_marker(params);
     let first = if query.is_empty() { "/v2/images".to_owned() } else { format!("/v2/images?{query}") };
     page.insert("first".to_owned(), first.into());

@@ -1,11 +1,12 @@
 //! An image as the API prints it.
 
 use crate::image::Image;
-use crate::wire::{format_time, schemas};
+use crate::wire::{format_time, schemas::SiteProperties};
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
-/// Which of the fields that not everybody sees are printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Which of the fields that not everybody sees are printed, and how.
+#[derive(Clone, Debug, Default)]
 pub struct Shown {
     /// `locations` (`show_multiple_locations`).
     pub locations: bool,
@@ -15,19 +16,20 @@ pub struct Shown {
     pub direct_url: bool,
     /// `stores` (more than one store).
     pub stores: bool,
+    /// The properties that the site describes: only those may be null.
+    pub site: Arc<SiteProperties>,
 }
 
 /// Properties that serve the server only.
 const HIDDEN: [&str; 2] = ["os_glance_stage_host", "os_glance_hash_op_host"];
 
 /// The image, its fields in Glance's order: custom properties first, links last.
-pub fn to_json(image: &Image, shown: Shown) -> Value {
+pub fn to_json(image: &Image, shown: &Shown) -> Value {
     let mut view = Map::new();
     for (name, value) in image.properties.iter().filter(|it| !HIDDEN.contains(&it.0.as_str())) {
         let value = match value {
             Some(text) => Value::from(text.as_str()),
-            // Only properties that the schema knows may be null.
-            None if schemas::is_known_property(name) => Value::Null,
+            None if shown.site.describes(name) => Value::Null,
             None => Value::from(""),
         };
         view.insert(name.clone(), value);
@@ -64,7 +66,7 @@ fn base_fields(image: &Image, view: &mut Map<String, Value>) {
     put("updated_at", format_time(image.updated_at).into());
 }
 
-fn link_fields(image: &Image, shown: Shown, view: &mut Map<String, Value>) {
+fn link_fields(image: &Image, shown: &Shown, view: &mut Map<String, Value>) {
     let mut put = |name: &str, value: Value| drop(view.insert(name.to_owned(), value));
     if shown.locations {
         put("locations", if shown.places { locations_to_json(image) } else { Value::Array(Vec::new()) });

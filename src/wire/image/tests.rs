@@ -22,7 +22,7 @@ fn sample() -> crate::image::Image {
 
 #[test]
 fn fields_are_printed_in_glances_order() {
-    let text = to_json(&sample(), Shown::default()).to_string();
+    let text = to_json(&sample(), &Shown::default()).to_string();
     let wanted = format!(
         r#"{{"kernel_id":null,"os_distro":"debian","name":"n","disk_format":null,"container_format":null,"visibility":"shared","size":null,"virtual_size":null,"status":"queued","checksum":null,"protected":false,"min_ram":0,"min_disk":0,"owner":"p","os_hidden":false,"os_hash_algo":null,"os_hash_value":null,"id":"{ID}","created_at":"2026-11-20T09:25:30Z","updated_at":"2026-11-20T09:25:30Z","tags":["a","b"],"self":"/v2/images/{ID}","file":"/v2/images/{ID}/file","schema":"/v2/schemas/image"}}"#
     );
@@ -34,7 +34,7 @@ fn a_null_of_an_unknown_property_is_printed_empty() {
     let mut image = sample();
     image.properties.insert("mine".to_owned(), None);
     image.properties.insert("os_glance_stage_host".to_owned(), Some("x".to_owned()));
-    let view = to_json(&image, Shown::default());
+    let view = to_json(&image, &Shown::default());
     assert_eq!(view["mine"], "");
     assert_eq!(view["kernel_id"], Value::Null);
     assert!(view.get("os_glance_stage_host").is_none());
@@ -43,16 +43,16 @@ fn a_null_of_an_unknown_property_is_printed_empty() {
 #[test]
 fn places_are_shown_when_asked_for() {
     let mut image = sample();
-    let all = Shown { locations: true, places: true, direct_url: true, stores: true };
-    let view = to_json(&image, all);
+    let all = Shown { locations: true, places: true, direct_url: true, stores: true, ..Shown::default() };
+    let view = to_json(&image, &all);
     assert_eq!(view["locations"], json!([]));
     assert!(view.get("direct_url").is_none() && view.get("stores").is_none());
     let metadata = json!({"store": "fast"});
     image.locations = vec![Location { url: "file:///x".to_owned(), metadata: metadata.as_object().unwrap().clone() }];
-    let view = to_json(&image, all);
+    let view = to_json(&image, &all);
     assert_eq!(view["locations"], json!([{"url": "file:///x", "metadata": {"store": "fast"}}]));
     assert_eq!((&view["direct_url"], &view["stores"]), (&json!("file:///x"), &json!("fast")));
-    assert!(to_json(&image, Shown::default()).get("locations").is_none());
+    assert!(to_json(&image, &Shown::default()).get("locations").is_none());
 }
 
 #[test]
@@ -87,6 +87,12 @@ fn what_is_not_made() {
         (json!({"os_glance_x": "x", "a": 5}), "5 is not of type 'string'"),
         (json!({"self": "x", "name": 5}), "'self' is read-only"),
         (json!({"status": "active"}), "'status' is read-only"),
+        (json!({"size": 5, "checksum": null, "created_at": "x"}), "'created_at' is read-only"),
+        (json!({"status": "x"}), "'x' is not one of ['queued'"),
+        (json!({"size": "5"}), "'5' is not of type 'null', 'integer' (in 'size')"),
+        (json!({"checksum": "x".repeat(33)}), "is too long (in 'checksum'"),
+        (json!({"updated_at": null}), "None is not of type 'string' (in 'updated_at')"),
+        (json!({"locations": "x"}), "'x' is not of type 'array' (in 'locations')"),
         (json!({"location": "x"}), "'location' is reserved"),
         (json!({"locations": []}), "'locations' is reserved"),
         (json!({"os_glance_x": "x"}), "'os_glance_x' is reserved"),
@@ -110,6 +116,6 @@ fn what_is_not_made() {
 fn remote_images_are_read_leniently() {
     let image: RemoteImage = serde_json::from_value(json!({"id": ID, "status": "active", "x": "y"})).unwrap();
     assert_eq!((image.size, image.extra["x"].as_str()), (None, Some("y")));
-    let image: RemoteImage = serde_json::from_value(to_json(&sample(), Shown::default())).unwrap();
+    let image: RemoteImage = serde_json::from_value(to_json(&sample(), &Shown::default())).unwrap();
     assert_eq!((image.tags.len(), image.extra["os_distro"].as_str()), (2, Some("debian")));
 }

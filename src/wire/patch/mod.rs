@@ -75,13 +75,14 @@ fn locations(operation: &Operation<'_>) -> Result<Change, WireError> {
     match operation.verb {
         Verb::Add => Ok(Change::AddLocation { at: place(operation), location: location(operation.value)? }),
         Verb::Remove => Ok(Change::RemoveLocation(place(operation))),
-        Verb::Replace => {
-            let Value::Array(items) = operation.value else {
-                return Err(check::not_of_type("locations", operation.value, &["array"]));
-            };
-            items.iter().map(location).collect::<Result<_, _>>().map(Change::ReplaceLocations)
-        }
+        Verb::Replace => listed(operation.value).map(Change::ReplaceLocations),
     }
+}
+
+/// A list of locations.
+pub(super) fn listed(value: &Value) -> Result<Vec<NewLocation>, WireError> {
+    let Value::Array(items) = value else { return Err(check::not_of_type("locations", value, &["array"])) };
+    items.iter().map(location).collect()
 }
 
 /// The place that `/locations/<n>` names, from 0.

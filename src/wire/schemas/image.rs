@@ -53,22 +53,6 @@ pub(super) fn is_base(name: &str) -> bool {
     parts.iter().any(|it| it.get(name).is_some())
 }
 
-/// Whether the schema describes the custom property `name`; only those may be null.
-pub fn is_known_property(name: &str) -> bool {
-    [
-        "kernel_id",
-        "ramdisk_id",
-        "instance_uuid",
-        "architecture",
-        "os_distro",
-        "os_version",
-        "description",
-        "cinder_encryption_key_id",
-        "cinder_encryption_key_deletion_policy",
-    ]
-    .contains(&name)
-}
-
 fn described() -> Value {
     let statuses: Vec<&str> = Status::ALL.into_iter().map(Status::as_str).collect();
     let visibilities: Vec<&str> = Visibility::ALL.into_iter().map(Visibility::as_str).collect();

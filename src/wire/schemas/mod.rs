@@ -8,7 +8,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 
-pub use image::{image, images, is_known_property};
+pub use image::{image, images};
 pub use member::{member, members};
 pub use site::{Pattern, SiteProperties};
 pub use task::{task, tasks};

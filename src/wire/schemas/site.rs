@@ -16,6 +16,9 @@ pub struct SiteProperties {
     patterns: BTreeMap<String, Pattern>,
 }
 
+/// Keywords of a JSON schema that say what a text may be, and are not known here.
+const UNCHECKED: [&str; 7] = ["const", "anyOf", "allOf", "oneOf", "not", "if", "$ref"];
+
 /// What is not as the schema of a property has it, in jsonschema's words.
 pub(in crate::wire) type Wrong = String;
 
@@ -47,7 +50,7 @@ impl SiteProperties {
                     compile(pattern).map_err(|e| format!("the pattern of property {name} makes no sense: {e}"))?;
                 site.patterns.insert(name.clone(), made);
             }
-            types(&schema).map_err(|what| format!("property {name}: {what}"))?;
+            check(&schema).map_err(|what| format!("property {name}: {what}"))?;
             schema.insert("is_base".to_owned(), false.into());
             site.properties.insert(name, schema.into());
         }
@@ -56,6 +59,17 @@ impl SiteProperties {
 
     pub(super) fn properties(&self) -> &Map<String, Value> {
         &self.properties
+    }
+
+    /// Whether the site describes the custom property `name`.
+    pub fn describes(&self, name: &str) -> bool {
+        self.properties.contains_key(name)
+    }
+
+    /// What the file says and is not checked: the property, the keyword.
+    pub fn unchecked(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.properties.iter().flat_map(|property| UNCHECKED.map(|keyword| (property, keyword)));
+        all.filter(|((_, schema), keyword)| schema.get(keyword).is_some()).map(|((name, _), it)| (name.as_str(), it))
     }
 
     /// Names that a new image must have.
@@ -118,6 +132,18 @@ impl Default for SiteProperties {
 impl fmt::Debug for SiteProperties {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SiteProperties").field("properties", &self.properties).finish_non_exhaustive()
+    }
+}
+
+/// That what is checked of a schema has the form that the check knows.
+fn check(schema: &Map<String, Value>) -> Result<(), String> {
+    types(schema)?;
+    if schema.get("enum").is_some_and(|it| !it.is_array()) {
+        return Err("its \"enum\" is no list".to_owned());
+    }
+    match ["minLength", "maxLength"].into_iter().find(|it| schema.get(*it).is_some_and(|it| !it.is_u64())) {
+        Some(bound) => Err(format!("its \"{bound}\" is no number of characters")),
+        None => Ok(()),
     }
 }
 

@@ -89,7 +89,7 @@ async fn pythons_lockf_and_ours_exclude_each_other() {
     assert!(busy.to_string().contains("still locked"), "{busy}");
     nova.let_go();
 
-    let ours = node.dir.lock(&x(1), Duration::from_secs(10), &cancel).await.unwrap();
+    let ours = node.dir.lock(&x(1), Duration::from_secs(120), &cancel).await.unwrap();
     let mut nova = Python::start(python, LOCKF, &path);
     assert_eq!(nova.says(), "busy");
     drop(ours);
@@ -103,7 +103,7 @@ async fn novas_own_locks_and_ours_exclude_each_other() {
     let node = Node::new();
     let path = lock_file(&node);
     let cancel = CancellationToken::new();
-    let ours = node.dir.lock(&x(1), Duration::from_secs(10), &cancel).await.unwrap();
+    let ours = node.dir.lock(&x(1), Duration::from_secs(120), &cancel).await.unwrap();
     let mut nova = Python::start(&python, OSLO, &path);
     assert_eq!(nova.says(), "waiting");
     std::thread::sleep(Duration::from_millis(300));
@@ -113,7 +113,7 @@ async fn novas_own_locks_and_ours_exclude_each_other() {
     assert!(node.dir.try_lock(&x(1)).unwrap().is_none());
 
     let dir = std::sync::Arc::clone(&node.dir);
-    let waits = tokio::spawn(async move { dir.lock(&x(1), Duration::from_secs(20), &CancellationToken::new()).await });
+    let waits = tokio::spawn(async move { dir.lock(&x(1), Duration::from_secs(120), &CancellationToken::new()).await });
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert!(!waits.is_finished());
     nova.let_go();
@@ -131,12 +131,12 @@ async fn a_lock_file_that_nova_unlinks_is_taken_anew() {
     let mut nova = Python::start(Path::new("python3"), LOCKF, &path);
     assert_eq!(nova.says(), "held");
     let dir = std::sync::Arc::clone(&node.dir);
-    let waits = tokio::spawn(async move { dir.lock(&x(1), Duration::from_secs(20), &CancellationToken::new()).await });
+    let waits = tokio::spawn(async move { dir.lock(&x(1), Duration::from_secs(120), &CancellationToken::new()).await });
     tokio::time::sleep(Duration::from_millis(100)).await;
     std::fs::remove_file(&path).unwrap();
     nova.let_go();
     let _ours = waits.await.unwrap().unwrap();
-    wait_until("the lock file is there again", Duration::from_secs(5), || path.exists());
+    wait_until("the lock file is there again", Duration::from_secs(60), || path.exists());
     let mut nova = Python::start(Path::new("python3"), LOCKF, &path);
     assert_eq!(nova.says(), "busy", "a newcomer is kept out");
 }

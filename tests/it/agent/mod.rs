@@ -2,11 +2,18 @@
 
 mod admin;
 mod base_dir;
+mod check;
 mod in_use;
+mod irreplaceable;
 mod locks;
+mod manners;
 mod node;
+mod openers;
+mod pins;
 mod prefetch;
 mod prune;
 mod resume;
+mod scrub;
 mod site;
+mod space;
 mod stock_glance;

@@ -1,7 +1,7 @@
 //! From the queue to the base, and what keeps an image from getting there.
 
 use super::site::{Site, state};
-use crate::support::{have, run};
+use crate::support::{have, run, wait_until};
 use larder::{
     admin::{ClientError, ImageState},
     agent::{ImagesType, base_dir::BaseDir},
@@ -12,7 +12,7 @@ use std::{
     fs,
     os::unix::fs::{FileExt, MetadataExt, PermissionsExt},
     process::Command,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -201,8 +201,9 @@ async fn too_little_room_says_how_much() {
     let (id, _) = site.push_raw(2);
     let agent = site.start().await;
     agent.client.queue(&id).await.unwrap();
-    let why = agent.wait_failed(&id).await;
-    assert!(why.contains("no room in") && why.contains("2.0 MiB") && why.contains("cache_min_free"), "{why}");
+    let status = agent.wait("it is held", |it| matches!(state(it, &id), Some(ImageState::Held { .. }))).await;
+    let Some(ImageState::Held { why }) = state(&status, &id) else { unreachable!() };
+    assert!(why.contains("no room in") && why.contains("2.1 MiB") && why.contains("cache_min_free"), "{why}");
     agent.stop().await;
 }
 
@@ -260,6 +261,8 @@ async fn a_restart_finds_the_queue_and_adopts_what_nova_fetched() {
 
     // A damaged index costs nothing but what only it knew.
     let index = site.settings.index_path();
+    // Its thread closes the file after the agent has ended, and removes the log then.
+    wait_until("the index is closed", Duration::from_secs(60), || !index.with_extension("db-wal").exists());
     fs::write(&index, "rubbish, not a database").unwrap();
     let _ = fs::remove_file(index.with_extension("db-wal"));
     fs::remove_file(site.base(&id)).unwrap();
@@ -281,5 +284,6 @@ async fn a_second_agent_on_the_directory_is_refused_with_the_firsts_pid() {
     let text = larder::base::chain(&error).to_string();
     assert!(text.contains(&std::process::id().to_string()), "{text}");
     agent.stop().await;
-    drop(BaseDir::open(site.settings.base_dir.clone()).unwrap());
+    let free = || BaseDir::open(site.settings.base_dir.clone()).is_ok();
+    wait_until("it is given up", Duration::from_secs(60), free);
 }

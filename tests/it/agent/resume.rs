@@ -92,7 +92,7 @@ async fn taken_out_of_the_queue_a_fetch_leaves_nothing() {
     assert!(larder::base::ofd_lock::OfdLock::is_held(&lock).unwrap());
     agent.client.delete_queued(&id).await.unwrap();
     agent.wait("nothing is left", |it| it.images.is_empty() && site.names().is_empty()).await;
-    assert!(!larder::base::ofd_lock::OfdLock::is_held(&lock).unwrap());
+    agent.wait("the lock is free", |_| !larder::base::ofd_lock::OfdLock::is_held(&lock).unwrap()).await;
 
     // So does the end of the agent, which keeps its place in the queue.
     agent.client.queue(&id).await.unwrap();

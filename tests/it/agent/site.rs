@@ -4,6 +4,7 @@ use crate::support::{LARDER, daemon::Catalogue, run};
 use larder::{
     admin::{Client, ImageState, Status},
     agent::{self, Settings, base_dir},
+    base::chain,
     image::ImageId,
     remote,
 };
@@ -44,6 +45,7 @@ impl Site {
             },
             state_path: tmp.path().join("state"),
             cache_min_free: 0,
+            io_pressure_limit: 0,
             fetch_idle_timeout: Duration::from_secs(2),
             retry_interval: Duration::from_millis(500),
             retry_interval_max: Duration::from_secs(2),
@@ -79,7 +81,28 @@ impl Site {
     }
 
     pub(super) async fn start(&self) -> Running {
-        self.run(agent::build(self.settings.clone()).await.unwrap().bind().unwrap())
+        let start = Instant::now();
+        loop {
+            match self.built().await.bind() {
+                Ok(agent) => return self.run(agent),
+                Err(error) if start.elapsed() > Duration::from_secs(60) => panic!("{error:?}"),
+                // Nor is an earlier agent's socket closed before that.
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    }
+
+    /// A program that another test starts has our locks, too, until it is executed.
+    async fn built(&self) -> agent::Agent {
+        let start = Instant::now();
+        loop {
+            match agent::build(self.settings.clone()).await {
+                Ok(agent) => return agent,
+                Err(error) if start.elapsed() > Duration::from_secs(60) => panic!("{error:?}"),
+                Err(error) => assert!(chain(&error).to_string().contains("is held by"), "{error:?}"),
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     pub(super) fn run(&self, agent: agent::Agent) -> Running {
@@ -93,7 +116,7 @@ impl Site {
 impl Running {
     pub(super) async fn stop(self) {
         self.shutdown.cancel();
-        tokio::time::timeout(Duration::from_secs(20), self.task).await.expect("it drains").unwrap();
+        tokio::time::timeout(Duration::from_secs(120), self.task).await.expect("it drains").unwrap();
     }
 
     /// Waits until the status is so.
@@ -104,7 +127,7 @@ impl Running {
             if so(&status) {
                 return status;
             }
-            assert!(start.elapsed() < Duration::from_secs(60), "waited in vain: {what}\n{status:#?}");
+            assert!(start.elapsed() < Duration::from_secs(120), "waited in vain: {what}\n{status:#?}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

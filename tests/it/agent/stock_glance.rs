@@ -4,10 +4,10 @@ use crate::support::{
     daemon::Agent,
     disks, have,
     rig::{self, Keystone, PASSWORD},
-    run,
+    run, wait_until,
 };
 use serde_json::Value;
-use std::{path::Path, process::Command};
+use std::{path::Path, process::Command, time::Duration};
 
 /// `openstack ARGS…` as the user demo; its JSON.
 fn openstack(keystone: &Keystone, args: &[&str]) -> Option<Value> {
@@ -33,6 +33,9 @@ fn caches(dir: &Path, login: &str, id: &str, raw: &Path) {
     let agent = Agent::start_with(dir, login, "");
     agent.queue(id);
     agent.wait_state(id, "cached");
+    wait_until("it is known that there is no fleet", Duration::from_secs(60), || {
+        agent.status()["fleet"]["state"] == "absent"
+    });
     assert!(disks::same((raw, "raw"), (&agent.base(id), "raw")));
     run(&mut agent.larder(&["cache", "delete-cached-image", "-f", id]));
 }

@@ -77,7 +77,7 @@ fn what_a_client_has_is_not_sent_again() {
 }
 
 #[test]
-fn a_change_can_depend_on_the_state_that_was_seen() {
+pub(crate) fn a_change_can_depend_on_the_state_that_was_seen() {
     let server = Server::start();
     let id = server.create(json!({"name": "a"}));
     let path = format!("/v2/images/{id}");
@@ -193,7 +193,7 @@ fn head_is_get_without_its_body() {
 }
 
 #[test]
-fn changes_at_the_same_time_lose_nothing() {
+pub(crate) fn changes_at_the_same_time_lose_nothing() {
     const CLIENTS: usize = 24;
     const EACH: usize = 5;
     let server = Server::start();
@@ -215,11 +215,10 @@ fn changes_at_the_same_time_lose_nothing() {
 }
 
 #[test]
-fn of_changes_to_one_state_one_is_made_whichever_process_is_asked() {
+pub(crate) fn of_changes_to_one_state_one_is_made_whichever_process_is_asked() {
     const CLIENTS: usize = 16;
     let first = Server::start();
-    let (database, images) = (first.dir.path().join("catalogue.sqlite"), first.images());
-    let second = Server::over(tempfile::tempdir().unwrap(), &database, &images, "");
+    let second = Server::beside(&first.connection, &first.images());
     let id = first.create(json!({"name": "a"}));
     for round in 0..5 {
         let seen = tag(&first.get(&format!("/v2/images/{id}")));

@@ -12,6 +12,11 @@ fn change(server: &Server, from: &str, to: &str, words: &str) {
     let text = fs::read_to_string(&file).unwrap();
     assert!(text.contains(from), "no '{from}' in {text}");
     fs::write(&file, text.replace(from, to)).unwrap();
+    hang_up(server, words);
+}
+
+/// Has the configuration read again; waits until the log says `words` once more.
+pub(super) fn hang_up(server: &Server, words: &str) {
     let count = || server.daemon.log().matches(words).count();
     let before = count();
     signal(server.daemon.pid(), Signal::SIGHUP);
@@ -107,6 +112,11 @@ fn an_error_changes_nothing() {
     refused();
     change(&server, "\nproperty_protection_file = /nowhere/at/all\nlog_level = info", "\nlog_level = a=b=c", KEPT);
     refused();
-    change(&server, "log_level = a=b=c", "log_level = info", DONE);
+    fs::write(server.dir.path().join("policy.yaml"), "add_image: '!'\nget_images: 'role:x and'\n").unwrap();
+    change(&server, "log_level = a=b=c", "log_level = info", KEPT);
+    assert!(server.daemon.log().contains("policy.yaml:2: rule 'get_images'"), "{}", server.daemon.log());
+    refused();
+    fs::write(server.dir.path().join("policy.yaml"), "unused: '!'\n").unwrap();
+    change(&server, "log_level = info", "log_level = debug", DONE);
     assert_eq!(server.post("/v2/images", &json!({"tags": ["a", "b"]})).status, 201);
 }

@@ -35,6 +35,7 @@ fn an_unconfigured_site_says_so() {
     }
     assert_eq!(server.get("/v2/info/import").json()["import-methods"]["value"], json!([]));
     assert_eq!(server.get("/v2/info/usage").json(), json!({"usage": {}}));
+    server.ask("GET", "/v2/info/usage", &[], b"x").refuses(400, "A body is not expected");
     assert_eq!(server.get("/v2/tasks").json()["tasks"], json!([]));
     server.get("/v2/tasks/x").refuses(404, "Could not find task x");
     server.get("/v2/cached_images").refuses(404, "could not be found");

@@ -1,10 +1,12 @@
 //! The real `larder catalogue` in a folder of its own.
 
 use super::{Answer, exchange};
-use crate::support::{daemon::Daemon, database::Scratch, free_port, wait_until};
+use crate::support::{
+    balancer::Balancer, daemon::Daemon, database::Scratch, free_port, own_server::Cluster, wait_until,
+};
 use serde_json::{Value, json};
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     time::Duration,
@@ -16,8 +18,18 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) daemon: Daemon,
     pub(crate) dir: TempDir,
+    /// The database's connection string.
+    pub(crate) connection: String,
+    /// What shares its work.
+    _beside: Option<Box<Beside>>,
     /// The database, when it is on a server; it goes after the daemon.
     _scratch: Option<Scratch>,
+}
+
+/// A second process on another node of the database, and what gives each of them every other connection.
+struct Beside {
+    _server: Server,
+    _balancer: Balancer,
 }
 
 /// Makes databases.
@@ -25,6 +37,8 @@ type Engine = fn() -> Option<Scratch>;
 
 thread_local! {
     static ENGINE: Cell<Option<Engine>> = const { Cell::new(None) };
+    /// The nodes of a cluster.
+    static NODES: RefCell<Option<[String; 2]>> = const { RefCell::new(None) };
 }
 
 /// Runs tests with another kind of database, where there is one.
@@ -35,6 +49,19 @@ pub(crate) fn on_engine(engine: Engine, tests: &[fn()]) {
     ENGINE.set(Some(engine));
     tests.iter().for_each(|test| test());
     ENGINE.set(None);
+}
+
+/// Runs tests on a cluster: what they take for one server are two processes on two nodes, of which every other request
+/// meets the other one.
+pub(crate) fn on_cluster(cluster: &Cluster, tests: &[fn()]) {
+    NODES.set(Some(cluster.urls()));
+    tests.iter().for_each(|test| test());
+    NODES.set(None);
+}
+
+/// Whether this test runs with another kind of database just now.
+pub(crate) fn is_on_engine() -> bool {
+    ENGINE.get().is_some()
 }
 
 impl Server {
@@ -51,15 +78,39 @@ impl Server {
     pub(crate) fn at(port: u16, options: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (database, images) = (dir.path().join("catalogue.sqlite"), dir.path().join("images"));
+        if let Some(nodes) = NODES.with_borrow(Clone::clone) {
+            return Self::on_nodes(&nodes, port, dir, options);
+        }
         let scratch = ENGINE.get().and_then(|make| make());
         let connection =
             scratch.as_ref().map_or_else(|| format!("sqlite:///{}", database.display()), |it| it.url.clone());
         Self { _scratch: scratch, ..Self::start_at(port, dir, &connection, &images, options) }
     }
 
+    /// Two processes on an empty database, which start at the same time, behind a balancer at this port.
+    fn on_nodes(nodes: &[String; 2], port: u16, dir: TempDir, options: &str) -> Self {
+        let scratch = Scratch::on_nodes(nodes);
+        let images = dir.path().join("images");
+        let (first, second) = std::thread::scope(|scope| {
+            let (url, images) = (scratch.url_on(&nodes[1]), &images);
+            let second = scope.spawn(move || Self::beside_with(&url, images, options));
+            let first = Self::start_at(free_port(), dir, &scratch.url, images, options);
+            (first, second.join().unwrap())
+        });
+        let balancer = Balancer::at(port, &[first.address, second.address]);
+        let address = balancer.address;
+        let beside = Beside { _server: second, _balancer: balancer };
+        Self { address, _beside: Some(Box::new(beside)), _scratch: Some(scratch), ..first }
+    }
+
     /// A further process on a database and a folder of images.
     pub(crate) fn beside(connection: &str, images: &Path) -> Self {
-        Self::start_at(free_port(), tempfile::tempdir().unwrap(), connection, images, "")
+        Self::beside_with(connection, images, "")
+    }
+
+    /// Likewise, with options of `[DEFAULT]`, a line each.
+    pub(crate) fn beside_with(connection: &str, images: &Path, options: &str) -> Self {
+        Self::start_at(free_port(), tempfile::tempdir().unwrap(), connection, images, options)
     }
 
     /// On this SQLite database and this folder of images, which may be another server's; `dir` is for what is its own.
@@ -82,7 +133,7 @@ impl Server {
             assert!(daemon.ended().is_none(), "{}", daemon.log());
             TcpStream::connect(address).is_ok()
         });
-        Self { address, daemon, dir, _scratch: None }
+        Self { address, daemon, dir, connection: connection.to_owned(), _beside: None, _scratch: None }
     }
 
     /// Where the file store keeps its images.

@@ -48,7 +48,9 @@ def run(args):
         return 99
 
 
-shell = importlib.import_module({'openstack': 'openstackclient.shell', 'glance': 'glanceclient.shell'}[sys.argv[1]])
+shell = importlib.import_module({
+    'openstack': 'openstackclient.shell', 'glance': 'glanceclient.shell',
+    'glance-cache-manage': 'glance.cmd.cache_manage'}[sys.argv[1]])
 log_in_once()
 for line in requests:
     logging.getLogger().handlers.clear()

@@ -11,14 +11,14 @@ use std::{
 
 /// What a command ended with and printed.
 #[derive(Debug)]
-pub(super) struct Ended {
-    pub(super) code: i64,
-    pub(super) out: String,
-    pub(super) err: String,
+pub(crate) struct Ended {
+    pub(crate) code: i64,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 /// The process; it ends with its input.
-pub(super) struct Driver {
+pub(crate) struct Driver {
     child: Child,
     to: Option<ChildStdin>,
     from: BufReader<ChildStdout>,
@@ -26,15 +26,15 @@ pub(super) struct Driver {
 
 impl Driver {
     /// `program` for a user, in the project of the same name, at the image service `endpoint`; it runs in `folder`.
-    pub(super) fn start(program: &str, user: &str, folder: &Path, (auth_url, endpoint): (&str, &str)) -> Self {
+    pub(crate) fn start(program: &str, user: &str, folder: &Path, (auth_url, endpoint): (&str, &str)) -> Self {
+        Self::with(program, folder, environment(auth_url, endpoint, user))
+    }
+
+    /// Likewise, with nothing but these variables.
+    pub(crate) fn with(program: &str, folder: &Path, environment: BTreeMap<&'static str, String>) -> Self {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/clients/drive.py");
         let mut command = Command::new(rig::venv().unwrap().join("bin/python"));
-        command
-            .args(["-B", script, program])
-            .current_dir(folder)
-            .env_clear()
-            .env("HOME", folder)
-            .envs(environment(auth_url, endpoint, user));
+        command.args(["-B", script, program]).current_dir(folder).env_clear().env("HOME", folder).envs(environment);
         let log = std::fs::File::create(folder.join("driver.log")).unwrap();
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let (to, from) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
@@ -42,7 +42,8 @@ impl Driver {
     }
 
     /// Runs a command to its end.
-    pub(super) fn run(&mut self, args: &[String]) -> Ended {
+    pub(crate) fn run<S: AsRef<str>>(&mut self, args: &[S]) -> Ended {
+        let args: Vec<&str> = args.iter().map(AsRef::as_ref).collect();
         writeln!(self.to.as_mut().unwrap(), "{}", json!(args)).unwrap();
         let mut line = String::new();
         self.from.read_line(&mut line).unwrap();

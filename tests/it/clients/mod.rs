@@ -4,7 +4,7 @@
 //! A row of a table is `(who, command, how it ends, what its id is called)`; later rows say `{name}` for that id. How it
 //! ends: [`pair::DONE`], [`pair::DIFFERS`] or words of the refusal, which both servers' clients have to say.
 
-mod drive;
+pub(crate) mod drive;
 mod glance;
 mod horizon;
 mod openstack;

@@ -43,7 +43,7 @@ pub(super) struct Pair {
 impl Pair {
     /// None where there is no rig.
     pub(super) fn start(program: &'static str) -> Option<Self> {
-        let (keystone, glance) = (rig::keystone()?, rig::plain_glance(program, false)?);
+        let (keystone, glance) = (rig::keystone()?, rig::plain_glance(program)?);
         let server = behind(keystone);
         let endpoints = [format!("http://{}", server.address), glance.url];
         let sides = endpoints.map(|endpoint| Side {

@@ -18,7 +18,7 @@ fn outcomes(auth_url: &str, endpoint: &str, alt: &str) -> Vec<String> {
 
 #[test]
 fn every_call_answers_as_at_a_glance() {
-    let (Some(keystone), Some(glance)) = (rig::keystone(), rig::plain_glance("sdk", false)) else { return };
+    let (Some(keystone), Some(glance)) = (rig::keystone(), rig::plain_glance("sdk")) else { return };
     let (server, alt) = (behind(keystone), project("alt_demo"));
     let endpoint = format!("http://{}", server.address);
     let (ours, theirs) = std::thread::scope(|scope| {

@@ -3,6 +3,7 @@
 use crate::{
     api::{
         access::{members, tenancy},
+        conditional,
         images::{actions, create, data, delete, list, tags, update},
         metadefs::{content, namespaces},
         on_engine,
@@ -10,7 +11,7 @@ use crate::{
     support::database::{mysql, postgres},
 };
 
-const IMAGES: [fn(); 15] = [
+pub(super) const IMAGES: [fn(); 15] = [
     create::an_image_is_made_with_glances_defaults,
     create::an_id_is_used_once_and_never_again,
     create::what_is_wrong_is_refused,
@@ -28,7 +29,7 @@ const IMAGES: [fn(); 15] = [
     delete::data_goes_with_its_image,
 ];
 
-const OTHERS: [fn(); 9] = [
+pub(super) const OTHERS: [fn(); 9] = [
     members::an_image_is_offered_taken_and_taken_back,
     members::members_are_counted,
     namespaces::a_namespace_is_made_with_all_that_is_in_it,
@@ -39,6 +40,22 @@ const OTHERS: [fn(); 9] = [
     content::objects_come_and_go,
     content::a_namespace_is_associated_with_resource_types,
 ];
+
+const RACES: [fn(); 3] = [
+    conditional::a_change_can_depend_on_the_state_that_was_seen,
+    conditional::changes_at_the_same_time_lose_nothing,
+    conditional::of_changes_to_one_state_one_is_made_whichever_process_is_asked,
+];
+
+#[test]
+fn changes_at_the_same_time_on_mariadb() {
+    on_engine(mysql, &RACES);
+}
+
+#[test]
+fn changes_at_the_same_time_on_postgresql() {
+    on_engine(postgres, &RACES);
+}
 
 #[test]
 fn images_on_mariadb() {

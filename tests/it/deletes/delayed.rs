@@ -14,7 +14,7 @@ struct Both {
 
 impl Both {
     fn start(name: &str) -> Option<Self> {
-        let glance = rig::glance_with(name, "delayed_delete = true")?;
+        let glance = rig::glance_on_sqlite(name, "delayed_delete = true")?;
         let dir = tempfile::tempdir().unwrap();
         let larder =
             Server::over(dir, &glance.images.with_file_name("glance.db"), &glance.images, "delayed_delete = true");

@@ -57,7 +57,7 @@ fn glances_own_code_reads_what_is_written_and_writes_what_is_read() {
 #[test]
 fn a_real_glance_on_the_same_database() {
     let extra = format!("metadata_encryption_key = {KEY}");
-    let Some(glance) = rig::glance_with("encrypting", &extra) else { return };
+    let Some(glance) = rig::glance_on_sqlite("encrypting", &extra) else { return };
     let database = glance.images.with_file_name("glance.db");
     let of_glance: SocketAddr = glance.url.trim_start_matches("http://").parse().unwrap();
     let ask = |method: &str, path: &str, kind: &str, body: &[u8]| {

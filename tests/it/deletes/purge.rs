@@ -115,6 +115,8 @@ fn it_takes_what_glance_manage_takes() {
         &[&["purge_images_table", "--age_in_days", "99999"]],
         &[&["purge", "--max_rows", "2147483648"]],
         &[&["purge", "--age_in_days", "many"]],
+        &[&["purge", "30", "100"], &["purge_images_table", "100", "--max_rows", "2"]],
+        &[&["purge", "150"], &["purge", "x"], &["purge", "30", "x"], &["purge", "--", "-1"]],
     ] {
         let ours = Site::filled(&ages);
         let theirs = tempfile::tempdir().unwrap();
@@ -133,6 +135,18 @@ fn it_takes_what_glance_manage_takes() {
             }
         }
     }
+}
+
+#[test]
+fn a_number_is_there_once() {
+    let site = Site::filled(&[31]);
+    for args in [&["purge", "30", "--age_in_days", "30"][..], &["purge", "1", "2", "3"]] {
+        let (code, said) = site.purge(args);
+        assert!(code == 1 && (said.contains("is there twice") || said.contains("no further one: 3")), "{said}");
+        assert_eq!(site.rows("tasks"), 2);
+    }
+    // By the name that the rest of the command line would give it.
+    assert!(site.purge(&["purge-images", "--dry-run", "30"]).1.contains("from table images"));
 }
 
 #[test]

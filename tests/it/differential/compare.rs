@@ -21,26 +21,37 @@ const HEADERS: [&str; 13] = [
     "accept-ranges",
 ];
 
-/// One thing that differs: what (`status`, a header, a place in the body), and the two sides of it.
+/// One thing that differs: what, and the two sides of it.
 #[derive(Clone, Debug)]
 pub(super) struct Difference {
+    /// `status`, a header, `words` or a place in the body, such as `body.images[].name`.
     pub(super) what: String,
+    /// The place with the numbers of items, such as `body.images[3].name`.
+    pub(super) at: String,
     pub(super) larder: String,
     pub(super) glance: String,
 }
 
+/// Whether times in bodies have to be the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Times {
+    /// To the second: the servers share a clock, and each write was done within one second of it.
+    Same,
+    /// In their form only.
+    Formed,
+}
+
 /// All that differs.
-pub(super) fn differences(answers: &[Option<Answer>; 2]) -> Vec<Difference> {
+pub(super) fn differences(answers: &[Option<Answer>; 2], times: Times) -> Vec<Difference> {
     let [Some(larder), Some(glance)] = answers else {
         let show = |side: usize| answers[side].as_ref().map_or("no answer".to_owned(), |it| it.status.to_string());
         let same = answers.iter().all(Option::is_none);
-        let one = Difference { what: "answer".to_owned(), larder: show(LARDER), glance: show(GLANCE) };
-        return if same { Vec::new() } else { vec![one] };
+        return if same { Vec::new() } else { vec![Difference::new("answer", show(LARDER), show(GLANCE))] };
     };
     let mut found = Vec::new();
     let mut note = |what: &str, larder: String, glance: String| {
         if larder != glance {
-            found.push(Difference { what: what.to_owned(), larder, glance });
+            found.push(Difference::new(what, larder, glance));
         }
     };
     note("status", larder.status.to_string(), glance.status.to_string());
@@ -54,9 +65,22 @@ pub(super) fn differences(answers: &[Option<Answer>; 2]) -> Vec<Difference> {
         note("content-length", header(larder, "content-length"), header(glance, "content-length"));
     }
     if larder.status == glance.status {
-        bodies(larder, glance, &mut found);
+        bodies(larder, glance, times, &mut found);
     }
     found
+}
+
+// === impl Difference ===
+
+impl Difference {
+    /// One at this place, in which `[3]` is the fourth item of a list.
+    fn new(at: &str, larder: String, glance: String) -> Self {
+        let mut what = String::new();
+        for part in at.split_inclusive(['[', ']']) {
+            what.push_str(if part.trim_end_matches(']').parse::<usize>().is_ok() { "]" } else { part });
+        }
+        Self { what, at: at.to_owned(), larder, glance }
+    }
 }
 
 fn header(answer: &Answer, name: &str) -> String {
@@ -73,21 +97,18 @@ fn document(answer: &Answer) -> Option<Value> {
     serde_json::from_slice(&answer.body).ok()
 }
 
-fn bodies(larder: &Answer, glance: &Answer, found: &mut Vec<Difference>) {
+fn bodies(larder: &Answer, glance: &Answer, times: Times, found: &mut Vec<Difference>) {
     if larder.status >= 400 {
         let (larder, glance) = (words(larder), words(glance));
         if larder != glance {
-            found.push(Difference { what: "words".to_owned(), larder, glance });
+            found.push(Difference::new("words", larder, glance));
         }
         return;
     }
     match (document(larder), document(glance)) {
-        (Some(larder), Some(glance)) => values("body", &even(larder), &even(glance), found),
+        (Some(larder), Some(glance)) => values("body", &even(larder, times), &even(glance, times), found),
         _ if larder.body == glance.body => {}
-        _ => {
-            let show = |it: &Answer| it.text();
-            found.push(Difference { what: "body".to_owned(), larder: show(larder), glance: show(glance) });
-        }
+        _ => found.push(Difference::new("body", larder.text(), glance.text())),
     }
 }
 
@@ -101,41 +122,55 @@ pub(super) fn words(answer: &Answer) -> String {
     text.replace("<br />", " ").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn values(place: &str, larder: &Value, glance: &Value, found: &mut Vec<Difference>) {
+fn values(at: &str, larder: &Value, glance: &Value, found: &mut Vec<Difference>) {
     if larder == glance {
         return;
     }
     match (larder, glance) {
         (Value::Object(larder), Value::Object(glance)) => {
             for name in larder.keys().chain(glance.keys().filter(|it| !larder.contains_key(*it))) {
-                let of = |it: &serde_json::Map<String, Value>| it.get(name).cloned();
-                match (of(larder), of(glance)) {
-                    (Some(a), Some(b)) => values(&format!("{place}.{name}"), &a, &b, found),
-                    (a, b) => found.push(Difference {
-                        what: format!("{place}.{name}"),
-                        larder: a.map_or("(absent)".to_owned(), |it| it.to_string()),
-                        glance: b.map_or("(absent)".to_owned(), |it| it.to_string()),
-                    }),
+                let at = format!("{at}.{name}");
+                match (larder.get(name), glance.get(name)) {
+                    (Some(larder), Some(glance)) => values(&at, larder, glance, found),
+                    (larder, glance) => {
+                        let show = |it: Option<&Value>| it.map_or("(absent)".to_owned(), Value::to_string);
+                        found.push(Difference::new(&at, show(larder), show(glance)));
+                    }
                 }
             }
         }
-        (Value::Array(larder), Value::Array(glance)) if larder.len() == glance.len() => {
-            for (a, b) in larder.iter().zip(glance) {
-                values(&format!("{place}[]"), a, b, found);
+        (Value::Array(larder), Value::Array(glance)) => {
+            // Other items, or the same in another order, are told by their names and not field by field.
+            let (one, other) = (names(larder), names(glance));
+            if one != other {
+                found.push(Difference::new(at, one.join(" "), other.join(" ")));
+                return;
+            }
+            for (place, (larder, glance)) in larder.iter().zip(glance).enumerate() {
+                values(&format!("{at}[{place}]"), larder, glance, found);
             }
         }
-        _ => found.push(Difference { what: place.to_owned(), larder: larder.to_string(), glance: glance.to_string() }),
+        _ => found.push(Difference::new(at, larder.to_string(), glance.to_string())),
     }
 }
 
-/// Without what differs by chance: digits of times, the order of tags, associations and objects, which Glance leaves open.
-fn even(value: Value) -> Value {
+/// What tells items from one another; numbers where nothing does.
+fn names(items: &[Value]) -> Vec<String> {
+    let name = |it: &Value| ["id", "namespace", "name", "member_id"].iter().find_map(|key| it.get(key)).cloned();
+    items.iter().enumerate().map(|(place, it)| name(it).unwrap_or(place.into()).to_string()).collect()
+}
+
+/// Without what differs by chance: the order of tags, associations and objects, which Glance leaves open, and times
+/// that need not be the same.
+fn even(value: Value, times: Times) -> Value {
     match value {
         Value::Object(fields) => fields
             .into_iter()
             .map(|(name, value)| {
                 let value = match (name.as_str(), value) {
-                    ("created_at" | "updated_at" | "expires_at" | "deleted_at", Value::String(time)) => {
+                    ("created_at" | "updated_at" | "expires_at" | "deleted_at", Value::String(time))
+                        if times == Times::Formed =>
+                    {
                         time.replace(|it: char| it.is_ascii_digit(), "9").into()
                     }
                     ("tags", Value::Array(mut tags)) if tags.iter().all(Value::is_string) => {
@@ -144,14 +179,16 @@ fn even(value: Value) -> Value {
                     }
                     ("resource_type_associations" | "objects", Value::Array(mut items)) => {
                         items.sort_by_key(|it| it["name"].to_string());
-                        even(Value::Array(items))
+                        even(Value::Array(items), times)
                     }
-                    (_, value) => even(value),
+                    // Types stay when the namespace goes that they were made for, whenever that was.
+                    ("resource_types", value) => even(value, Times::Formed),
+                    (_, value) => even(value, times),
                 };
                 (name, value)
             })
             .collect(),
-        Value::Array(items) => items.into_iter().map(even).collect(),
+        Value::Array(items) => items.into_iter().map(|it| even(it, times)).collect(),
         other => other,
     }
 }

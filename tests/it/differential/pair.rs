@@ -1,11 +1,15 @@
 //! The two servers, with the same configuration, under the same Keystone.
 
-use super::request::{Request, Who};
+use super::{
+    compare::Times,
+    request::{Request, Who},
+};
 use crate::{
     api::Answer,
     identity::admin::Cloud,
     support::{
         daemon::Daemon,
+        database::{Scratch, mysql},
         free_port,
         rig::{self, Keystone, OwnGlance, PASSWORD},
         wait_until,
@@ -19,13 +23,26 @@ use std::{
     net::{SocketAddr, TcpStream},
     path::Path,
     thread,
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tempfile::TempDir;
 
 /// One of the two, in the order of all pairs.
 pub(super) const LARDER: usize = 0;
 pub(super) const GLANCE: usize = 1;
+
+/// Tables whose rows have the times of their making and of their last change.
+const TIMED: [&str; 9] = [
+    "images",
+    "image_members",
+    "tasks",
+    "metadef_namespaces",
+    "metadef_objects",
+    "metadef_properties",
+    "metadef_tags",
+    "metadef_resource_types",
+    "metadef_namespace_resource_types",
+];
 
 pub(super) struct Pair {
     pub(super) addresses: [SocketAddr; 2],
@@ -36,6 +53,17 @@ pub(super) struct Pair {
     pub(super) tokens: Tokens,
     _glance: OwnGlance,
     _larder: Daemon,
+    /// Dropped after the two that use them.
+    databases: [Scratch; 2],
+}
+
+/// What both answered to a request.
+pub(super) struct Asked {
+    pub(super) answers: [Option<Answer>; 2],
+    /// The number of what both made, when they did.
+    pub(super) made: Option<usize>,
+    /// The same when both had the same second of the clock.
+    pub(super) times: Times,
 }
 
 pub(super) struct Tokens {
@@ -115,6 +143,13 @@ pub(super) fn configuration(dir: &Path, port: u16, auth_url: &str, database: &st
     )
 }
 
+/// A database as Glance names it, with its drivers; the file `glance.db` in `dir` where there is no server.
+pub(super) fn connection(scratch: Option<&Scratch>, dir: &Path) -> String {
+    let Some(scratch) = scratch else { return format!("sqlite:///{}/glance.db", dir.display()) };
+    let driver = if scratch.kind == "mysql" { "mysql+pymysql" } else { "postgresql+psycopg2" };
+    format!("{driver}://{}", scratch.url.split_once("://").unwrap().1)
+}
+
 /// `larder catalogue` with the `glance-api.conf` in `dir`.
 pub(super) fn start_larder(dir: &Path, port: u16) -> Daemon {
     let mut daemon = Daemon::start(dir, "catalogue", &["catalogue", "--config-file", "glance-api.conf"]);
@@ -145,13 +180,15 @@ fn made_id(answer: &Answer) -> Option<String> {
 // === impl Pair ===
 
 impl Pair {
-    /// Starts both on databases of their own; none where there is no rig.
+    /// Starts both on databases of their own on MariaDB: on SQLite Glance may find its file locked, answer 500, and lose
+    /// what it was about to write. None where there is no rig or no such server.
     pub(super) fn start() -> Option<Self> {
         let keystone = rig::keystone()?;
         let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let ports = [free_port(), free_port()];
-        for (dir, port) in dirs.iter().zip(ports) {
-            let database = format!("sqlite:///{}/glance.db", dir.path().display());
+        let databases = [mysql()?, mysql()?];
+        for ((dir, port), database) in dirs.iter().zip(ports).zip(&databases) {
+            let database = connection(Some(database), dir.path());
             let text = configuration(dir.path(), port, &keystone.auth_url, &database);
             fs::write(dir.path().join("glance-api.conf"), text).unwrap();
         }
@@ -168,7 +205,13 @@ impl Pair {
             tokens,
             _glance: glance,
             _larder: larder,
+            databases,
         })
+    }
+
+    /// The number of what has this id on Glance.
+    pub(super) fn number(&self, id: &str) -> Option<usize> {
+        self.known[GLANCE].get(id).copied()
     }
 
     /// Notes what both have made; its number.
@@ -181,12 +224,14 @@ impl Pair {
     }
 
     /// Asks both at the same time; what is particular to a server (its address, its folder, its ids) is made the same.
-    /// With the number of what both made, when they did.
-    pub(super) fn ask(&mut self, request: &Request) -> ([Option<Answer>; 2], Option<usize>) {
+    pub(super) fn ask(&mut self, request: &Request) -> Asked {
         let this = &*self;
+        let second = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let begun = second();
         let answers = thread::scope(|scope| {
             [LARDER, GLANCE].map(|side| scope.spawn(move || this.ask_one(side, request))).map(|it| it.join().unwrap())
         });
+        let times = if self.have_one_time(request, begun, second()) { Times::Same } else { Times::Formed };
         let ids = answers.each_ref().map(|it| made_id(it.as_ref()?));
         let made = match ids {
             [Some(larder), Some(glance)] => Some(self.made([larder, glance])),
@@ -197,7 +242,33 @@ impl Pair {
             side += 1;
             answer.map(|it| self.neutral_answer(side - 1, it))
         });
-        (answers, made)
+        Asked { answers, made, times }
+    }
+
+    /// Whether both noted the same second for a request that lasted from `begun` to `ended`. Lists are sorted by these times,
+    /// so that where the clock went on meanwhile, what both have written gets the second in which they began.
+    fn have_one_time(&self, request: &Request, begun: u64, ended: u64) -> bool {
+        if begun == ended || request.method == "GET" {
+            return true;
+        }
+        let earliest = |column: &str| format!("{column} = LEAST({column}, '1970-01-01' + INTERVAL {begun} SECOND)");
+        let (created, updated) = (earliest("created_at"), earliest("updated_at"));
+        let sql: String = TIMED.iter().map(|table| format!("UPDATE {table} SET {created}, {updated};")).collect();
+        for database in &self.databases {
+            database.lines(&sql);
+        }
+        false
+    }
+
+    /// Glance notes a change where nothing has changed: a tag that was there already, an upload that it refused. Its time is
+    /// made Larder's.
+    pub(super) fn untouch(&self, number: usize) {
+        let [larder, glance] = &self.ids[number];
+        let times =
+            self.databases[LARDER].lines(&format!("SELECT CAST(updated_at AS CHAR) FROM images WHERE id = '{larder}'"));
+        if let [time] = &times[..] {
+            self.databases[GLANCE].lines(&format!("UPDATE images SET updated_at = '{time}' WHERE id = '{glance}'"));
+        }
     }
 
     /// Asks one of them; what is particular to it stays in the answer.

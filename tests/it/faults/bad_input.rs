@@ -58,7 +58,7 @@ fn a_rubbish_image_is_refused_and_its_record_removed() {
         fails(1, &mut catalogue.larder(&["image", "push", "rubbish.qcow2", "--name", "x", "--disk-format", "vmdk"]));
     assert!(said.contains("vmdk"), "{said}");
     assert_eq!(run(&mut catalogue.larder(&["image", "list", "--json"])).trim(), "[]");
-    wait_until("nothing is left in the store", Duration::from_secs(10), || files(&catalogue.images()).is_empty());
+    wait_until("nothing is left in the store", Duration::from_secs(60), || files(&catalogue.images()).is_empty());
 }
 
 #[test]

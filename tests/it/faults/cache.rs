@@ -32,7 +32,7 @@ fn noise(length: usize, seed: u64) -> Vec<u8> {
 /// Asks for a file, and reads no more than so many bytes of the answer.
 fn read_some(address: SocketAddr, id: &str, bytes: u64) {
     let Ok(mut stream) = TcpStream::connect(address) else { return };
-    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
     let head = format!("GET /v2/images/{id}/file HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     if stream.write_all(head.as_bytes()).is_ok() {
         let _ = stream.take(bytes).read_to_end(&mut Vec::new());
@@ -44,7 +44,7 @@ fn cached(server: &Server) -> usize {
 }
 
 fn wait_cached(server: &Server) {
-    wait_until("the image is cached", Duration::from_secs(60), || cached(server) == 1);
+    wait_until("the image is cached", Duration::from_secs(120), || cached(server) == 1);
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn killed_while_it_fills_it_has_the_whole_image_or_nothing() {
         }
         server.daemon =
             Daemon::start(server.dir.path(), "catalogue", &["catalogue", "--config-file", "catalogue.conf"]);
-        wait_until("the catalogue listens", Duration::from_secs(60), || TcpStream::connect(server.address).is_ok());
+        wait_until("the catalogue listens", Duration::from_secs(120), || TcpStream::connect(server.address).is_ok());
         assert_eq!(files(&cache.join("incomplete")), Vec::<String>::new(), "round {round}");
         if there {
             // Perhaps it was killed before it could record the file: then the file is adopted.
@@ -104,9 +104,55 @@ fn a_full_disk_fails_no_download() {
     assert_eq!(server.ask("PUT", &format!("/v2/cache/{id}"), &[], b"").status, 202);
     wait_cached(&server);
     assert!(fs::read(server.dir.path().join("cache").join(&id)).unwrap() == data);
-    wait_until("the queue is empty", Duration::from_secs(60), || {
+    wait_until("the queue is empty", Duration::from_secs(120), || {
         server.get("/v2/cache").json()["queued_images"].as_array().unwrap().is_empty()
     });
+}
+
+/// There was room when the filling began; somebody else takes it in the middle.
+#[test]
+fn a_disk_that_fills_up_meanwhile_fails_no_download() {
+    if !can_mount() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let _small = Small::mount(dir.path().join("cache"), 64);
+    let server = caching(dir);
+    let data = noise(48 << 20, 4);
+    let id = server.upload(&data);
+    let (cache, file) = (server.dir.path().join("cache"), format!("/v2/images/{id}/file"));
+    let unfinished = cache.join("incomplete");
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
+    write!(stream, "GET {file} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    // No socket holds all of it: the client stops reading, and so the download stands still.
+    let mut answer = vec![0; 1024];
+    stream.read_exact(&mut answer).unwrap();
+    wait_until("the cache is being filled", Duration::from_secs(120), || {
+        files(&unfinished).iter().any(|it| fs::metadata(unfinished.join(it)).is_ok_and(|it| it.len() > 0))
+    });
+    let mut filler = fs::File::create(cache.join("filler")).unwrap();
+    let full = std::iter::repeat_with(|| filler.write_all(&[1; 4096])).find_map(Result::err).unwrap();
+    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull, "{full}");
+    assert_eq!(files(&unfinished).len(), 1, "in the middle");
+
+    stream.read_to_end(&mut answer).unwrap();
+    let answer = crate::api::parse(&answer);
+    assert!(answer.status == 200 && answer.body == data, "{} bytes of {}", answer.body.len(), data.len());
+    let words = "a download could not be cached";
+    wait_until("the log says so", Duration::from_secs(120), || server.daemon.log().contains(words));
+    let log = server.daemon.log();
+    let line = log.lines().find(|it| it.contains(words)).unwrap();
+    assert!(line.contains(&id) && line.contains("is full") && line.contains("cache"), "{line}");
+    wait_until("nothing unfinished is left", Duration::from_secs(120), || files(&unfinished).is_empty());
+    assert!(!cache.join(&id).exists() && cached(&server) == 0);
+    // With room again, a download fills it.
+    fs::remove_file(cache.join("filler")).unwrap();
+    drop(filler);
+    wait_until("the image is cached", Duration::from_secs(120), || {
+        server.get(&file).body == data && cached(&server) == 1
+    });
+    assert!(fs::read(cache.join(&id)).unwrap() == data);
 }
 
 #[test]
@@ -135,7 +181,7 @@ fn clients_that_go_away_spoil_nothing() {
         assert!(server.get(&file).body == data);
         assert_eq!(server.ask("DELETE", "/v2/cache", &[], b"").status, 204);
     }
-    wait_until("the image is cached after all", Duration::from_secs(60), || {
+    wait_until("the image is cached after all", Duration::from_secs(120), || {
         server.get(&file).body == data && cached(&server) == 1
     });
     assert!(fs::read(&cached_file).unwrap() == data);

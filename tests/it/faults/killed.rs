@@ -56,7 +56,7 @@ fn an_upload_killed_anywhere_is_whole_or_gone() {
             continue;
         }
         // The recovery may come just after the start; an image never stays half made.
-        wait_until("the image is active or queued", Duration::from_secs(20), || {
+        wait_until("the image is active or queued", Duration::from_secs(120), || {
             ["active", "queued"].contains(&status(&catalogue, &id)["status"].as_str().unwrap())
         });
         let image = status(&catalogue, &id);
@@ -65,7 +65,7 @@ fn an_upload_killed_anywhere_is_whole_or_gone() {
             whole += 1;
         } else {
             assert!(image["size"].is_null() && image["checksum"].is_null(), "round {round}: {image}");
-            wait_until("nothing is left", Duration::from_secs(20), || {
+            wait_until("nothing is left", Duration::from_secs(120), || {
                 files(&catalogue.images()).iter().all(|f| !f.contains(&id))
             });
             // And it can be sent again.
@@ -148,7 +148,7 @@ fn an_agent_killed_anywhere_loses_nothing_and_lies_never() {
         agent.again();
         images.check(&agent, round);
         if !prune {
-            wait_until("what was queued is cached", Duration::from_secs(60), || {
+            wait_until("what was queued is cached", Duration::from_secs(120), || {
                 agent.state(id).as_deref() == Some("cached")
             });
             assert!(agent.base(id).exists());

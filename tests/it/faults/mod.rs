@@ -2,5 +2,6 @@
 
 mod bad_input;
 mod cache;
-mod disk_full;
+pub(crate) mod disk_full;
 mod killed;
+mod resumed;

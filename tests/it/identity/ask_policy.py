@@ -22,4 +22,6 @@ for line in sys.stdin:
         answer = bool(enforcer.enforce(it['ask'], it['target'], it['creds']))
     except Exception as e:
         answer = type(e).__name__
+    for name in it.get('options', {}):
+        conf.clear_override(name, 'oslo_policy')
     print(answer, flush=True)

@@ -15,7 +15,10 @@ use larder::identity::{
 };
 use serde_json::json;
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -194,12 +197,23 @@ async fn expired_tokens_pass_with_a_services_token_only() {
     assert!(is_unauthorized(&ask(&strict, &[user, ("x-service-token", "garbage")]).await));
 
     // Its tokens end when the credential does.
-    let end = Utc::now() + TimeDelta::seconds(15);
-    let expires_at = end.format("%Y-%m-%dT%H:%M:%S").to_string();
-    let short = cloud.credential(&demo, json!({"expires_at": expires_at})).await;
-    let short = cloud.by_credential(&short).await.token;
+    let short_lived = async |seconds| {
+        let end = Utc::now() + TimeDelta::seconds(seconds);
+        let expires_at = end.format("%Y-%m-%dT%H:%M:%S").to_string();
+        let credential = cloud.credential(&demo, json!({"expires_at": expires_at})).await;
+        (cloud.by_credential(&credential).await.token, end)
+    };
+    // A busy Keystone may take longer than a short life.
+    let mut lives = [8, 60].into_iter();
+    let (short, end) = loop {
+        let (short, end) = short_lived(lives.next().unwrap()).await;
+        let answer = ask(&it, &[("x-auth-token", short.as_str())]).await;
+        if answer.is_ok() {
+            break (short, end);
+        }
+        assert!(Utc::now() >= end - TimeDelta::seconds(1), "{answer:?}");
+    };
     let user = ("x-auth-token", short.as_str());
-    ask(&it, &[user]).await.unwrap();
     tokio::time::sleep((end - Utc::now()).to_std().unwrap_or_default() + Duration::from_millis(100)).await;
     assert!(is_unauthorized(&ask(&it, &[user]).await), "remembered, and expired");
     assert!(is_unauthorized(&ask(&lax, &[user, ("x-service-token", &demo.token)]).await));
@@ -222,11 +236,12 @@ async fn revoked_tokens_end_within_the_configured_time() {
     let (short, never) = (with(Some(Duration::from_secs(2))), with(None));
     let token = cloud.project("demo", "demo").await.token;
     let headers = [("x-auth-token", token.as_str())];
-    assert!(ask(&short, &headers).await.is_ok() && ask(&never, &headers).await.is_ok());
     let asked = Instant::now();
+    assert!(ask(&short, &headers).await.is_ok() && ask(&never, &headers).await.is_ok());
     cloud.revoke(&token).await;
     assert!(is_unauthorized(&ask(&never, &headers).await));
-    assert!(asked.elapsed() > Duration::from_millis(1800) || ask(&short, &headers).await.is_ok());
+    let remembered = ask(&short, &headers).await;
+    assert!(remembered.is_ok() || asked.elapsed() > Duration::from_secs(2), "{remembered:?}");
     tokio::time::sleep(Duration::from_millis(2200)).await;
     assert!(is_unauthorized(&ask(&short, &headers).await));
 }
@@ -284,14 +299,16 @@ async fn keystone_may_be_gone_for_a_while() {
         let (it, token) = (Arc::clone(&it), tokens[1].clone());
         tokio::spawn(async move { ask(&it, &[("x-auth-token", &token)]).await })
     };
-    tokio::time::sleep(Duration::from_millis(700)).await;
+    while proxy.turned_away() == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     proxy.cut(false);
     assert!(waiting.await.unwrap().is_ok());
     // A long one is said, also where strangers are let in; who is known goes on.
     proxy.cut(true);
     let start = Instant::now();
     assert!(matches!(of(2).await, Err(Refusal::Unavailable(_))));
-    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
     assert!(of(0).await.is_ok() && of(1).await.is_ok());
     proxy.cut(false);
     assert!(of(2).await.is_ok(), "a failure is not remembered");
@@ -302,7 +319,34 @@ async fn keystone_may_be_gone_for_a_while() {
     proxy.silence(true);
     let start = Instant::now();
     assert!(matches!(ask(&impatient, &[("x-auth-token", &tokens[0])]).await, Err(Refusal::Unavailable(_))));
-    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn a_login_that_fails_fails_for_all_who_wait() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/v3", listener.local_addr().unwrap());
+    let tried = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&tried);
+    // It ends with the test process; each connection is closed as it is made.
+    std::thread::spawn(move || {
+        for _ in listener.incoming() {
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    let mut settings = settings(&url);
+    settings.keystone.connection.http_request_max_retries = 0;
+    let it = Authenticator::open(settings).unwrap();
+    let tokens: Vec<String> = (0..30).map(|it| format!("token-{it}")).collect();
+    let headers: Vec<_> = tokens.iter().map(|it| [("x-auth-token", it.as_str())]).collect();
+    let answers = futures_util::future::join_all(headers.iter().map(|headers| ask(&it, headers))).await;
+    for answer in answers {
+        let Err(Refusal::Unavailable(cause)) = answer else { panic!("{answer:?}") };
+        assert!(cause.to_string().starts_with("logging the service user in: Keystone does not answer"), "{cause}");
+    }
+    // One may have come late, for the policy's files were looked at first.
+    let tried = tried.load(Ordering::SeqCst);
+    assert!(tried <= 3, "{tried} logins were tried");
 }
 
 #[tokio::test(flavor = "multi_thread")]

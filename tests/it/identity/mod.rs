@@ -6,3 +6,4 @@ mod limits;
 mod policy;
 mod proxy;
 mod remote;
+mod remote_tls;

@@ -23,6 +23,7 @@ struct Shared {
     stop: AtomicBool,
     cut: AtomicBool,
     silent: AtomicBool,
+    turned_away: AtomicUsize,
     logins: AtomicUsize,
     validations: AtomicUsize,
 }
@@ -38,6 +39,7 @@ impl Proxy {
             stop: false.into(),
             cut: false.into(),
             silent: false.into(),
+            turned_away: 0.into(),
             logins: 0.into(),
             validations: 0.into(),
         });
@@ -54,6 +56,11 @@ impl Proxy {
     /// While true, nothing is answered.
     pub(crate) fn silence(&self, silent: bool) {
         self.shared.silent.store(silent, Ordering::SeqCst);
+    }
+
+    /// Connections that found it cut.
+    pub(crate) fn turned_away(&self) -> usize {
+        self.shared.turned_away.load(Ordering::SeqCst)
     }
 
     /// Logins and validations so far.
@@ -75,6 +82,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             return;
         }
         if shared.cut.load(Ordering::SeqCst) {
+            shared.turned_away.fetch_add(1, Ordering::SeqCst);
             continue;
         }
         let shared = Arc::clone(shared);

@@ -1,6 +1,6 @@
 //! Rules that another server judges, beside Python's oslo.policy: the same questions, the same decisions.
 
-use crate::support::{judge::Judge, rig, skip};
+use crate::support::{free_port, judge::Judge, rig, skip};
 use larder::identity::{
     Caller,
     policy::{Attributes, ContentType, Enforcer, RemoteSettings, Settings},
@@ -9,7 +9,6 @@ use serde_json::{Map, Value, json};
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
-    net::TcpListener,
     path::Path,
     process::{Command, Stdio},
     time::Duration,
@@ -36,7 +35,7 @@ const ENDS: [(&str, Option<bool>); 17] = [
     ("/say/%(tags)s", Some(false)),
 ];
 
-fn target() -> Map<String, Value> {
+pub(super) fn target() -> Map<String, Value> {
     let target = json!({
         "verdict": "True", "name": "an image+ä&é", "target.name": "True", "flag": true, "number": 7, "nothing": null,
         "tags": ["a", "it's"], "deep": {"x": [1, null, "y"]},
@@ -44,12 +43,12 @@ fn target() -> Map<String, Value> {
     target.as_object().unwrap().clone()
 }
 
-fn caller() -> Caller {
+pub(super) fn caller() -> Caller {
     let roles = vec!["member".to_owned(), "reader".to_owned()];
     Caller { user: Some("u".to_owned()), project: Some("p".to_owned()), roles, ..Caller::default() }
 }
 
-fn enforcer(dir: &Path, rules: &Value, remote: RemoteSettings) -> Enforcer {
+pub(super) fn enforcer(dir: &Path, rules: &Value, remote: RemoteSettings) -> Enforcer {
     fs::write(dir.join("policy.yaml"), rules.to_string()).unwrap();
     Enforcer::open(Settings { directories: vec![dir.to_owned()], remote, ..Settings::default() }).unwrap()
 }
@@ -95,9 +94,7 @@ fn asks_as_oslo_policy_does() {
 #[test]
 fn what_fails_denies_and_is_not_asked_again() {
     let (judge, dir) = (Judge::start(), tempfile::tempdir().unwrap());
-    let nobody = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let closed = nobody.local_addr().unwrap();
-    drop(nobody);
+    let closed = format!("127.0.0.1:{}", free_port());
     let place = judge.place();
     let rules = json!({
         "yes": format!("http://{place}/say/True"), "redirect": format!("http://{place}/redirect"),

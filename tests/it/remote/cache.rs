@@ -57,7 +57,7 @@ async fn the_new_paths_fill_and_empty_a_cache() {
                 catalogue.cache_queue(&id).await.unwrap();
                 queued_at = Some(Instant::now());
             }
-            assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", catalogue.cache_listing().await);
+            assert!(begun.elapsed() < Duration::from_secs(120), "{:?}", catalogue.cache_listing().await);
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         if clear {

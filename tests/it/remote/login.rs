@@ -146,12 +146,13 @@ async fn a_keystone_that_is_away_is_worth_another_try() {
     let Some(keystone) = rig::keystone() else { return };
     let proxy = Chaos::before(&keystone.auth_url);
     let login = Password { auth_url: proxy.url(), ..password(keystone, "demo", "demo") };
-    let read_timeout = Duration::from_millis(500);
-    let catalogue = Catalogue::new(Settings { auth: Auth::Password(login), read_timeout, ..quick() }).unwrap();
+    let patient = Settings { auth: Auth::Password(login), ..quick() };
+    let hasty = Settings { read_timeout: Duration::from_millis(500), ..patient.clone() };
     let busy = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     for fault in [Fault::Refuse, Fault::StallAfter(0), Fault::CutAfter(100), Fault::Answer(busy.into())] {
         proxy.always(fault.clone());
-        let error = catalogue.images(&[]).await.unwrap_err();
+        let settings = if matches!(fault, Fault::StallAfter(_)) { &hasty } else { &patient };
+        let error = Catalogue::new(settings.clone()).unwrap().images(&[]).await.unwrap_err();
         assert!(error.is_transient() && matches!(error, RemoteError::Login { .. }), "{fault:?}: {error:?}");
         let wait = (fault == Fault::Answer(busy.into())).then_some(Duration::from_secs(7));
         assert_eq!(error.retry_after(), wait, "{}", told(&error));

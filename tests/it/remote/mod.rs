@@ -18,12 +18,12 @@ use serde_json::json;
 use std::{io, time::Duration};
 use url::Url;
 
-/// Short waits: everything is on this machine.
+/// Waits for a busy machine: everything is on this one.
 fn quick() -> Settings {
     Settings {
-        connect_timeout: Duration::from_secs(5),
-        read_timeout: Duration::from_secs(40),
-        finish_timeout: Duration::from_secs(60),
+        connect_timeout: Duration::from_secs(60),
+        read_timeout: Duration::from_secs(60),
+        finish_timeout: Duration::from_secs(120),
         ..Settings::default()
     }
 }

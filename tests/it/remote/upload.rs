@@ -58,7 +58,7 @@ async fn data_that_fails_here_leaves_the_image_queued() {
 
 /// Glance notices a broken upload when it reads on.
 async fn queued_again(catalogue: &larder::remote::Catalogue, id: &larder::image::ImageId) {
-    for _ in 0..100 {
+    for _ in 0..1200 {
         if catalogue.image(id).await.unwrap().status == "queued" {
             return;
         }
@@ -72,7 +72,8 @@ async fn a_server_that_stops_reading_is_not_waited_for() {
     let Some(glance) = rig::open_glance() else { return };
     let id = register(&open(glance), "stall").await;
     let proxy = Chaos::before(&glance.url);
-    let settings = Settings { read_timeout: Duration::from_millis(800), ..quick() };
+    // Less than the 4 s after which uWSGI itself gives up.
+    let settings = Settings { read_timeout: Duration::from_secs(2), ..quick() };
     let catalogue = at(&proxy.url(), settings);
     // The first connection is for the question whether the image is queued.
     proxy.next(vec![Fault::None, Fault::StallUpload(100_000)]);

@@ -5,10 +5,10 @@ use std::{
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// What happens to a connection. Bytes are those of the server's answers, heads included, from the connection's start.
@@ -30,6 +30,8 @@ pub(crate) enum Fault {
     Strip(&'static str),
     /// Not a byte of the request's body is read after so many bytes.
     StallUpload(u64),
+    /// So many bytes a second pass.
+    Throttle(u64),
 }
 
 /// The proxy; dropping it closes it and all its connections.
@@ -45,6 +47,7 @@ struct Shared {
     always: Mutex<Fault>,
     open: Mutex<Vec<TcpStream>>,
     connections: AtomicUsize,
+    sent: AtomicU64,
     closed: AtomicBool,
 }
 
@@ -60,6 +63,7 @@ impl Chaos {
             always: Mutex::new(Fault::None),
             open: Mutex::default(),
             connections: AtomicUsize::new(0),
+            sent: AtomicU64::new(0),
             closed: AtomicBool::new(false),
         });
         let accepting = shared.clone();
@@ -83,6 +87,11 @@ impl Chaos {
         faults.reverse();
         *self.shared.next.lock().unwrap() = faults;
         self.shared.close_all();
+    }
+
+    /// Bytes of answers that were handed to clients so far, heads included.
+    pub(crate) fn sent(&self) -> u64 {
+        self.shared.sent.load(Ordering::SeqCst)
     }
 
     /// Connections so far.
@@ -137,7 +146,7 @@ impl Shared {
         self.open.lock().unwrap().push(server.try_clone().unwrap());
         let (from, to, up) = (client.try_clone().unwrap(), server.try_clone().unwrap(), fault.clone());
         let upward = thread::spawn(move || pump_up(from, to, &up));
-        pump_down(&server, &client, fault);
+        pump_down(&server, &client, fault, &self.sent);
         let _ = upward.join();
     }
 }
@@ -162,9 +171,9 @@ fn pump_up(mut from: TcpStream, mut to: TcpStream, fault: &Fault) {
     let _ = to.shutdown(Shutdown::Write);
 }
 
-fn pump_down(mut from: &TcpStream, mut to: &TcpStream, fault: &Fault) {
+fn pump_down(mut from: &TcpStream, mut to: &TcpStream, fault: &Fault, sent: &AtomicU64) {
     let mut buffer = vec![0; 65536];
-    let mut passed = 0_u64;
+    let (mut passed, start) = (0_u64, Instant::now());
     while let Some(n) = read_some(&mut from, &mut buffer) {
         let data = &mut buffer[..n];
         let here = |offset: u64| usize::try_from(offset.saturating_sub(passed)).unwrap();
@@ -179,10 +188,15 @@ fn pump_down(mut from: &TcpStream, mut to: &TcpStream, fault: &Fault) {
             Fault::Corrupt(at) if (passed..passed + n as u64).contains(at) => data[here(*at)] ^= 1,
             _ => {}
         }
+        if let Fault::Throttle(rate) = fault {
+            let due = Duration::from_secs_f64(passed as f64 / *rate as f64);
+            thread::sleep(due.saturating_sub(start.elapsed()));
+        }
         if to.write_all(data).is_err() {
             break;
         }
         passed += n as u64;
+        sent.fetch_add(n as u64, Ordering::SeqCst);
     }
     let _ = (to.shutdown(Shutdown::Both), from.shutdown(Shutdown::Both));
 }

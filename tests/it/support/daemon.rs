@@ -3,11 +3,15 @@
 use super::{free_port, larder, text, wait_until};
 use std::{
     fs::{self, File},
-    os::unix::process::ExitStatusExt,
+    net::TcpStream,
+    os::unix::{net::UnixStream, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus},
     time::Duration,
 };
+
+/// How long to wait for a process on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A running `larder`; dropped, it is killed.
 pub(crate) struct Daemon {
@@ -45,16 +49,14 @@ impl Daemon {
 
     /// Waits for a line of its log that has `words`.
     pub(crate) fn wait_for_log(&mut self, words: &str) {
-        for _ in 0..1500 {
-            if self.log().contains(words) {
-                return;
-            }
-            if let Some(status) = self.ended() {
-                panic!("ended with {status} before it said '{words}':\n{}", self.log());
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        panic!("it did not say '{words}':\n{}", self.log());
+        wait_until(&format!("it says '{words}'"), PATIENCE, || self.runs_and(|it| it.log().contains(words)));
+    }
+
+    /// Whether something is so already, while it runs; panics once it has ended.
+    fn runs_and(&mut self, so: impl FnOnce(&Self) -> bool) -> bool {
+        // In this order: what it did before its end counts.
+        let ended = self.ended();
+        so(self) || ended.is_some_and(|status| panic!("ended with {status}:\n{}", self.log()))
     }
 
     /// SIGKILL, as the out-of-memory killer or a power cut would.
@@ -64,16 +66,16 @@ impl Daemon {
         assert!(status.signal() == Some(9) || status.code().is_some());
     }
 
-    /// SIGTERM; it must drain and end within 20 s.
+    /// SIGTERM; it must drain and end by itself.
     pub(crate) fn stop(&mut self) -> ExitStatus {
         signal(self.pid(), nix::sys::signal::Signal::SIGTERM);
         self.wait()
     }
 
-    /// Waits for its end, 20 s at the most.
+    /// Waits for its end.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         let mut status = None;
-        wait_until("the daemon's end", Duration::from_secs(20), || {
+        wait_until("the daemon's end", PATIENCE, || {
             status = self.child.try_wait().unwrap();
             status.is_some()
         });
@@ -133,16 +135,8 @@ impl Catalogue {
 
     fn wait_ready(&mut self) {
         let port = self.port;
-        for _ in 0..1500 {
-            if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return;
-            }
-            if let Some(status) = self.daemon.ended() {
-                panic!("the catalogue ended with {status}:\n{}", self.daemon.log());
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        panic!("the catalogue does not answer:\n{}", self.daemon.log());
+        let answers = || TcpStream::connect(("127.0.0.1", port)).is_ok();
+        wait_until("the catalogue answers", PATIENCE, || self.daemon.runs_and(|_| answers()));
     }
 
     pub(crate) fn url(&self) -> String {
@@ -190,7 +184,7 @@ impl Agent {
     fn configure_with(dir: &Path, glance: &str, extra: &str) {
         let conf = format!(
             "[DEFAULT]\ninstances_path = {dir}/instances\nstate_path = {dir}/state\nadmin_socket = {dir}/agent.sock\n\
-             cache_min_free = 0\nprefetch_jitter = 0\nretry_interval = 1\n{extra}\n[glance]\n{glance}\n",
+             cache_min_free = 0\nio_pressure_limit = 0\nprefetch_jitter = 0\nretry_interval = 1\n{extra}\n[glance]\n{glance}\n",
             dir = dir.display()
         );
         fs::create_dir_all(dir.join("instances")).unwrap();
@@ -210,16 +204,8 @@ impl Agent {
 
     fn wait_ready(&mut self) {
         let socket = self.dir.join("agent.sock");
-        for _ in 0..1500 {
-            if std::os::unix::net::UnixStream::connect(&socket).is_ok() {
-                return;
-            }
-            if let Some(status) = self.daemon.ended() {
-                panic!("the agent ended with {status}:\n{}", self.daemon.log());
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        panic!("the agent does not answer:\n{}", self.daemon.log());
+        let answers = || UnixStream::connect(&socket).is_ok();
+        wait_until("the agent answers", PATIENCE, || self.daemon.runs_and(|_| answers()));
     }
 
     /// `larder ARGS…` at this agent's socket.
@@ -247,7 +233,7 @@ impl Agent {
     }
 
     pub(crate) fn wait_state(&self, id: &str, state: &str) {
-        wait_until(&format!("{id} is {state}"), Duration::from_secs(60), || self.state(id).as_deref() == Some(state));
+        wait_until(&format!("{id} is {state}"), PATIENCE, || self.state(id).as_deref() == Some(state));
     }
 
     /// The file that nova looks for.

@@ -45,19 +45,39 @@ pub(crate) fn postgres() -> Option<Scratch> {
 
 impl Scratch {
     fn new(kind: &'static str, variable: &str, default: &str, how: &str) -> Option<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
         let server = std::env::var(variable).unwrap_or_else(|_| default.to_owned());
+        match Self::make(kind, &server, how) {
+            Ok(made) => Some(made),
+            Err(error) => {
+                let why = format!("{kind} cannot be used ({variable} names another server): {error}");
+                assert!(std::env::var("CI").as_deref() != Ok("true"), "in CI nothing is skipped: {why}");
+                eprintln!("skipped: {why}");
+                None
+            }
+        }
+    }
+
+    /// One on the nodes of a Galera cluster (`mysql://root@127.0.0.1:<port>`), which all have it then.
+    pub(crate) fn on_nodes(nodes: &[String]) -> Self {
+        let made = Self::make("mysql", &format!("{}/mysql", nodes[0]), "CHARACTER SET utf8mb3").unwrap();
+        for node in nodes {
+            lines(&format!("{node}/mysql"), "SET SESSION wsrep_sync_wait = 1; SELECT '1'").unwrap();
+        }
+        made
+    }
+
+    fn make(kind: &'static str, server: &str, how: &str) -> Result<Self, String> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("larder_test_{}_{count}_{}", std::process::id(), uuid::Uuid::new_v4().simple());
-        let made = lines(&server, &format!("CREATE DATABASE {name} {how}"));
-        if let Err(error) = made {
-            let why = format!("{kind} cannot be used ({variable} names another server): {error}");
-            assert!(std::env::var("CI").as_deref() != Ok("true"), "in CI nothing is skipped: {why}");
-            eprintln!("skipped: {why}");
-            return None;
-        }
+        lines(server, &format!("CREATE DATABASE {name} {how}"))?;
         let (front, _) = server.rsplit_once('/').unwrap();
-        Some(Self { kind, url: format!("{front}/{name}"), server, name })
+        Ok(Self { kind, url: format!("{front}/{name}"), server: server.to_owned(), name })
+    }
+
+    /// The same database on another server of its cluster.
+    pub(crate) fn url_on(&self, server: &str) -> String {
+        format!("{server}/{}", self.name)
     }
 
     /// Runs SQL on the database, on a connection of its own; the first column of what it gives.
@@ -109,6 +129,11 @@ impl Drop for Scratch {
             eprintln!("the database {} is left: {error}", self.name);
         }
     }
+}
+
+/// Runs SQL on the server or database of a connection string; the first column of what it gives.
+pub(crate) fn answer(url: &str, sql: &str) -> Result<Vec<String>, String> {
+    lines(url, sql)
 }
 
 /// Runs SQL on a thread and a runtime of its own, so that it can be called anywhere.

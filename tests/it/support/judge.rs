@@ -1,5 +1,6 @@
 //! A server that remote checks of a policy ask.
 
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Map, Value, json};
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -27,6 +28,15 @@ struct Shared {
 
 impl Judge {
     pub(crate) fn start() -> Self {
+        Self::serve(None)
+    }
+
+    /// One that is asked by HTTPS.
+    pub(crate) fn with_tls(tls: Arc<ServerConfig>) -> Self {
+        Self::serve(Some(tls))
+    }
+
+    fn serve(tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let (addr, shared) = (listener.local_addr().unwrap(), Arc::new(Shared::default()));
         let state = Arc::clone(&shared);
@@ -35,10 +45,16 @@ impl Judge {
                 if state.closed.load(Ordering::SeqCst) {
                     return;
                 }
-                let state = Arc::clone(&state);
+                let (state, tls) = (Arc::clone(&state), tls.clone());
                 thread::spawn(move || {
                     // A client may go away at any moment.
-                    let _ = answer(&stream, &state);
+                    let _ = match tls {
+                        None => answer(&stream, &stream, &state),
+                        Some(tls) => {
+                            let tls = ServerConnection::new(tls).unwrap();
+                            answer(StreamOwned::new(tls, &stream), &stream, &state)
+                        }
+                    };
                 });
             }
         });
@@ -66,7 +82,7 @@ impl Drop for Judge {
 
 /// `/say/TEXT` says it, `/refuse/TEXT` too, with the status 403; `/long` says too much, `/redirect` goes to `/say/True`,
 /// `/close` breaks off, `/hang` never answers, `/reader` allows what has `reader` among the roles.
-fn answer(mut stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
+fn answer(stream: impl Read + Write, socket: &TcpStream, shared: &Shared) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line)?;
@@ -103,11 +119,12 @@ fn answer(mut stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
         [_, "redirect"] => ("307 x", "Location: /say/True\r\n".to_owned(), String::new()),
         [_, "reader", ..] => ("200 OK", String::new(), if reads { "True" } else { "False" }.to_owned()),
         [_, "hang"] => {
-            shared.held.lock().unwrap().push(stream.try_clone()?);
+            shared.held.lock().unwrap().push(socket.try_clone()?);
             return Ok(());
         }
         _ => return Ok(()),
     };
     let head = format!("HTTP/1.1 {status}\r\nConnection: close\r\n{more}Content-Length: {}\r\n\r\n", text.len());
-    stream.write_all((head + &text).as_bytes())
+    reader.get_mut().write_all((head + &text).as_bytes())?;
+    reader.get_mut().flush()
 }

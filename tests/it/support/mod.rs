@@ -2,17 +2,24 @@
 
 #![allow(dead_code, reason = "each test takes what it needs")]
 
+pub(crate) mod authority;
+#[cfg(feature = "catalogue")]
+pub(crate) mod balancer;
 pub(crate) mod chaos;
 pub(crate) mod daemon;
 #[cfg(feature = "catalogue")]
 pub(crate) mod database;
 pub(crate) mod disks;
 pub(crate) mod judge;
+#[cfg(feature = "catalogue")]
+pub(crate) mod own_server;
+mod ports;
 pub(crate) mod rig;
 pub(crate) mod web;
 
+pub(crate) use ports::free_port;
+
 use std::{
-    net::TcpListener,
     path::Path,
     process::{Command, Output},
     time::{Duration, Instant},
@@ -20,11 +27,6 @@ use std::{
 
 /// The program under test.
 pub(crate) const LARDER: &str = env!("CARGO_BIN_EXE_larder");
-
-/// A port of 127.0.0.1 that was free a moment ago.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
-}
 
 /// Waits until `done` says so; panics with `what` after `limit`.
 pub(crate) fn wait_until(what: &str, limit: Duration, mut done: impl FnMut() -> bool) {

@@ -1,7 +1,7 @@
 //! Why an image did not arrive.
 
 use crate::agent::{
-    base_dir::{LockError, ScanError},
+    base_dir::{LockError, PublishError, ScanError},
     desired::Failure,
     execute::publish::AppearError,
     plan::fetch::{NoRoom, Refused},
@@ -133,6 +133,24 @@ pub enum TransferError {
     Cancelled,
 }
 
+/// Whether the system said that there is no room.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+// === impl TransferError ===
+
+impl TransferError {
+    /// Whether the bytes that have come are of use for the next try.
+    pub fn may_go_on(&self) -> bool {
+        match self {
+            Self::Remote { source, .. } => source.is_transient(),
+            Self::Stalled { .. } | Self::Cancelled => true,
+            _ => false,
+        }
+    }
+}
+
 // === impl FetchError ===
 
 impl FetchError {
@@ -141,12 +159,24 @@ impl FetchError {
         let passing = match self {
             Self::Ask(error) => error.is_transient(),
             Self::Refused(refused) => refused.may_pass(),
+            Self::Room(error) => !error.is_for_good(),
             Self::Transfer(TransferError::Remote { source, .. }) => source.is_transient(),
             Self::InTheWay { .. } | Self::Content(_) => false,
             Self::Convert(error) => !error.is_permanent(),
             _ => true,
         };
         if passing { Failure::Passing } else { Failure::Lasting }
+    }
+
+    /// Whether what was downloaded stays for the next try. Not when the disk is full: others need the room.
+    pub fn may_go_on(&self) -> bool {
+        match self {
+            Self::Transfer(error) => error.may_go_on(),
+            Self::Ask(error) => error.is_transient(),
+            Self::Convert(error) => matches!(error, ConvertError::Cancelled),
+            Self::Cancelled | Self::Lock(_) | Self::Look(_) | Self::Space { .. } => true,
+            _ => false,
+        }
     }
 
     /// One of few words, for metrics.
@@ -164,6 +194,25 @@ impl FetchError {
             Self::Appear(_) => "publish",
             Self::Cancelled => "stopped",
             Self::Died => "fault",
+        }
+    }
+
+    /// Whether the disk, or the cache, is full: that is not the image's fault, and passes.
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Room(error) => !error.is_for_good(),
+            Self::Transfer(TransferError::Full { .. }) | Self::Convert(ConvertError::NoRoom { .. }) => true,
+            Self::Appear(AppearError::Publish(PublishError::Prepare { source, .. })) => is_full(source),
+            _ => false,
+        }
+    }
+
+    /// Bytes that must go before it fits, as far as that is known.
+    pub fn missing(&self) -> u64 {
+        match self {
+            Self::Room(error) => error.missing(),
+            Self::Transfer(TransferError::Full { need, free, .. }) => need.saturating_sub(*free),
+            _ => 0,
         }
     }
 

@@ -3,22 +3,30 @@
 use super::{FetchError, transfer::Transfer};
 use crate::admin::ImageState;
 use crate::agent::{
-    base_dir::{BaseDir, BaseFile, Kind, LockError, NovaLock, Published, Staging},
+    base_dir::{BaseDir, BaseFile, Kind, LockError, NovaLock, Published, Staging, own_bytes},
     execute::{
         convert::{self, Conversion},
+        gate::Gate,
         progress::{Board, Place},
         publish::{Hold, appear},
         staged::Staged,
     },
-    index::{Known, Origin},
-    plan::fetch::{Order, Reservation, Reservations, Terms, order},
+    index::{How, Known, Origin, Verified},
+    lists::{FileId, Label, Lists, Trust},
+    plan::fetch::{Bounds, Ledger, Order, Reservation, Seen, Terms, order, with_overhead},
 };
-use crate::base::sparse::Cache;
-use crate::diskformat::{Rules, convert as converter};
+use crate::base::{
+    chain,
+    pieces::{Block, Manner, PieceHasher, Pieces, Way, walk},
+    sparse::Cache,
+    throttle::Throttle,
+};
+use crate::diskformat::{Inspection, Rules, convert as converter};
 use crate::image::ImageId;
 use crate::remote::Catalogue;
 use chrono::Utc;
-use std::{sync::Arc, time::Duration};
+use std::{ops::ControlFlow, os::unix::fs::MetadataExt, path::PathBuf, sync::Arc, time::Duration};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 /// Fetches images; clones share the directory, the board and the promises of room.
@@ -30,8 +38,12 @@ pub struct Fetcher {
     pub dir: Arc<BaseDir>,
     /// Where progress is shown.
     pub board: Board,
+    /// Where the lists of pieces are.
+    pub lists: Arc<Lists>,
     /// Room that fetches in work have been promised.
-    pub reservations: Reservations,
+    pub ledger: Ledger,
+    /// What all fetches together are held to.
+    pub throttle: Arc<Throttle>,
     /// What is allowed, and for how long.
     pub limits: Arc<Limits>,
 }
@@ -45,8 +57,12 @@ pub struct Limits {
     pub rules: Rules,
     /// How they are made raw.
     pub convert: converter::Settings,
-    /// Bytes that stay free.
-    pub min_free: u64,
+    /// How much room there may be taken.
+    pub bounds: Bounds,
+    /// How long a fetch stands still on a full disk before it gives back what it has.
+    pub hold_full: Duration,
+    /// Whether its disk accesses give way to everybody else's.
+    pub idle_io: bool,
     /// How long a server may be silent.
     pub patience: Duration,
     /// How often a transfer is picked up again without a byte in between.
@@ -71,18 +87,58 @@ pub enum Outcome {
     Locked,
 }
 
+/// What the steps of one fetch share.
+pub(in crate::agent::execute) struct Work<'a> {
+    pub(in crate::agent::execute) place: Arc<Place>,
+    pub(in crate::agent::execute) room: Arc<Reservation>,
+    pub(in crate::agent::execute) gate: Gate,
+    pub(in crate::agent::execute) cancel: &'a CancellationToken,
+}
+
+/// How often a conversion that found the disk full looks whether there is room again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How long nova's lock is waited for before others get their turn.
 const SHORT: Duration = Duration::from_millis(500);
 
 // === impl Fetcher ===
 
 impl Fetcher {
-    /// Brings one image to its base. It ends soon after `cancel`, and then leaves nothing behind.
+    /// Brings one image to its base. It ends soon after `cancel`; what has come stays for the next try then, until
+    /// [`Fetcher::discard`].
     ///
     /// # Errors
     /// [`FetchError`] with the step and its object.
-    pub async fn fetch(&self, id: &ImageId, cancel: &CancellationToken) -> Result<Outcome, FetchError> {
-        let place = self.board.place(id);
+    pub async fn fetch(&self, id: &ImageId, gate: Gate, cancel: &CancellationToken) -> Result<Outcome, FetchError> {
+        let done = self.try_once(id, gate, cancel).await;
+        let over = match &done {
+            Ok(Outcome::There { .. }) => true,
+            Ok(Outcome::Locked) => false,
+            Err(error) => !error.may_go_on(),
+        };
+        if over {
+            self.discard(id).await;
+        }
+        done
+    }
+
+    /// Removes what an interrupted fetch of this image has left, if anything.
+    pub async fn discard(&self, id: &ImageId) {
+        let (lists, base) = (self.lists.clone(), id.base_name());
+        let staging = self.dir.staging(id, Staging::Fetch);
+        let step = move || {
+            lists.remove_journal(&base);
+            match std::fs::remove_file(&staging) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    tracing::warn!(path = %staging.display(), %error, "cannot remove what an interrupted fetch left");
+                }
+                _ => {}
+            }
+        };
+        let _ = tokio::task::spawn_blocking(step).await;
+    }
+
+    async fn try_once(&self, id: &ImageId, gate: Gate, cancel: &CancellationToken) -> Result<Outcome, FetchError> {
+        let place = Arc::new(self.board.place(id));
         let order = tokio::select! {
             biased;
             () = cancel.cancelled() => return Err(FetchError::Cancelled),
@@ -92,7 +148,7 @@ impl Fetcher {
         if let Some(outcome) = self.there(&order).await? {
             return Ok(outcome);
         }
-        let mut room = self.reserve(&order)?;
+        let room = Arc::new(self.reserve(&order).await?);
         let Some(lock) = self.lock(id, cancel).await? else {
             place.set(ImageState::WaitingForLock);
             return Ok(Outcome::Locked);
@@ -101,9 +157,9 @@ impl Fetcher {
         if let Some(outcome) = self.there(&order).await? {
             return Ok(outcome);
         }
-        let hold = Hold::new(lock, self.limits.hold);
-        let staged = self.make(&order, &place, &mut room, cancel).await?;
-        self.publish(&order, staged, hold, cancel).await
+        let hold = Hold::new(lock, self.limits.hold, gate.clone());
+        let made = self.make(&order, &Work { place, room, gate, cancel }).await?;
+        self.publish(&order, made, hold, cancel).await
     }
 
     async fn ask(&self, id: &ImageId) -> Result<Order, FetchError> {
@@ -137,11 +193,25 @@ impl Fetcher {
         }
     }
 
-    fn reserve(&self, order: &Order) -> Result<Reservation, FetchError> {
-        let path = self.dir.path().to_owned();
-        let space = self.dir.space().map_err(|source| FetchError::Space { path: path.clone(), source })?;
-        let need = order.room_to_fetch.saturating_add(order.room_to_convert);
-        Ok(self.reservations.reserve(path, need, space.free, self.limits.min_free)?)
+    async fn reserve(&self, order: &Order) -> Result<Reservation, FetchError> {
+        let seen = self.seen().await?;
+        // What an earlier try left is seen on the disk already.
+        let staging = self.dir.staging(&order.id, Staging::Fetch);
+        let left = std::fs::symlink_metadata(staging).map_or(0, |it| it.blocks().saturating_mul(512));
+        let need = order.room().saturating_sub(left.min(order.room_to_fetch));
+        Ok(self.ledger.reserve(&order.id, need, seen, self.limits.bounds)?)
+    }
+
+    /// What the files take, and what is free.
+    async fn seen(&self) -> Result<Seen, FetchError> {
+        let (dir, mark) = (self.dir.clone(), self.ledger.mark());
+        let look = tokio::task::spawn_blocking(move || {
+            let path = dir.path().to_owned();
+            let own = own_bytes(&dir.scan().map_err(FetchError::Look)?);
+            let space = dir.space().map_err(|source| FetchError::Space { path: path.clone(), source })?;
+            Ok(Seen { path, own, free: space.free, mark })
+        });
+        look.await.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()))
     }
 
     async fn lock(&self, id: &ImageId, cancel: &CancellationToken) -> Result<Option<NovaLock>, FetchError> {
@@ -152,21 +222,15 @@ impl Fetcher {
         }
     }
 
-    /// A verified file that may become the base.
-    async fn make(
-        &self,
-        order: &Order,
-        place: &Place,
-        room: &mut Reservation,
-        cancel: &CancellationToken,
-    ) -> Result<Staged, FetchError> {
+    /// A verified file that may become the base; its pieces, unless it was converted.
+    async fn make(&self, order: &Order, work: &Work<'_>) -> Result<(Staged, Option<Pieces>), FetchError> {
         let limits = &*self.limits;
-        let transfer = Transfer { catalogue: &self.catalogue, order, limits, place, cancel };
+        let transfer = Transfer { catalogue: &self.catalogue, lists: &self.lists, order, limits, work };
         // What is converted is read again at once; what is not is read by guests, some day.
         let cache = if order.room_to_convert > 0 { Cache::Keep } else { Cache::Drop };
-        place.fetching(0, order.size);
+        work.place.fetching(0, order.size);
         let target = self.dir.staging(&order.id, Staging::Fetch);
-        let staged = transfer.run(target, cache, room).await.map_err(FetchError::Transfer)?;
+        let (staged, pieces) = transfer.run(target, cache).await.map_err(FetchError::Transfer)?;
         let inspection = match convert::inspect(staged.path(), order, &limits.rules).await {
             Ok(inspection) => inspection,
             Err(error) => {
@@ -175,17 +239,56 @@ impl Fetcher {
             }
         };
         if !limits.terms.force_raw || inspection.format.is_raw() {
-            return Ok(staged);
+            return Ok((staged, Some(pieces)));
         }
-        let target = self.dir.staging(&order.id, Staging::Raw);
-        let conversion = Conversion { settings: &limits.convert, place, room, cancel };
-        conversion.run(staged, &inspection, target).await
+        let made = self.convert(order, &staged, &inspection, work).await;
+        match &made {
+            // The download is whole: the next try need not repeat it.
+            Err(error) if error.is_stop() => staged.keep(),
+            _ => staged.discard().await,
+        }
+        made.map(|raw| (raw, None))
+    }
+
+    /// Makes it raw; a disk that somebody else fills meanwhile does not cost the download.
+    async fn convert(
+        &self,
+        order: &Order,
+        staged: &Staged,
+        inspection: &Inspection,
+        work: &Work<'_>,
+    ) -> Result<Staged, FetchError> {
+        let limits = &*self.limits;
+        let need = with_overhead(inspection.virtual_size.unwrap_or(order.room_to_convert));
+        let end = Instant::now() + limits.hold_full;
+        loop {
+            // By now it is known how large it is.
+            let error = match work.room.resize(need, self.seen().await?, limits.bounds) {
+                Err(error) => FetchError::Room(error),
+                Ok(()) => {
+                    let target = self.dir.staging(&order.id, Staging::Raw);
+                    let conversion = Conversion { settings: &limits.convert, work };
+                    match conversion.run(staged.path(), inspection, target).await {
+                        Err(error) if error.is_full() => error,
+                        done => return done,
+                    }
+                }
+            };
+            if Instant::now() >= end {
+                return Err(error);
+            }
+            work.place.held(chain(&error).to_string());
+            tokio::select! {
+                () = work.cancel.cancelled() => return Err(FetchError::Cancelled),
+                () = sleep(LOOK_AGAIN) => {}
+            }
+        }
     }
 
     async fn publish(
         &self,
         order: &Order,
-        staged: Staged,
+        (staged, pieces): (Staged, Option<Pieces>),
         hold: Hold,
         cancel: &CancellationToken,
     ) -> Result<Outcome, FetchError> {
@@ -193,23 +296,75 @@ impl Fetcher {
             staged.discard().await;
             return Err(FetchError::Cancelled);
         }
+        // Before the base is there: a crash in between leaves a list without a base, which goes, and not the reverse.
+        let listed = match pieces {
+            Some(pieces) => self.keep_list(order, staged.path().to_owned(), Some(pieces)).await,
+            None => None,
+        };
         let appeared = appear(&self.dir, &order.id, staged.path().to_owned(), hold, (self.limits.hold, cancel)).await;
         match appeared {
             Ok(Published::New) => {
                 staged.published();
-                Ok(Outcome::There { known: known(order, Origin::Fetched), new: true, doubt: None })
+                let verified = match listed {
+                    Some(verified) => Some(verified),
+                    // What was converted is in the page cache still.
+                    None => self.keep_list(order, self.dir.base_path(&order.id), None).await,
+                };
+                let known = Box::new(Known { verified, ..*known(order, Origin::Fetched) });
+                Ok(Outcome::There { known, new: true, doubt: None })
             }
             Ok(Published::AlreadyThere) => {
                 staged.published();
+                self.lists.remove(&order.id.base_name());
                 tracing::info!(image.id = %order.id, "the base had appeared meanwhile; that one stays");
                 Ok(Outcome::There { known: known(order, Origin::Adopted), new: false, doubt: None })
             }
             Err(error) => {
                 staged.discard().await;
+                self.lists.remove(&order.id.base_name());
                 Err(FetchError::Appear(error))
             }
         }
     }
+
+    /// Keeps the pieces of the file at `path` as those of the base; they are made from it when there are none yet. A base
+    /// is good without: its list is made in the background then.
+    async fn keep_list(&self, order: &Order, path: PathBuf, pieces: Option<Pieces>) -> Option<Verified> {
+        let (lists, base) = (self.lists.clone(), order.id.base_name());
+        let step = move || -> std::io::Result<Verified> {
+            let file = FileId::from(&std::fs::symlink_metadata(&path)?);
+            let pieces = match pieces {
+                Some(pieces) => pieces,
+                None => pieces_of(&path)?,
+            };
+            let label = Label { file, trust: Trust::Fetched, made_at: Utc::now() };
+            lists.save(&base, &pieces, &label)?;
+            Ok(Verified { at: label.made_at, how: How::Fetched, damage: None })
+        };
+        let kept = tokio::task::spawn_blocking(step).await;
+        let kept = kept.unwrap_or_else(|died| Err(std::io::Error::other(died)));
+        kept.inspect_err(|error| {
+            tracing::warn!(image.id = %order.id, %error, "cannot keep the piece list of the base; it is made later");
+        })
+        .ok()
+    }
+}
+
+/// Of a file that was written just now; blocking.
+fn pieces_of(path: &std::path::Path) -> std::io::Result<Pieces> {
+    let size = std::fs::symlink_metadata(path)?.len();
+    let (mut hasher, mut trouble) = (PieceHasher::default(), None);
+    walk(path, (0, size), Manner::quick(Way::Cache), |block| match block {
+        Block::Data(bytes) => {
+            hasher.update(bytes);
+            ControlFlow::Continue(())
+        }
+        Block::Unreadable(_, error) => {
+            trouble = Some(error);
+            ControlFlow::Break(())
+        }
+    })?;
+    trouble.map_or_else(|| Ok(hasher.finish()), Err)
 }
 
 /// A base whose length cannot be the image's: nova uses it as it is, and a guest reads zeros where it ends.

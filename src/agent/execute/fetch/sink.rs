@@ -1,15 +1,28 @@
-//! Where the bytes go: to the hash and to the staging file, beside each other.
+//! Where the bytes go: to the hashes and to the staging file, beside each other.
+//!
+//! ```text
+//!        ┌─→ Digests: the image's hash
+//! bytes ─┼─→ pieces: BLAKE3, and each complete piece into the journal once it is written
+//!        └─→ the staging file, with holes
+//! ```
 
-use super::TransferError;
+use super::{
+    TransferError,
+    error::is_full,
+    landing::Landing,
+    resume::Start,
+    tracking::{Tracking, Written},
+};
 use crate::agent::{execute::staged::Staged, plan::fetch::Order};
 use crate::base::{
     batch::{Batch, Batcher},
     digest::Digests,
+    pieces::{PIECE_BYTES, Pieces},
     space,
     sparse::{Cache, SparseWriter},
 };
 use bytes::Bytes;
-use std::{fs::File, io, path::Path};
+use std::{fs::File, io, path::Path, sync::Arc};
 use tokio::{sync::mpsc, task::JoinHandle};
 
 /// Batches (1 MiB each) that may wait to be written.
@@ -18,6 +31,7 @@ const WAITING: usize = 8;
 pub(super) struct Sink {
     batcher: Batcher,
     digests: Option<Digests>,
+    pieces: Tracking,
     batches: mpsc::Sender<Batch>,
     writing: JoinHandle<io::Result<File>>,
     taken: u64,
@@ -26,20 +40,30 @@ pub(super) struct Sink {
 // === impl Sink ===
 
 impl Sink {
-    pub(super) fn new(file: File, order: &Order, cache: Cache) -> Self {
+    pub(super) fn new(start: Start, order: &Order, cache: Cache, landing: Landing) -> Self {
+        let Start { file, at, digests, hasher, journal } = start;
         let (batches, mut waiting) = mpsc::channel::<Batch>(WAITING);
+        let written = Arc::new(Written::default());
+        let journal = journal.and_then(|journal| Some((journal, file.try_clone().ok()?)));
+        let pieces = Tracking::start(hasher, journal, written.clone(), order.size);
         let writing = tokio::task::spawn_blocking(move || {
-            let mut writer = SparseWriter::new(file, cache)?;
+            let _idle = landing.idle();
+            let end = written.ends();
+            let mut writer = SparseWriter::resume(file, at, cache)?;
             while let Some(batch) = waiting.blocking_recv() {
-                writer.write_pieces(batch.pieces())?;
+                for piece in batch.pieces() {
+                    landing.put(piece.len() as u64, || writer.write(piece))?;
+                }
+                written.up_to(writer.position());
             }
-            writer.finish()
+            let file = writer.finish()?;
+            end.well();
+            Ok(file)
         });
-        let digests = order.digest.as_ref().map(|(algorithm, _)| Digests::new(&[*algorithm]));
-        Self { batcher: Batcher::default(), digests, batches, writing, taken: 0 }
+        Self { batcher: Batcher::default(), digests, pieces, batches, writing, taken: at }
     }
 
-    /// Bytes taken so far.
+    /// Bytes taken so far, those of an earlier try included.
     pub(super) fn taken(&self) -> u64 {
         self.taken
     }
@@ -58,11 +82,16 @@ impl Sink {
         if let Some(digests) = &mut self.digests {
             digests.update_batch(batch.clone()).await;
         }
+        self.pieces.update(batch.clone()).await;
         self.batches.send(batch).await.is_ok()
     }
 
-    /// All is on the way to the disk; the hash of it, if one was asked for.
-    pub(super) async fn finish(mut self, staged: &Staged, order: &Order) -> Result<Option<String>, TransferError> {
+    /// All is on the way to the disk; the hash of it, if one was asked for, and its pieces.
+    pub(super) async fn finish(
+        mut self,
+        staged: &Staged,
+        order: &Order,
+    ) -> Result<(Option<String>, Pieces), TransferError> {
         if let Some(last) = self.batcher.take() {
             self.send(last).await;
         }
@@ -71,23 +100,25 @@ impl Sink {
             Ok(written) => written,
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         };
+        let pieces = self.pieces.finish().await;
         written.map_err(|source| failed(source, staged.path(), order))?;
-        let Some(digests) = self.digests else { return Ok(None) };
+        let Some(digests) = self.digests else { return Ok((None, pieces)) };
         let sums = digests.finish().await.map_err(TransferError::Digest)?;
-        Ok(sums.into_iter().next().map(|(_, hex)| hex))
+        Ok((sums.into_iter().next().map(|(_, hex)| hex), pieces))
     }
 
-    /// Ends the writer before the file is removed.
-    pub(super) async fn abandon(self) {
+    /// Ends all writers before the file is removed, or left to the next try; whether that would find a whole piece.
+    pub(super) async fn abandon(self) -> bool {
         drop((self.batches, self.digests));
         let _ = self.writing.await;
+        self.pieces.finish().await.size() >= PIECE_BYTES
     }
 }
 
 /// What an operator needs to know about a write that failed.
 pub(super) fn failed(source: io::Error, path: &Path, order: &Order) -> TransferError {
     let path = path.to_owned();
-    if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+    if is_full(&source) {
         let free = path.parent().and_then(|it| space::free(it).ok()).map_or(0, |it| it.free);
         return TransferError::Full { path, need: order.room_to_fetch + order.room_to_convert, free };
     }

@@ -2,19 +2,17 @@
 
 use super::{
     TransferError,
-    fetcher::Limits,
-    sink::{Sink, failed},
+    fetcher::{Limits, Work},
+    landing::Landing,
+    resume,
+    sink::Sink,
 };
-use crate::agent::{
-    execute::{progress::Place, staged::Staged},
-    plan::fetch::{Order, Reservation},
-};
-use crate::base::{chain, sparse::Cache};
+use crate::agent::{execute::staged::Staged, lists::Lists, plan::fetch::Order};
+use crate::base::{chain, pieces::Pieces, sparse::Cache};
 use crate::remote::Catalogue;
 use futures_util::StreamExt;
 use std::{path::PathBuf, time::Duration};
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
 
 /// The wait before a transfer is picked up again; doubled each time, up to [`LONGEST_PAUSE`].
 const PAUSE: Duration = Duration::from_millis(500);
@@ -23,10 +21,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// What a transfer works with.
 pub(super) struct Transfer<'a> {
     pub(super) catalogue: &'a Catalogue,
+    pub(super) lists: &'a Lists,
     pub(super) order: &'a Order,
     pub(super) limits: &'a Limits,
-    pub(super) place: &'a Place,
-    pub(super) cancel: &'a CancellationToken,
+    pub(super) work: &'a Work<'a>,
 }
 
 /// How one pull ended.
@@ -40,31 +38,25 @@ enum Pulled {
 
 impl Transfer<'_> {
     /// Brings all bytes into a file at `path`; what it gives back has the length and the hash of the record.
-    pub(super) async fn run(
-        &self,
-        path: PathBuf,
-        cache: Cache,
-        room: &mut Reservation,
-    ) -> Result<Staged, TransferError> {
-        let made = tokio::task::spawn_blocking({
-            let path = path.clone();
-            move || Staged::create(path)
-        });
-        let made = match made.await {
-            Ok(made) => made,
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-        };
-        let (staged, file) = made.map_err(|source| failed(source, &path, self.order))?;
-        let mut sink = Sink::new(file, self.order, cache);
-        let outcome = match self.pull_all(&mut sink, room).await {
-            Ok(()) => self.verify(sink, &staged).await,
+    ///
+    /// When it fails in a way that may pass, what has come stays there for the next try.
+    pub(super) async fn run(&self, path: PathBuf, cache: Cache) -> Result<(Staged, Pieces), TransferError> {
+        let (staged, start) = resume::begin(path, self.order, self.lists, self.work.cancel).await?;
+        let mut sink = Sink::new(start, self.order, cache, Landing::new(self.work, self.limits));
+        self.work.place.fetching(sink.taken(), self.order.size);
+        let (outcome, of_use) = match self.pull_all(&mut sink).await {
+            Ok(()) => (self.verify(sink, &staged).await, false),
             Err(error) => {
-                sink.abandon().await;
-                Err(error)
+                let of_use = sink.abandon().await && error.may_go_on();
+                (Err(error), of_use)
             }
         };
         match outcome {
-            Ok(()) => Ok(staged),
+            Ok(pieces) => Ok((staged, pieces)),
+            Err(error) if of_use => {
+                staged.keep();
+                Err(error)
+            }
             Err(error) => {
                 staged.discard().await;
                 Err(error)
@@ -72,14 +64,14 @@ impl Transfer<'_> {
         }
     }
 
-    async fn pull_all(&self, sink: &mut Sink, room: &mut Reservation) -> Result<(), TransferError> {
+    async fn pull_all(&self, sink: &mut Sink) -> Result<(), TransferError> {
         let mut cuts = 0;
         loop {
             let before = sink.taken();
             let pulled = tokio::select! {
                 biased;
-                () = self.cancel.cancelled() => return Err(TransferError::Cancelled),
-                pulled = self.pull(sink, room) => pulled?,
+                () = self.work.cancel.cancelled() => return Err(TransferError::Cancelled),
+                pulled = self.pull(sink) => pulled?,
             };
             let Pulled::Cut(mut error) = pulled else { return Ok(()) };
             cuts = if sink.taken() > before { 1 } else { cuts + 1 };
@@ -96,14 +88,14 @@ impl Transfer<'_> {
             metrics::counter!("larder_fetch_cuts_total").increment(1);
             let pause = PAUSE.saturating_mul(2_u32.saturating_pow((cuts - 1).min(16))).min(LONGEST_PAUSE);
             tokio::select! {
-                () = self.cancel.cancelled() => return Err(TransferError::Cancelled),
+                () = self.work.cancel.cancelled() => return Err(TransferError::Cancelled),
                 () = sleep(pause) => {}
             }
         }
     }
 
     /// One download, from where the last one ended.
-    async fn pull(&self, sink: &mut Sink, room: &mut Reservation) -> Result<Pulled, TransferError> {
+    async fn pull(&self, sink: &mut Sink) -> Result<Pulled, TransferError> {
         let patience = self.limits.patience;
         let start = sink.taken();
         if start > 0 && self.order.size == Some(start) {
@@ -122,6 +114,7 @@ impl Transfer<'_> {
         // A server that cannot start in the middle sends what is here already once more.
         let mut again = start.saturating_sub(answer.start);
         let mut body = answer.body;
+        let mut gate = self.work.gate.clone();
         loop {
             let mut bytes = match timeout(patience, body.next()).await {
                 Err(_) => return Ok(Pulled::Cut(TransferError::Stalled { got: sink.taken(), patience })),
@@ -138,13 +131,13 @@ impl Transfer<'_> {
             if let Some(expected) = self.order.size.filter(|it| got > *it) {
                 return Err(TransferError::Length { got, expected });
             }
+            gate.pass(len, &self.work.place).await;
             if !sink.take(bytes).await {
                 // Writing has failed; the sink tells why at its end.
                 return Ok(Pulled::All);
             }
-            room.written(len);
             metrics::counter!("larder_fetched_bytes_total").increment(len);
-            self.place.fetching(sink.taken(), self.order.size.or(answer.total));
+            self.work.place.fetching(sink.taken(), self.order.size.or(answer.total));
         }
         match self.order.size {
             // An unframed body that ended early looks like one that is complete.
@@ -155,16 +148,16 @@ impl Transfer<'_> {
         }
     }
 
-    async fn verify(&self, sink: Sink, staged: &Staged) -> Result<(), TransferError> {
-        self.place.set(crate::admin::ImageState::Verifying);
+    async fn verify(&self, sink: Sink, staged: &Staged) -> Result<Pieces, TransferError> {
+        self.work.place.set(crate::admin::ImageState::Verifying);
         let got = sink.taken();
-        let hash = sink.finish(staged, self.order).await?;
+        let (hash, pieces) = sink.finish(staged, self.order).await?;
         if let Some(expected) = self.order.size.filter(|it| *it != got) {
             return Err(TransferError::Length { got, expected });
         }
         match (&self.order.digest, hash) {
-            (None, _) => Ok(()),
-            (Some((_, expected)), Some(got)) if *expected == got => Ok(()),
+            (None, _) => Ok(pieces),
+            (Some((_, expected)), Some(got)) if *expected == got => Ok(pieces),
             (Some((algorithm, expected)), got) => Err(TransferError::Hash {
                 algorithm: *algorithm,
                 got: got.unwrap_or_default(),

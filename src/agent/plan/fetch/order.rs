@@ -56,6 +56,16 @@ pub enum Refused {
     Empty,
 }
 
+// === impl Order ===
+
+impl Order {
+    /// What its fetch needs at most while download and raw image are both there, bytes; with what file systems take to
+    /// keep track of it.
+    pub fn room(&self) -> u64 {
+        with_overhead(self.room_to_fetch.saturating_add(self.room_to_convert))
+    }
+}
+
 // === impl Refused ===
 
 impl Refused {
@@ -99,6 +109,11 @@ pub fn order(id: &ImageId, image: &RemoteImage, terms: Terms) -> Result<Order, R
         room_to_fetch: size,
         room_to_convert,
     })
+}
+
+/// Blocks are whole, and extents have to be written down somewhere.
+pub fn with_overhead(bytes: u64) -> u64 {
+    bytes.saturating_add(bytes / 2048).saturating_add(64 << 10)
 }
 
 /// `os_hash_value` if its algorithm can be computed here, else the md5.

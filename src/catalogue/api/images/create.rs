@@ -22,9 +22,9 @@ pub(in crate::catalogue::api) async fn handle(
     let new = parse_create(&body, &api.formats())?;
     let image = api.service.create(&caller, new).await?;
     let shown = api.shown(&caller, &image);
-    let mut response = reply::json(StatusCode::CREATED, &to_json(&image, shown));
+    let mut response = reply::json(StatusCode::CREATED, &to_json(&image, &shown));
     if let Ok(location) = HeaderValue::try_from(format!("{base}/v2/images/{}", image.id)) {
         response.headers_mut().insert(header::LOCATION, location);
     }
-    Ok(etag::put(response, Some(&etag::of_image(&image, shown))))
+    Ok(etag::put(response, Some(&etag::of_image(&image, &shown))))
 }

@@ -1,9 +1,8 @@
 //! `GET /v2/images/{id}/locations`: where the data is.
 
 use crate::catalogue::api::{
-    extract::{Document, Id, NoBody},
+    extract::{Document, Id, LateId, NoBody},
     pipeline::RequestId,
-    refusal::Refusal,
     reply,
     state::{Answer, Api},
 };
@@ -30,12 +29,10 @@ pub(in crate::catalogue::api) async fn add(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     Extension(RequestId(request)): Extension<RequestId>,
-    id: Result<Id, Refusal>,
+    id: LateId,
     Document(body): Document,
 ) -> Answer {
-    // What is wrong with the document is said first.
     let (url, hash) = parse_location(&body)?;
-    let Id(id) = id?;
-    api.service.add_location(&caller, &id, Addition { url, hash, request }).await?;
+    api.service.add_location(&caller, &id.get()?, Addition { url, hash, request }).await?;
     Ok(reply::empty(StatusCode::ACCEPTED))
 }

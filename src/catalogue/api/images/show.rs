@@ -21,9 +21,9 @@ pub(in crate::catalogue::api) async fn handle(
 ) -> Answer {
     let image = api.service.show(&caller, &id).await?;
     let shown = api.shown(&caller, &image);
-    let tag = etag::of_image(&image, shown);
+    let tag = etag::of_image(&image, &shown);
     if let Some(answer) = etag::instead(&headers, Some(&tag))? {
         return Ok(answer);
     }
-    Ok(etag::put(reply::json(StatusCode::OK, &to_json(&image, shown)), Some(&tag)))
+    Ok(etag::put(reply::json(StatusCode::OK, &to_json(&image, &shown)), Some(&tag)))
 }

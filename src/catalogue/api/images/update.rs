@@ -23,6 +23,6 @@ pub(in crate::catalogue::api) async fn handle(
     let changes = patch::parse(kind, &body, &api.formats())?;
     let image = api.service.change_if(&caller, &id.get()?, etag::expected(&headers), changes).await?;
     let shown = api.shown(&caller, &image);
-    let response = reply::json(StatusCode::OK, &to_json(&image, shown));
-    Ok(etag::put(response, Some(&etag::of_image(&image, shown))))
+    let response = reply::json(StatusCode::OK, &to_json(&image, &shown));
+    Ok(etag::put(response, Some(&etag::of_image(&image, &shown))))
 }

@@ -6,14 +6,20 @@ mod properties;
 mod resource_types;
 mod tags;
 
-use crate::catalogue::api::{refusal::Refusal, state::Api};
-use axum::{
-    Router,
-    extract::FromRequestParts,
-    extract::RawPathParams,
-    routing::{delete, get, post},
+use crate::catalogue::api::{
+    extract::NoBody,
+    refusal::Refusal,
+    reply,
+    state::{Answer, Api},
 };
-use http::request::Parts;
+use crate::catalogue::tables::metadefs::Content;
+use crate::identity::Caller;
+use axum::{
+    Extension, Router,
+    extract::{FromRequestParts, RawPathParams, State},
+    routing::{MethodRouter, delete, get, post},
+};
+use http::{StatusCode, request::Parts};
 use std::sync::Arc;
 
 /// The routes.
@@ -26,16 +32,29 @@ pub(super) fn routes() -> Router<Arc<Api>> {
         .route("/", namespace)
         .route("/resource_types", get(resource_types::of_namespace).post(resource_types::associate))
         .route("/resource_types/{name}", delete(resource_types::dissociate))
-        .route("/properties", get(properties::list).post(properties::create).delete(properties::clear))
+        .route("/properties", get(properties::list).post(properties::create).merge(clear(Content::Properties)))
         .route("/properties/{name}", one_property)
-        .route("/objects", get(objects::list).post(objects::create).delete(objects::clear))
+        .route("/objects", get(objects::list).post(objects::create).merge(clear(Content::Objects)))
         .route("/objects/{name}", one_object)
-        .route("/tags", get(tags::list).post(tags::create_many).delete(tags::clear))
+        .route("/tags", get(tags::list).post(tags::create_many).merge(clear(Content::Tags)))
         .route("/tags/{name}", one_tag);
     Router::new()
         .route("/v2/metadefs/resource_types", get(resource_types::list))
         .route("/v2/metadefs/namespaces", get(namespaces::list).merge(post(namespaces::create)))
         .nest("/v2/metadefs/namespaces/{namespace}", namespaces)
+}
+
+/// `DELETE` of all objects, all properties or all tags of a namespace.
+fn clear(content: Content) -> MethodRouter<Arc<Api>> {
+    let handle = async move |State(api): State<Arc<Api>>,
+                             Extension(caller): Extension<Caller>,
+                             _: NoBody,
+                             Names(namespace, _): Names|
+                -> Answer {
+        api.service.metadefs(&caller).clear(&namespace, content).await?;
+        Ok(reply::empty(StatusCode::NO_CONTENT))
+    };
+    delete(handle)
 }
 
 /// `{namespace}` and `{name}` of the path, decoded; the second is empty where the path has none.

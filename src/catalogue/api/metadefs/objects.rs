@@ -6,7 +6,6 @@ use crate::catalogue::api::{
     reply,
     state::{Answer, Api},
 };
-use crate::catalogue::tables::metadefs::Content;
 use crate::identity::Caller;
 use crate::wire::metadefs::{object_to_json, objects_query, objects_to_json, parse_object};
 use axum::{
@@ -36,16 +35,6 @@ pub(super) async fn create(
 ) -> Answer {
     let made = api.service.metadefs(&caller).create_object(&namespace, parse_object(&body, true)?).await?;
     Ok(reply::json(StatusCode::CREATED, &object_to_json(&namespace, &made)))
-}
-
-pub(super) async fn clear(
-    State(api): State<Arc<Api>>,
-    Extension(caller): Extension<Caller>,
-    _: NoBody,
-    Names(namespace, _): Names,
-) -> Answer {
-    api.service.metadefs(&caller).clear(&namespace, Content::Objects).await?;
-    Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 
 pub(super) async fn show(

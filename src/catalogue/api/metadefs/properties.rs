@@ -6,7 +6,6 @@ use crate::catalogue::api::{
     reply,
     state::{Answer, Api},
 };
-use crate::catalogue::tables::metadefs::Content;
 use crate::identity::Caller;
 use crate::wire::metadefs::{parse_property, properties_to_json, property_to_json};
 use axum::{
@@ -35,16 +34,6 @@ pub(super) async fn create(
     let (name, schema) = parse_property(&body)?;
     api.service.metadefs(&caller).create_property(&namespace, &name, &schema).await?;
     Ok(reply::json(StatusCode::CREATED, &property_to_json(&name, &schema)))
-}
-
-pub(super) async fn clear(
-    State(api): State<Arc<Api>>,
-    Extension(caller): Extension<Caller>,
-    _: NoBody,
-    Names(namespace, _): Names,
-) -> Answer {
-    api.service.metadefs(&caller).clear(&namespace, Content::Properties).await?;
-    Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 
 pub(super) async fn show(

@@ -6,7 +6,6 @@ use crate::catalogue::api::{
     reply,
     state::{Answer, Api},
 };
-use crate::catalogue::tables::metadefs::Content;
 use crate::identity::Caller;
 use crate::wire::metadefs::{check_tag_name, parse_new_tags, parse_tag, tag_to_json, tags_query};
 use axum::{
@@ -44,16 +43,6 @@ pub(super) async fn create_many(
     let answer = names(new.iter().map(String::as_str));
     api.service.metadefs(&caller).create_tags(&namespace, new, append).await?;
     Ok(reply::json(StatusCode::CREATED, &answer))
-}
-
-pub(super) async fn clear(
-    State(api): State<Arc<Api>>,
-    Extension(caller): Extension<Caller>,
-    _: NoBody,
-    Names(namespace, _): Names,
-) -> Answer {
-    api.service.metadefs(&caller).clear(&namespace, Content::Tags).await?;
-    Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 
 pub(super) async fn show(

@@ -56,7 +56,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.cache.filling().remove(&self.id);
+        self.cache.filled(&self.id);
     }
 }
 

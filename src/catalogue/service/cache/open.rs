@@ -17,6 +17,9 @@ use tokio::sync::{Notify, Semaphore};
 /// Images that downloads fill the cache with at the same time; each may hold some MiB of memory.
 const FILLS: usize = 8;
 
+/// Images that wait for the prefetcher because a download was too fast for the cache's disk.
+const WANTED: usize = 64;
+
 /// Where unfinished files stand in the folder, as in Glance's layout.
 pub(super) const INCOMPLETE: &str = "incomplete";
 
@@ -130,6 +133,29 @@ impl Cache {
 
     pub(super) fn wanted(&self) -> MutexGuard<'_, VecDeque<ImageId>> {
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has an image fetched in the background, if there is room in the list: at once, or when what fills it now has ended.
+    pub(super) fn want(&self, id: &ImageId) {
+        {
+            let mut wanted = self.wanted();
+            if wanted.len() >= WANTED || wanted.contains(id) {
+                return;
+            }
+            wanted.push_back(id.clone());
+        }
+        // Whoever ends filling it looks at the list after that: one of the two sees the other.
+        if !self.filling().contains(id) {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Nothing fills this image any more.
+    pub(super) fn filled(&self, id: &ImageId) {
+        self.filling().remove(id);
+        if self.wanted().contains(id) {
+            self.wake.notify_one();
+        }
     }
 
     /// Bytes of an image's file; none when there is none that can be read.

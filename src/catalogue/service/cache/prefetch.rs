@@ -93,7 +93,12 @@ impl Service {
             let _ = tokio::task::spawn_blocking(move || queue.remove(&marker)).await;
         }
         match fetched {
-            Err(NotCached::Busy) => Ok(false),
+            Err(NotCached::Busy) => {
+                if by == By::Download {
+                    cache.want(id);
+                }
+                Ok(false)
+            }
             other => other.map(|()| true),
         }
     }

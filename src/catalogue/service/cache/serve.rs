@@ -13,9 +13,6 @@ use futures_util::{Stream, StreamExt, stream::BoxStream};
 use std::{ops::Range, sync::Arc};
 use tokio::sync::mpsc::error::TrySendError;
 
-/// Images that wait for the prefetcher because a download was too fast for the cache's disk.
-const WANTED: usize = 64;
-
 /// What the cache has to do with a download.
 pub(in crate::catalogue::service) enum Serving {
     /// Nothing.
@@ -156,21 +153,11 @@ pub(in crate::catalogue::service) fn miss(service: Service, image: &Image, size:
             sender = None;
             if matches!(error, TrySendError::Full(_)) {
                 tracing::info!(image.id = %id, "a download is faster than the cache's disk; the image is fetched later");
-                service.want(&id);
+                if let Some(cache) = service.cache() {
+                    cache.want(&id);
+                }
             }
         }
     });
     watched.boxed()
-}
-
-impl Service {
-    /// Has an image fetched in the background, if there is room in the list.
-    fn want(&self, id: &ImageId) {
-        let Some(cache) = self.cache() else { return };
-        let mut wanted = cache.wanted();
-        if wanted.len() < WANTED && !wanted.contains(id) {
-            wanted.push_back(id.clone());
-            cache.wake.notify_one();
-        }
-    }
 }

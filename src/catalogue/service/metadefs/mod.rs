@@ -24,6 +24,28 @@ pub struct Metadefs<'a> {
     rights: Rights,
 }
 
+// === impl Metadefs ===
+
+impl Metadefs<'_> {
+    /// A transaction in which the rights are judged.
+    async fn read<T, W>(&self, work: W) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        W: Fn(&Tx<'_>) -> Result<T, Fault> + Send + Sync + 'static,
+    {
+        self.service.read_judged(&self.rights.0, work).await
+    }
+
+    /// Likewise, one that may write.
+    async fn write<T, W>(&self, work: W) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        W: Fn(&Tx<'_>) -> Result<T, Fault> + Send + Sync + 'static,
+    {
+        self.service.write_judged(&self.rights.0, work).await
+    }
+}
+
 impl Service {
     /// The metadata definitions, as `caller` sees them.
     pub fn metadefs(&self, caller: &Caller) -> Metadefs<'_> {

@@ -24,8 +24,7 @@ impl Metadefs<'_> {
         let (rights, listing) = (self.rights.clone(), listing.clone());
         rights.demand("get_metadef_namespaces", None)?;
         rights.demand("list_metadef_resource_types", None)?;
-        let db = self.service.db();
-        db.read(move |tx| {
+        self.read(move |tx| {
             let missing = Missing::Definition;
             let marker = listing.marker.as_deref();
             let marker = marker.map(|it| seen(tx, &rights, "get_metadef_namespace", it, missing)).transpose()?;
@@ -72,8 +71,7 @@ impl Metadefs<'_> {
     /// `NotFound`.
     pub async fn namespace(&self, name: &str, resource_type: Option<&str>) -> Result<(Namespace, Details), Fault> {
         let (rights, name, resource_type) = (self.rights.clone(), name.to_owned(), resource_type.map(str::to_owned));
-        let db = self.service.db();
-        db.read(move |tx| {
+        self.read(move |tx| {
             let found = seen(tx, &rights, "get_metadef_namespace", &name, Missing::Definition)?;
             for rule in
                 ["list_metadef_resource_types", "get_metadef_objects", "get_metadef_properties", "get_metadef_tags"]
@@ -102,8 +100,7 @@ impl Metadefs<'_> {
     /// `NotFound`; `Forbidden`; `Conflict`: the new name is taken.
     pub async fn update_namespace(&self, name: &str, new: NewNamespace) -> Result<Namespace, Fault> {
         let (rights, name, now) = (self.rights.clone(), name.to_owned(), self.service.now());
-        let db = self.service.db();
-        db.write(move |tx| {
+        self.write(move |tx| {
             let found = seen(tx, &rights, "modify_metadef_namespace", &name, Missing::Namespace)?;
             let owner = new.owner.clone().unwrap_or_else(|| rights.owner());
             let times = Times { created: found.namespace.times.created, updated: Some(now) };
@@ -127,8 +124,7 @@ impl Metadefs<'_> {
     /// `NotFound`; `Forbidden`: it is protected.
     pub async fn delete_namespace(&self, name: &str) -> Result<(), Fault> {
         let (rights, name) = (self.rights.clone(), name.to_owned());
-        let db = self.service.db();
-        db.write(move |tx| {
+        self.write(move |tx| {
             let found = seen(tx, &rights, "delete_metadef_namespace", &name, Missing::Namespace)?;
             unprotected(&found, || protected_words(&name))?;
             Ok(namespaces::remove(tx, found.id)?)
@@ -142,8 +138,7 @@ impl Metadefs<'_> {
     /// `NotFound`; `Forbidden`: the namespace is protected.
     pub(crate) async fn clear(&self, name: &str, content: Content) -> Result<(), Fault> {
         let (rights, name) = (self.rights.clone(), name.to_owned());
-        let db = self.service.db();
-        db.write(move |tx| {
+        self.write(move |tx| {
             let found = seen(tx, &rights, "delete_metadef_namespace", &name, Missing::Namespace)?;
             if content == Content::Tags {
                 rights.demand("delete_metadef_tags", Some(&found.namespace))?;
@@ -183,21 +178,32 @@ fn insert(tx: &Tx<'_>, it: &Namespace, details: &Details, now: DateTime<Utc>) ->
         let names: Vec<&str> = all.iter().map(|it| it.name.as_str()).collect();
         let ids = associations::ensure_types(tx, &names, false, at)?;
         let rows: Vec<(i64, &Association)> = all.iter().filter_map(|it| Some((*ids.get(&it.name)?, it))).collect();
-        associations::insert(tx, id, &rows, at)?;
+        let words = || super::resource_types::duplicate_words(name, &alike(all.iter().map(|it| &it.name)));
+        associations::insert(tx, id, &rows, at).map_err(taken(words))?;
     }
     if let Some(all) = &details.objects {
         if let Some(twice) = twice(all.iter().map(|it: &Object| it.name.clone())) {
             return Err(super::objects::duplicate(name, &twice));
         }
-        objects::insert(tx, id, all, at)?;
+        let words = || super::objects::duplicate_words(name, &alike(all.iter().map(|it| &it.name)));
+        objects::insert(tx, id, all, at).map_err(taken(words))?;
     }
     if let Some(all) = &details.tags {
         super::tags::insert(tx, id, name, all, at)?;
     }
     if let Some(all) = &details.properties {
-        properties::insert(tx, id, all, at)?;
+        let words = || super::properties::duplicate_words(name, &alike(all.keys()));
+        properties::insert(tx, id, all, at).map_err(taken(words))?;
     }
     Ok(())
+}
+
+/// The first that another differs from in case alone, where the database has taken two for one; all when it has other
+/// reasons.
+fn alike<'a>(names: impl Iterator<Item = &'a String> + Clone) -> String {
+    let mut known = HashSet::new();
+    let first = names.clone().find(|it| !known.insert(it.to_lowercase()));
+    first.cloned().unwrap_or_else(|| names.map(String::as_str).collect::<Vec<_>>().join(", "))
 }
 
 /// The first that is there twice.

@@ -16,8 +16,7 @@ impl Metadefs<'_> {
     /// `NotFound`.
     pub async fn objects(&self, namespace: &str) -> Result<Vec<Object>, Fault> {
         let (rights, namespace) = (self.rights.clone(), namespace.to_owned());
-        let db = self.service.db();
-        db.read(move |tx| {
+        self.read(move |tx| {
             let found = seen(tx, &rights, "get_metadef_objects", &namespace, Missing::Definition)?;
             Ok(objects::all(tx, found.id)?)
         })
@@ -30,8 +29,7 @@ impl Metadefs<'_> {
     /// `NotFound`.
     pub async fn object(&self, namespace: &str, name: &str) -> Result<Object, Fault> {
         let (rights, namespace, name) = (self.rights.clone(), namespace.to_owned(), name.to_owned());
-        let db = self.service.db();
-        db.read(move |tx| {
+        self.read(move |tx| {
             let found = seen(tx, &rights, "get_metadef_object", &namespace, Missing::Definition)?;
             objects::find(tx, found.id, &name)?.map(|it| it.1).ok_or_else(|| missing(&name))
         })
@@ -44,8 +42,7 @@ impl Metadefs<'_> {
     /// `NotFound`; `Forbidden`; `Conflict`.
     pub async fn create_object(&self, namespace: &str, new: Object) -> Result<Object, Fault> {
         let (rights, namespace, now) = (self.rights.clone(), namespace.to_owned(), self.service.now());
-        let db = self.service.db();
-        db.write(move |tx| {
+        self.write(move |tx| {
             let found = seen(tx, &rights, "add_metadef_object", &namespace, Missing::Definition)?;
             let words = || duplicate_words(&namespace, &new.name);
             let at = Times { created: now, updated: Some(now) };
@@ -62,8 +59,7 @@ impl Metadefs<'_> {
     pub async fn update_object(&self, namespace: &str, name: &str, new: Object) -> Result<Object, Fault> {
         let (rights, namespace, name) = (self.rights.clone(), namespace.to_owned(), name.to_owned());
         let now = self.service.now();
-        let db = self.service.db();
-        db.write(move |tx| {
+        self.write(move |tx| {
             let found = seen(tx, &rights, "modify_metadef_object", &namespace, Missing::Definition)?;
             let (id, old) = objects::find(tx, found.id, &name)?.ok_or_else(|| missing(&name))?;
             let words = || {
@@ -86,8 +82,7 @@ impl Metadefs<'_> {
     /// `NotFound`; `Forbidden`: the namespace is protected.
     pub async fn delete_object(&self, namespace: &str, name: &str) -> Result<(), Fault> {
         let (rights, namespace, name) = (self.rights.clone(), namespace.to_owned(), name.to_owned());
-        let db = self.service.db();
-        db.write(move |tx| {
+        self.write(move |tx| {
             let found = seen(tx, &rights, "delete_metadef_object", &namespace, Missing::Definition)?;
             let (id, _) = objects::find(tx, found.id, &name)?.ok_or_else(|| missing(&name))?;
             unprotected(&found, || format!("Metadata definition object {name} is protected and cannot be deleted."))?;
@@ -102,7 +97,7 @@ pub(super) fn duplicate(namespace: &str, name: &str) -> Fault {
     Fault::Conflict(duplicate_words(namespace, name))
 }
 
-fn duplicate_words(namespace: &str, name: &str) -> String {
+pub(super) fn duplicate_words(namespace: &str, name: &str) -> String {
     format!("A metadata definition object with name={name} already exists in namespace={namespace}.")
 }
 

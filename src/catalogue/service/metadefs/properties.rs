@@ -18,8 +18,7 @@ impl Metadefs<'_> {
     /// `NotFound`.
     pub async fn properties(&self, namespace: &str) -> Result<Properties, Fault> {
         let (rights, namespace) = (self.rights.clone(), namespace.to_owned());
-        let db = self.service.db();
-        db.read(move |tx| {
+        self.read(move |tx| {
             let found = seen(tx, &rights, "get_metadef_properties", &namespace, Missing::Namespace)?;
             Ok(properties::all(tx, found.id)?)
         })
@@ -38,8 +37,7 @@ impl Metadefs<'_> {
     ) -> Result<(String, Schema), Fault> {
         let (rights, namespace, name) = (self.rights.clone(), namespace.to_owned(), name.to_owned());
         let resource_type = resource_type.map(str::to_owned);
-        let db = self.service.db();
-        db.read(move |tx| {
+        self.read(move |tx| {
             let found = seen(tx, &rights, "get_metadef_property", &namespace, Missing::Namespace)?;
             let mut name = name.as_str();
             if let Some(resource_type) = resource_type.as_deref() {
@@ -61,13 +59,11 @@ impl Metadefs<'_> {
     pub async fn create_property(&self, namespace: &str, name: &str, schema: &Schema) -> Result<(), Fault> {
         let (rights, namespace, name) = (self.rights.clone(), namespace.to_owned(), name.to_owned());
         let (now, schema) = (self.service.now(), Value::Object(schema.clone()));
-        let db = self.service.db();
-        db.write(move |tx| {
+        self.write(move |tx| {
             let found = seen(tx, &rights, "add_metadef_property", &namespace, Missing::Namespace)?;
             let new: Properties = [(name.clone(), schema.clone())].into_iter().collect();
-            let words =
-                || format!("A metadata definition property with name={name} already exists in namespace={namespace}.");
-            properties::insert(tx, found.id, &new, Times { created: now, updated: Some(now) }).map_err(taken(words))
+            let at = Times { created: now, updated: Some(now) };
+            properties::insert(tx, found.id, &new, at).map_err(taken(|| duplicate_words(&namespace, &name)))
         })
         .await
     }
@@ -80,8 +76,7 @@ impl Metadefs<'_> {
         let (rights, namespace) = (self.rights.clone(), namespace.to_owned());
         let (old, new) = (old.to_owned(), new.to_owned());
         let (now, schema) = (self.service.now(), Value::Object(schema.clone()));
-        let db = self.service.db();
-        db.write(move |tx| {
+        self.write(move |tx| {
             let found = seen(tx, &rights, "modify_metadef_property", &namespace, Missing::Namespace)?;
             let (id, _) = properties::find(tx, found.id, &old)?.ok_or_else(|| missing(&old))?;
             let words = || {
@@ -101,8 +96,7 @@ impl Metadefs<'_> {
     /// `NotFound`; `Forbidden`: the namespace is protected.
     pub async fn delete_property(&self, namespace: &str, name: &str) -> Result<(), Fault> {
         let (rights, namespace, name) = (self.rights.clone(), namespace.to_owned(), name.to_owned());
-        let db = self.service.db();
-        db.write(move |tx| {
+        self.write(move |tx| {
             let found = seen(tx, &rights, "remove_metadef_property", &namespace, Missing::Namespace)?;
             let (id, _) = properties::find(tx, found.id, &name)?.ok_or_else(|| missing(&name))?;
             unprotected(&found, || format!("Metadata definition property {name} is protected and cannot be deleted."))?;
@@ -110,6 +104,10 @@ impl Metadefs<'_> {
         })
         .await
     }
+}
+
+pub(super) fn duplicate_words(namespace: &str, name: &str) -> String {
+    format!("A metadata definition property with name={name} already exists in namespace={namespace}.")
 }
 
 fn missing(name: &str) -> Fault {

@@ -25,8 +25,7 @@ impl Metadefs<'_> {
     /// `NotFound`.
     pub async fn associations(&self, namespace: &str) -> Result<Vec<Association>, Fault> {
         let (rights, name) = (self.rights.clone(), namespace.to_owned());
-        let db = self.service.db();
-        db.read(move |tx| {
+        self.read(move |tx| {
             let found = seen(tx, &rights, "list_metadef_resource_types", &name, Missing::Namespace)?;
             Ok(associations::of(tx, &[found.id])?.remove(&found.id).unwrap_or_default())
         })
@@ -39,8 +38,7 @@ impl Metadefs<'_> {
     /// `NotFound`; `Forbidden`; `Conflict`: they are associated already.
     pub async fn associate(&self, namespace: &str, new: Association) -> Result<Association, Fault> {
         let (rights, name, now) = (self.rights.clone(), namespace.to_owned(), self.service.now());
-        let db = self.service.db();
-        db.write(move |tx| {
+        self.write(move |tx| {
             let rule = "add_metadef_resource_type_association";
             let found = seen(tx, &rights, rule, &name, Missing::Namespace)?;
             let at = Times { created: now, updated: Some(now) };
@@ -58,8 +56,7 @@ impl Metadefs<'_> {
     /// `NotFound`; `Forbidden`: the namespace is protected.
     pub async fn dissociate(&self, namespace: &str, resource_type: &str) -> Result<(), Fault> {
         let (rights, name, of) = (self.rights.clone(), namespace.to_owned(), resource_type.to_owned());
-        let db = self.service.db();
-        db.write(move |tx| {
+        self.write(move |tx| {
             let rule = "remove_metadef_resource_type_association";
             let found = seen(tx, &rights, rule, &name, Missing::Namespace)?;
             if !associations::remove(tx, found.id, &of)? {
@@ -79,7 +76,7 @@ pub(super) fn duplicate(namespace: &str, name: &str) -> Fault {
     Fault::Conflict(duplicate_words(namespace, name))
 }
 
-fn duplicate_words(namespace: &str, name: &str) -> String {
+pub(super) fn duplicate_words(namespace: &str, name: &str) -> String {
     format!(
         "The metadata definition resource-type association of resource-type={name} to namespace={namespace} already exists."
     )

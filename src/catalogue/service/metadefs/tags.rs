@@ -19,8 +19,7 @@ impl Metadefs<'_> {
     /// `NotFound`: the namespace, or the marker.
     pub async fn tags(&self, namespace: &str, listing: &Listing) -> Result<Vec<Tag>, Fault> {
         let (rights, namespace, listing) = (self.rights.clone(), namespace.to_owned(), listing.clone());
-        let db = self.service.db();
-        db.read(move |tx| {
+        self.read(move |tx| {
             let found = seen(tx, &rights, "get_metadef_tags", &namespace, Missing::Namespace)?;
             part(tags::all(tx, found.id)?, &listing)
         })
@@ -33,8 +32,7 @@ impl Metadefs<'_> {
     /// `NotFound`.
     pub async fn tag(&self, namespace: &str, name: &str) -> Result<Tag, Fault> {
         let (rights, namespace, name) = (self.rights.clone(), namespace.to_owned(), name.to_owned());
-        let db = self.service.db();
-        db.read(move |tx| {
+        self.read(move |tx| {
             let found = seen(tx, &rights, "get_metadef_tag", &namespace, Missing::Namespace)?;
             Ok(find(&tags::all(tx, found.id)?, &name)?.1)
         })
@@ -48,8 +46,7 @@ impl Metadefs<'_> {
     pub async fn create_tag(&self, namespace: &str, name: &str) -> Result<Tag, Fault> {
         let (rights, namespace, names) = (self.rights.clone(), namespace.to_owned(), vec![name.to_owned()]);
         let now = self.service.now();
-        let db = self.service.db();
-        db.write(move |tx| {
+        self.write(move |tx| {
             let found = seen(tx, &rights, "add_metadef_tag", &namespace, Missing::Namespace)?;
             insert(tx, found.id, &namespace, &names, Times { created: now, updated: Some(now) })
         })
@@ -63,8 +60,7 @@ impl Metadefs<'_> {
     /// `NotFound`; `Forbidden`; `Conflict`: a name is taken, or there twice.
     pub async fn create_tags(&self, namespace: &str, names: Vec<String>, append: bool) -> Result<(), Fault> {
         let (rights, namespace, now) = (self.rights.clone(), namespace.to_owned(), self.service.now());
-        let db = self.service.db();
-        db.write(move |tx| {
+        self.write(move |tx| {
             let found = seen(tx, &rights, "add_metadef_tags", &namespace, Missing::Namespace)?;
             if names.is_empty() {
                 return Ok(());
@@ -84,8 +80,7 @@ impl Metadefs<'_> {
     pub async fn update_tag(&self, namespace: &str, name: &str, new: &str) -> Result<Tag, Fault> {
         let (rights, namespace) = (self.rights.clone(), namespace.to_owned());
         let (name, new, now) = (name.to_owned(), new.to_owned(), self.service.now());
-        let db = self.service.db();
-        db.write(move |tx| {
+        self.write(move |tx| {
             let found = seen(tx, &rights, "modify_metadef_tag", &namespace, Missing::Namespace)?;
             let all = tags::all(tx, found.id)?;
             let (id, tag) = find(&all, &name)?;
@@ -104,8 +99,7 @@ impl Metadefs<'_> {
     /// `NotFound`; `Forbidden`: the namespace is protected.
     pub async fn delete_tag(&self, namespace: &str, name: &str) -> Result<(), Fault> {
         let (rights, namespace, name) = (self.rights.clone(), namespace.to_owned(), name.to_owned());
-        let db = self.service.db();
-        db.write(move |tx| {
+        self.write(move |tx| {
             let found = seen(tx, &rights, "delete_metadef_tag", &namespace, Missing::Namespace)?;
             let (id, _) = find(&tags::all(tx, found.id)?, &name)?;
             unprotected(&found, || format!("Metadata definition tag {name} is protected and cannot be deleted."))?;

@@ -1,5 +1,5 @@
-use super::{Fixture, fixture, project, raw, read_all, upload};
-use crate::catalogue::service::{BoxError, Fault, Upload};
+use super::{Fixture, fixture, project, raw, read_all, settings, upload};
+use crate::catalogue::service::{BoxError, Fault, Service, Upload};
 use crate::identity::Caller;
 use crate::image::{Image, ImageId, NewImage, Status};
 use bytes::Bytes;
@@ -61,6 +61,24 @@ async fn refused_data_leaves_nothing() {
     }
     // It works afterwards.
     fixture.put(&before.id, b"data").await.unwrap();
+}
+
+#[tokio::test]
+async fn data_goes_to_no_other_store_than_was_chosen() {
+    let dir = tempfile::tempdir().unwrap();
+    let into = |store: &str| Upload { store: Some(store.to_owned()), ..upload(b"data") };
+    let admin = Caller::admin();
+    let mut settings = settings(dir.path());
+    let service = Service::open(settings.clone()).await.unwrap();
+    let id = service.create(&admin, raw()).await.unwrap().id;
+    service.upload(&admin, &id, into("whatever")).await.unwrap();
+    settings.store.ids = [("file", "near"), ("http", "web")].map(|(kind, id)| (kind.to_owned(), id.to_owned())).into();
+    let service = Service::open(settings).await.unwrap();
+    let id = service.create(&admin, raw()).await.unwrap().id;
+    assert!(matches!(service.upload(&admin, &id, into("web")).await, Err(Fault::Gone(_))));
+    let Err(Fault::Invalid(words)) = service.upload(&admin, &id, into("far")).await else { panic!() };
+    assert_eq!(words, "There is no store 'far' that takes uploads; there is 'near'.");
+    service.upload(&admin, &id, into("near")).await.unwrap();
 }
 
 #[tokio::test]

@@ -13,8 +13,9 @@ use crate::db::{
 use crate::identity::Caller;
 use crate::image::{
     Attribute, Change, How, Image, ImageId, NewImage, Status, Visibility,
-    metadef::{Association, Listing, NewNamespace, Object},
+    metadef::{Association, Details, Listing, NewNamespace, Object},
 };
+use serde_json::json;
 use std::{collections::BTreeSet, fmt::Debug, path::Path};
 
 /// A service on a server's database.
@@ -177,7 +178,7 @@ async fn changes(service: &Service, said: &mut Said) {
 
 async fn members(service: &Service, said: &mut Said) {
     let (owner, guest) = (project("odd"), project("guest"));
-    for member in ["guest", "Guest", "guest"] {
+    for member in ["guest", "visitor", "guest"] {
         let added = service.add_member(&owner, &id(1), member.to_owned()).await;
         said.say("member", added.map(|it| (it.project, it.status)));
     }
@@ -349,4 +350,60 @@ async fn names_that_differ_by_case_never_overwrite_each_other() {
     let changed = service.change(&admin, &id(1), vec![Change::Remove("a".to_owned()), put("A", "3")]).await.unwrap();
     assert_eq!(service.show(&admin, &id(1)).await.unwrap().properties, changed.properties);
     assert_eq!(scratch.lines("SELECT name FROM image_properties"), ["A"]);
+}
+
+/// The key of MySQL's table takes `p1` and `P1` for one member, and no table's key keeps two nodes from adding the same one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_image_with_members_that_are_alike_can_be_deleted() {
+    for scratch in scratch::servers() {
+        let dir = tempfile::tempdir().unwrap();
+        let service = on(&scratch, dir.path()).await;
+        let (admin, owner) = (Caller::admin(), project("odd"));
+        let new = NewImage { id: Some(id(1)), owner: Some(Some("odd".to_owned())), ..raw() };
+        service.create(&admin, new).await.unwrap();
+        service.add_member(&owner, &id(1), "p1".to_owned()).await.unwrap();
+        let other = service.add_member(&owner, &id(1), "P1".to_owned()).await;
+        assert_eq!(matches!(other, Err(Fault::Conflict(_))), scratch.kind == "mysql", "{other:?}");
+        // A member that went leaves its row to one that is alike.
+        service.remove_member(&owner, &id(1), "p1").await.unwrap();
+        let _ = service.add_member(&owner, &id(1), "P1".to_owned()).await;
+        let shown = service.members(&owner, &id(1)).await.unwrap();
+        assert_eq!(shown.into_iter().map(|it| it.project).collect::<Vec<_>>(), ["P1"], "{}", scratch.kind);
+        for _ in 0..2 {
+            let (columns, now) = ("image_id, member, can_share, status, created_at, deleted", "CURRENT_TIMESTAMP");
+            scratch.lines(&format!(
+                "INSERT INTO image_members ({columns}) VALUES ('{}', 'p2', false, 'pending', {now}, false)",
+                id(1)
+            ));
+        }
+        service.remove_member(&owner, &id(1), "p2").await.unwrap();
+        service.delete(&admin, &id(1)).await.unwrap();
+        assert!(matches!(service.show(&admin, &id(1)).await, Err(Fault::NoImage(_))));
+    }
+}
+
+/// What MySQL's keys take for the same is a conflict in words, not a failure.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn definitions_whose_names_differ_by_case_are_refused_where_the_database_does() {
+    let Some(scratch) = scratch::mysql() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let service = on(&scratch, dir.path()).await;
+    let admin = Caller::admin();
+    let named = |name: &str| Association { name: name.to_owned(), ..Association::default() };
+    let details = [
+        Details {
+            properties: Some(["a", "A"].map(|it| (it.to_owned(), json!({}))).into_iter().collect()),
+            ..Details::default()
+        },
+        Details { associations: Some(["a", "A"].map(named).to_vec()), ..Details::default() },
+        Details {
+            objects: Some(["a", "A"].map(|it| Object { name: it.to_owned(), ..Object::default() }).to_vec()),
+            ..Details::default()
+        },
+    ];
+    for details in details {
+        let new = NewNamespace { name: "n".to_owned(), details, ..NewNamespace::default() };
+        let refused = service.metadefs(&admin).create_namespace(new).await;
+        assert!(matches!(&refused, Err(Fault::Conflict(words)) if words.contains("=A ")), "{refused:?}");
+    }
 }

@@ -8,11 +8,11 @@ use crate::catalogue::tables::{
     },
     names::{same, time},
 };
-use crate::db::{DbError, Tx};
+use crate::db::{DbError, Dialect, Tx};
 use crate::image::metadef::{Association, ResourceType, Times};
 use chrono::{DateTime, Utc};
 use sea_query::{Expr, ExprTrait, OnConflict, Order, Query, Value};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// All resource types.
 ///
@@ -45,8 +45,10 @@ pub(crate) fn ensure_types(
 ) -> Result<HashMap<String, i64>, DbError> {
     let known = ids(tx, names)?;
     let mut missing: Vec<&str> = names.iter().copied().filter(|it| !known.contains_key(*it)).collect();
-    missing.sort_unstable();
-    missing.dedup();
+    // Those that differ in case alone are one on MySQL.
+    let is_mysql = tx.dialect() == Dialect::Mysql;
+    let mut taken = HashSet::new();
+    missing.retain(|it| taken.insert(if is_mysql { it.to_lowercase() } else { (*it).to_owned() }));
     if missing.is_empty() {
         return Ok(known);
     }

@@ -7,6 +7,7 @@ use crate::catalogue::tables::{
         times,
     },
     names::{same, time},
+    turns,
 };
 use crate::db::{DbError, Row, Tx};
 use crate::image::metadef::{Listing, Namespace, SortKey};
@@ -27,11 +28,12 @@ pub(crate) enum Sight {
 }
 
 /// The namespace of this name. In a transaction that writes, others that want to change it or what is in it wait for the
-/// end of this one.
+/// end of this one (on other nodes of a cluster, run again).
 ///
 /// # Errors
 /// [`DbError`] of the statement.
 pub(crate) fn find(tx: &Tx<'_>, name: &str) -> Result<Option<Found>, DbError> {
+    turns::take(tx, name)?;
     let mut query = select();
     query.and_where(same(tx.dialect(), MetadefNamespaces::Namespace, name));
     tx.select_to_change(&mut query)?.as_ref().map(read).transpose()

@@ -3,6 +3,7 @@
 use crate::catalogue::tables::names::{AlembicVersion, LarderVersion};
 use crate::db::{Db, DbError, Dialect, Tx};
 use sea_query::{Expr, ExprTrait, Query};
+use std::time::Duration;
 
 /// The revision of Glance's schema that this program speaks; Glance 2024.1 and all later ones have it.
 pub const HEAD: &str = "2024_1_contract01";
@@ -12,7 +13,7 @@ pub const EXPANDED: &str = "2024_1_expand01";
 
 /// What makes our own tables, step by step; a database that has run the first `n` is at version `n`. A step that is out
 /// is never changed, a change is a further step. MySQL takes no `CREATE` back: each statement must bear to run again.
-const STEPS: [&str; 1] = [include_str!("larder.1.sql")];
+const STEPS: [&str; 3] = [include_str!("larder.1.sql"), include_str!("larder.2.sql"), include_str!("larder.3.sql")];
 
 /// The database is not one that this program can work on.
 #[derive(Debug, thiserror::Error)]
@@ -61,11 +62,26 @@ enum State {
 /// # Errors
 /// [`SchemaError`] when there is another schema; nothing is then changed.
 pub async fn ensure(db: &Db) -> Result<(), SchemaError> {
+    const TRIES: u32 = 20;
     db.reach().await?;
-    // Nearly always there is nothing to do, and the login may not be allowed to make tables.
-    if db.read(state).await? == State::Glance(STEPS.len()) {
-        return Ok(());
+    let mut tried = 0;
+    loop {
+        // Nearly always there is nothing to do, and the login may not be allowed to make tables.
+        if db.read(state).await? == State::Glance(STEPS.len()) {
+            return Ok(());
+        }
+        match bring_up(db).await {
+            // On another node of a cluster another process does the same.
+            Err(SchemaError::Db(DbError::Duplicate | DbError::Contended)) if tried < TRIES => {
+                tried += 1;
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            other => return other,
+        }
     }
+}
+
+async fn bring_up(db: &Db) -> Result<(), SchemaError> {
     db.alone(|tx| {
         let done = match state(tx)? {
             State::Empty => {
@@ -151,7 +167,7 @@ fn state(tx: &Tx<'_>) -> Result<State, SchemaError> {
 /// The table of our own version. It is made first and filled last: empty, it says that a making broke off.
 const MARK: &str = "larder_version";
 
-const MAKE_MARK: &str = "CREATE TABLE larder_version (version INTEGER NOT NULL)";
+const MAKE_MARK: &str = "CREATE TABLE IF NOT EXISTS larder_version (version INTEGER NOT NULL)";
 
 fn make(tx: &Tx<'_>) -> Result<(), DbError> {
     if table_names(tx)?.is_empty() {
@@ -164,9 +180,21 @@ fn make(tx: &Tx<'_>) -> Result<(), DbError> {
     })
 }
 
-/// PostgreSQL has another word for times without zone.
+/// What the databases have different words for: times without zone, long texts, keys that count by themselves, and texts
+/// that are compared letter for letter.
 fn written_for(dialect: Dialect, sql: &str) -> String {
-    if dialect == Dialect::Postgres { sql.replace(" DATETIME", " TIMESTAMP") } else { sql.to_owned() }
+    let (numbered, exact) = match dialect {
+        Dialect::Sqlite => ("INTEGER NOT NULL PRIMARY KEY", ")"),
+        Dialect::Mysql => {
+            ("BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY", ") DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+        }
+        Dialect::Postgres => ("BIGSERIAL PRIMARY KEY", ")"),
+    };
+    let sql = sql.replace(" NUMBERED", &format!(" {numbered}")).replace(") EXACT", exact);
+    match dialect {
+        Dialect::Postgres => sql.replace(" DATETIME", " TIMESTAMP").replace(" LONGTEXT", " TEXT"),
+        Dialect::Mysql | Dialect::Sqlite => sql,
+    }
 }
 
 fn our_version(tx: &Tx<'_>) -> Result<Option<usize>, DbError> {

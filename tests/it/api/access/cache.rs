@@ -3,15 +3,16 @@
 
 use crate::{
     api::{Server, exchange},
+    clients::drive::Driver,
     identity::admin::Cloud,
     support::{
-        free_port, output,
+        free_port,
         rig::{self, Keystone, PASSWORD},
-        text, wait_until,
+        wait_until,
     },
 };
 use serde_json::json;
-use std::{net::SocketAddr, path::PathBuf, process::Command, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Mutex, time::Duration};
 
 const NOBODY: &str = "00000000-1111-2222-3333-444444444444";
 
@@ -20,40 +21,34 @@ struct Site<'a> {
     address: SocketAddr,
     keystone: &'a Keystone,
     tokens: [(&'static str, String); 2],
-    bin: PathBuf,
+    /// By program and user.
+    drivers: Mutex<BTreeMap<(String, String), Driver>>,
     home: tempfile::TempDir,
     id: String,
 }
 
 impl Site<'_> {
-    fn command(&self, user: &str, program: &str, args: &[&str]) -> Command {
-        let url = format!("http://{}", self.address);
-        let mut command = Command::new(self.bin.join(program));
-        if program == "glance-cache-manage" {
-            // With a password it would go where Keystone's catalogue says.
-            let token = &self.tokens.iter().find(|it| it.0 == user).unwrap().1;
-            let port = self.address.port().to_string();
-            command.args(["-H", "127.0.0.1", "-p", &port, "--os-auth-token", token]);
-        }
-        command.args(args).env("OS_AUTH_URL", &self.keystone.auth_url).env("OS_USERNAME", user);
-        command.env("OS_PASSWORD", PASSWORD).env("OS_PROJECT_NAME", user).env("OS_USER_DOMAIN_ID", "default");
-        command.env("OS_PROJECT_DOMAIN_ID", "default").env("OS_REGION_NAME", "RegionOne");
-        command.env("OS_IDENTITY_API_VERSION", "3").env("OS_IMAGE_URL", &url).env("HOME", self.home.path());
-        command.env("OS_IMAGE_ENDPOINT_OVERRIDE", &url).env("PYTHONWARNINGS", "ignore").env("COLUMNS", "200");
-        command
-    }
-
     /// Exit code and output, without what differs from run to run.
     fn said(&self, user: &str, line: &str) -> String {
         let line = line.replace("ID", &self.id).replace("NOBODY", NOBODY);
-        let mut words = line.split(' ');
-        let program = words.next().unwrap();
-        let out = output(&mut self.command(user, program, &words.collect::<Vec<_>>()));
-        let both = format!("{}\n{}", text(&out.stdout), text(&out.stderr)).replace(&self.id, "ID");
-        let both =
-            both.replace(&format!("http://{}", self.address), "URL").replace(&self.address.port().to_string(), "PORT");
+        let mut args: Vec<&str> = line.split(' ').collect();
+        let program = args.remove(0);
+        let port = self.address.port().to_string();
+        if program == "glance-cache-manage" {
+            // With a password it would go where Keystone's catalogue says.
+            let token = &self.tokens.iter().find(|it| it.0 == user).unwrap().1;
+            args.splice(0..0, ["-H", "127.0.0.1", "-p", &port, "--os-auth-token", token]);
+        }
+        let mut drivers = self.drivers.lock().unwrap();
+        let driver = drivers.entry((program.to_owned(), user.to_owned())).or_insert_with(|| {
+            let url = format!("http://{}", self.address);
+            Driver::start(program, user, self.home.path(), (&self.keystone.auth_url, &url))
+        });
+        let out = driver.run(&args);
+        let both = format!("{}\n{}", out.out, out.err).replace(&self.id, "ID");
+        let both = both.replace(&format!("http://{}", self.address), "URL").replace(&port, "PORT");
         let words = both.split_whitespace().map(plain).collect::<Vec<_>>().join(" ");
-        format!("{}: {words}", out.status.code().unwrap_or(-1))
+        format!("{}: {words}", out.code)
     }
 
     fn state(&self) -> serde_json::Value {
@@ -105,9 +100,8 @@ fn site<'a>(address: SocketAddr, keystone: &'a Keystone, tokens: &[String; 2]) -
     let kind = ("Content-Type", "application/octet-stream");
     let put = exchange(address, "PUT", &format!("/v2/images/{id}/file"), &[token, kind], &[7; 5000]);
     assert_eq!(put.status, 204, "{put:?}");
-    let bin = rig::venv().unwrap().join("bin");
     let tokens = [("admin", tokens[0].clone()), ("demo", tokens[1].clone())];
-    Site { address, keystone, tokens, bin, home: tempfile::tempdir().unwrap(), id }
+    Site { address, keystone, tokens, drivers: Mutex::default(), home: tempfile::tempdir().unwrap(), id }
 }
 
 #[test]

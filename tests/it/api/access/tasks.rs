@@ -89,7 +89,7 @@ fn projects_look_at_their_own_where_the_policy_lets_them() {
     leave(&server, "c", &[("expires_at", "2026-01-02 00:00:00.000000")], "{}");
     std::fs::write(server.dir.path().join("policy.yaml"), "tasks_api_access: role:member\n").unwrap();
     let owner = As::member("p");
-    crate::support::wait_until("the new rules hold", std::time::Duration::from_secs(10), || {
+    crate::support::wait_until("the new rules hold", std::time::Duration::from_secs(60), || {
         owner.get(&server, "/v2/tasks").status == 200
     });
     assert_eq!(ids(&owner.get(&server, "/v2/tasks").json()), ["a"], "what has expired is forgotten");

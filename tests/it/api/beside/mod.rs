@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 use std::{
     cell::{Cell, RefCell},
     net::SocketAddr,
-    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -28,11 +27,7 @@ pub(super) struct Pair {
     /// What comes twice is made apart by this.
     mark: String,
     lost: Cell<bool>,
-    /// One test at a time: Glance's SQLite takes one writer, and loses work that meets another one.
-    _turn: MutexGuard<'static, ()>,
 }
-
-static TURN: Mutex<()> = Mutex::new(());
 
 /// As the rig's Glance is configured.
 const SHOWING: &str = "show_multiple_locations = true\nshow_image_direct_url = true\nimage_location_quota = 3\n";
@@ -51,24 +46,15 @@ pub(super) struct Both {
 impl Pair {
     /// None, and it is said why, without a Glance.
     pub(super) fn start() -> Option<Self> {
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let glance = address(rig::trusting_glance()?);
         let filter = "[import_filtering_opts]\nallowed_hosts = [127.0.0.1]\nallowed_ports = []";
         let larder = Server::with(&format!("{SHOWING}{TRUSTING}{filter}"));
-        Some(Self::of(larder, glance, turn))
+        Some(Self::of(larder, glance))
     }
 
-    /// With a Glance of this test's own, which nobody else puts images in, and that has no schema of the site.
-    pub(super) fn own(name: &str) -> Option<(Self, rig::Glance)> {
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let glance = rig::plain_glance(name, true)?;
-        let larder = Server::with(&format!("{SHOWING}{TRUSTING}"));
-        Some((Self::of(larder, address(&glance), turn), glance))
-    }
-
-    fn of(larder: Server, glance: SocketAddr, turn: MutexGuard<'static, ()>) -> Self {
+    fn of(larder: Server, glance: SocketAddr) -> Self {
         let mark = uuid::Uuid::new_v4().to_string();
-        Self { larder, glance, differences: RefCell::default(), mark, lost: Cell::new(false), _turn: turn }
+        Self { larder, glance, differences: RefCell::default(), mark, lost: Cell::new(false) }
     }
 
     /// The name of a project that no other test has.
@@ -141,7 +127,7 @@ impl Pair {
         self.ask(who, ("PUT", &path), "application/octet-stream", b"some data");
     }
 
-    /// Glance has failed (its SQLite was locked, a thread was lost): from here on there is nothing to compare with.
+    /// Glance has failed (its database was locked, a thread was lost): from here on there is nothing to compare with.
     pub(super) fn lose(&self, what: &str) {
         eprintln!("not compared to the end: Glance {what}");
         self.lost.set(true);
@@ -152,7 +138,7 @@ impl Pair {
     pub(super) fn glance_is_done(&self, done: impl Fn() -> bool) -> bool {
         let start = Instant::now();
         while !self.lost.get() && !done() {
-            if start.elapsed() > Duration::from_secs(30) {
+            if start.elapsed() > Duration::from_secs(60) {
                 self.lose("has lost a task");
             }
             std::thread::sleep(Duration::from_millis(50));

@@ -1,34 +1,35 @@
 use super::Server;
-use crate::support::{output, rig, skip, text};
-use std::process::Command;
+use crate::{
+    clients::drive::Driver,
+    support::{rig, skip},
+};
+use std::collections::BTreeMap;
 
 /// The real `glance`, all of its verbs of metadata definitions.
 #[test]
 fn the_glance_client_makes_shows_and_deletes_definitions() {
-    let Some(venv) = rig::venv() else {
+    if rig::venv().is_none() {
         skip("tests/setup has not been run: no glance client");
         return;
-    };
+    }
     let server = Server::start();
-    let with = |line: &str, schema: &str, words: &str| {
-        let mut command = Command::new(venv.join("bin/glance"));
-        command.env_clear().env("HOME", server.dir.path()).env("PYTHONWARNINGS", "ignore");
-        command.args(["--os-image-url", &format!("http://{}", server.address), "--os-auth-token", "none"]);
-        command.args(line.split(' '));
+    let url = format!("http://{}", server.address);
+    let mut client = Driver::with("glance", server.dir.path(), BTreeMap::new());
+    let mut with = |line: &str, schema: &str, words: &str| {
+        let mut args = vec!["--os-image-url", &url, "--os-auth-token", "none"];
+        args.extend(line.split(' '));
         if !schema.is_empty() {
-            command.args(["--schema", schema]);
+            args.extend(["--schema", schema]);
         }
-        let out = output(&mut command);
-        let said = text(&out.stdout) + &text(&out.stderr);
-        assert!(out.status.success() && said.contains(words), "{line}: {said}");
+        let ended = client.run(&args);
+        assert!(ended.code == 0 && format!("{}{}", ended.out, ended.err).contains(words), "{line}: {ended:?}");
     };
-    let glance = |line: &str, words: &str| with(line, "", words);
-    glance("md-namespace-create N --visibility public --display-name Name", "Name");
-    glance("md-resource-type-associate N --name OS::Glance::Image --prefix hw_", "hw_");
+    with("md-namespace-create N --visibility public --display-name Name", "", "Name");
+    with("md-resource-type-associate N --name OS::Glance::Image --prefix hw_", "", "hw_");
     with("md-property-create N --name p --title Title --type string", r#"{"enum": ["a"]}"#, "Title");
     with("md-object-create N --name o", r#"{"properties": {"q": {"title": "Q", "type": "string"}}}"#, "o");
-    glance("md-tag-create N --name t", "t");
-    glance("md-tag-create-multiple N --names a,b --delim ,", "b");
+    with("md-tag-create N --name t", "", "t");
+    with("md-tag-create-multiple N --names a,b --delim ,", "", "b");
     for (line, words) in [
         ("md-namespace-list", "N"),
         ("md-namespace-show N --resource-type OS::Glance::Image", "hw_p"),
@@ -50,7 +51,7 @@ fn the_glance_client_makes_shows_and_deletes_definitions() {
         ("md-resource-type-deassociate M OS::Glance::Image", ""),
         ("md-namespace-delete M", ""),
     ] {
-        glance(line, words);
+        with(line, "", words);
     }
     server.get("/v2/metadefs/namespaces/M").refuses(404, "was not found");
 }

@@ -53,7 +53,7 @@ struct Both {
 impl Both {
     fn start() -> Option<Self> {
         let program = rig::program("glance-manage")?;
-        let glance = rig::glance_with("metadefs", "")?;
+        let glance = rig::glance_on_sqlite("metadefs", "")?;
         let files = program.ancestors().nth(2).unwrap().join("etc/glance/metadefs");
         let mut load = Command::new(program);
         load.current_dir(glance.images.parent().unwrap()).env("PYTHONWARNINGS", "ignore");

@@ -1,7 +1,7 @@
 //! That two servers served the same.
 
 use super::super::{
-    compare::differences,
+    compare::{Times, differences},
     known::{self, Case},
     request::{Request, short},
 };
@@ -16,7 +16,7 @@ pub(super) fn compare(what: &str, larder: &Walked, glance: &Walked) {
     for key in larder.keys().chain(glance.keys().filter(|it| !larder.contains_key(*it))) {
         let request = Request::new(key.0, "GET", key.1.clone());
         let answers = [larder.get(key).cloned(), glance.get(key).cloned()];
-        for difference in differences(&answers) {
+        for difference in differences(&answers, Times::Formed) {
             let case = Case {
                 request: &request,
                 larder: answers[0].as_ref(),

@@ -17,7 +17,7 @@ stores = file,http
 default_store = file
 filesystem_store_datadir = $RIG/images
 [database]
-connection = sqlite:///$RIG/glance.db
+connection = $database
 [paste_deploy]
 flavor = headers
 config_file = $RIG/paste.ini
@@ -48,9 +48,10 @@ paste.filter_factory = glance.api.middleware.version_negotiation:VersionNegotiat
 [filter:context]
 paste.filter_factory = glance.api.middleware.context:ContextMiddleware.factory
 C
-# A property of the site's own, beside one that Glance ships.
+# Properties of the site's own, beside one that Glance ships.
 cat >schema-image.json <<C
 {"properties": {
     "kernel_id": {"type": ["null", "string"], "pattern": "^[0-9a-f]*\$", "description": "A kernel."},
-    "site_tier": {"type": "string", "enum": ["gold", "tin"], "description": "How good it is."}}}
+    "site_tier": {"type": "string", "enum": ["gold", "tin"], "description": "How good it is."},
+    "site_note": {"type": ["null", "string"], "maxLength": 5, "description": "A remark, or none."}}}
 C

@@ -12,7 +12,7 @@ stores = file
 default_store = file
 filesystem_store_datadir = $RIG/images
 [database]
-connection = sqlite:///$RIG/glance.db
+connection = $database
 [paste_deploy]
 flavor = keystone
 config_file = $VENV/etc/glance/glance-api-paste.ini

@@ -2,8 +2,10 @@
 # glance.sh PORT AUTH_URL [plain|FLAVOR] : a real Glance with a file store (`images`), the read-only http store, and the cache API.
 # AUTH_URL is Keystone's, or `none`: then everybody is admin, or `headers`: a Glance with Glance's own defaults (one file
 # store, and http; no import method, no cache) that believes the identity headers of requests and shows locations.
-# With `plain`: behind Keystone too with those defaults, and without a schema of the site. EXTRA: more lines of [DEFAULT]. Prints "ready" and runs until its
-# standard input ends. A glance-api.conf and a glance.db that stand in its folder are used as they are; a database elsewhere is synced.
+# With `plain`: behind Keystone too with those defaults, and without a schema of the site. EXTRA: more lines of [DEFAULT].
+# MYSQL: a server (mysql://user@host:port/…) to have the database on, for as long as this runs; without it the database is
+# `glance.db` in its folder. Prints "ready" and runs until its standard input ends. A glance-api.conf that stands in its
+# folder is used as it is, with its glance.db if there is one; a database elsewhere is synced.
 set -euo pipefail
 port=$1 auth_url=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -22,6 +24,14 @@ policy_file = $RIG/policy.yaml"
 import json
 from glance import policies
 print(json.dumps({rule.name: '' for rule in policies.list_rules()}))" >policy.yaml
+fi
+database=sqlite:///$RIG/glance.db threads=1
+if [ -n "${MYSQL:-}" ] && [ ! -e glance-api.conf ]; then
+    name=larder_rig_$$_${RANDOM}_$RANDOM
+    database=$(python "$here/database.py" make "$MYSQL" "$name")
+    threads=2
+    at_end='python "$here/database.py" drop "$MYSQL" "$name"'
+    trap 'eval "$at_end"' EXIT
 fi
 if [ -e glance-api.conf ]; then
     :
@@ -53,7 +63,7 @@ filesystem_store_datadir = $RIG/staging
 [os_glance_tasks_store]
 filesystem_store_datadir = $RIG/tasks
 [database]
-connection = sqlite:///$RIG/glance.db
+connection = $database
 [paste_deploy]
 flavor = $flavor
 config_file = $VENV/etc/glance/glance-api-paste.ini
@@ -81,10 +91,26 @@ C
 fi
 export OS_GLANCE_CONFIG_DIR=$RIG
 mkdir -p "$CACHE"
-if ! grep -q '^connection = sqlite' glance-api.conf; then
-    glance-manage --config-file glance-api.conf db_sync >manage.log 2>&1
+pins=$(sha256sum <"$here/requirements.txt" | cut -c1-16)
+manage="glance-manage --config-file glance-api.conf db_sync"
+# The tables are made once, and copied from then on.
+if [ "$threads" != 1 ]; then
+    cached=$CACHE/glance-$pins-$(python "$here/database.py" version "$MYSQL").json
+    exec 9>"$CACHE/lock-glance"
+    flock 9
+    if [ -e "$cached" ]; then
+        flock -u 9
+        python "$here/database.py" load "$MYSQL" "$name" "$cached"
+    else
+        $manage >manage.log 2>&1
+        python "$here/database.py" dump "$MYSQL" "$name" "$cached.new"
+        mv "$cached.new" "$cached"
+        flock -u 9
+    fi
+elif ! grep -q '^connection = sqlite' glance-api.conf; then
+    $manage >manage.log 2>&1
 elif [ ! -e glance.db ]; then
-    cached=$CACHE/glance-$(cat "$here/requirements.txt" | sha256sum | cut -c1-16).db
+    cached=$CACHE/glance-$pins.db
     exec 9>"$CACHE/lock-glance"
     flock 9
     if [ ! -e "$cached" ]; then
@@ -98,7 +124,7 @@ elif [ ! -e glance.db ]; then
     # Readers then do not stand in the way of a writer.
     python -c "import sqlite3; sqlite3.connect('glance.db').execute('PRAGMA journal_mode=WAL')"
 fi
-serve "$port" 1 glance.wsgi.api:application --http-chunked-input
+serve "$port" "$threads" glance.wsgi.api:application --http-chunked-input
 wait_http "http://127.0.0.1:$port/versions"
 echo ready
 cat >/dev/null

@@ -24,7 +24,6 @@ export DJANGO_SETTINGS_MODULE=openstack_dashboard.settings PYTHONPATH=$RIG
 python -m django runserver --noreload "127.0.0.1:$port" >horizon.log 2>&1 </dev/null &
 server=$!
 trap 'kill -TERM $server 2>/dev/null || true; wait $server 2>/dev/null || true' EXIT
-# Its first page takes long on a busy machine.
-wait_http "http://127.0.0.1:$port/auth/login/" 240
+wait_http "http://127.0.0.1:$port/auth/login/"
 echo ready
 cat >/dev/null

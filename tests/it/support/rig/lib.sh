@@ -4,21 +4,24 @@ unset "${!OS_@}"
 mkdir -p "$RIG"
 cd "$RIG"
 
-# serve PORT THREADS MODULE:APP [OPTIONS…] : the application, until this script ends. One process, since the
-# databases are SQLite files, and as many threads as there may be writers of it.
+# What is done when this script ends, after its server has.
+at_end=:
+
+# serve PORT THREADS MODULE:APP [OPTIONS…] : the application, until this script ends. One process, and where the database
+# is an SQLite file as many threads as there may be writers of it.
 serve() {
     uwsgi --http-socket "127.0.0.1:$1" --module "$3" --master --die-on-term --lazy-apps --processes 1 --threads "$2" \
         --enable-threads --buffer-size 65535 --chunked-input-limit 1073741824 --listen 64 --harakiri 600 \
         --add-header 'Connection: close' "${@:4}" >>uwsgi.log 2>&1 </dev/null &
     server=$!
-    trap 'kill -TERM $server 2>/dev/null || true; wait $server 2>/dev/null || true' EXIT
+    trap 'kill -TERM $server 2>/dev/null || true; wait $server 2>/dev/null || true; eval "$at_end"' EXIT
 }
 
-# wait_http URL [SECONDS] : until something answers there, for at most a minute unless said otherwise
+# wait_http URL : until something answers there, for at most four minutes: many start at the same time, on few cores
 wait_http() {
-    python - "$1" "${2:-60}" <<'P'
+    python - "$1" <<'P'
 import sys, time, urllib.error, urllib.request
-end = time.time() + int(sys.argv[2])
+end = time.time() + 240
 while True:
     try:
         urllib.request.urlopen(sys.argv[1], timeout=5)

@@ -25,7 +25,7 @@ pub(crate) struct Keystone {
     pub(crate) image_port: u16,
 }
 
-/// A running Glance; its folder, with `glance-api.conf` and `glance.db`, is the parent of `images`.
+/// A running Glance; its folder, with `glance-api.conf`, is the parent of `images`.
 #[derive(Debug)]
 pub(crate) struct Glance {
     /// `http://127.0.0.1:<port>`.
@@ -64,7 +64,7 @@ pub(crate) fn own_keystone(name: &str) -> Option<Keystone> {
 
 fn keystone_named(name: &str) -> Option<Keystone> {
     let (port, image_port) = (free_port(), free_port());
-    start(name, &[&port.to_string(), &image_port.to_string()], "")?;
+    start(name, &[&port.to_string(), &image_port.to_string()], "", On::Sqlite)?;
     Some(Keystone { auth_url: format!("http://127.0.0.1:{port}/v3"), image_port })
 }
 
@@ -73,7 +73,8 @@ pub(crate) fn horizon(port: u16, keystone: &Keystone) -> Option<Horizon> {
     let made = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("horizon-venv");
     let venv = std::env::var_os("LARDER_HORIZON_VENV").map_or(made, PathBuf::from);
     let python = venv.join("bin/python");
-    if !python.is_file() || start("horizon", &[&port.to_string(), &keystone.auth_url, venv.to_str()?], "").is_none() {
+    let args = [&port.to_string(), keystone.auth_url.as_str(), venv.to_str()?];
+    if !python.is_file() || start("horizon", &args, "", On::Sqlite).is_none() {
         skip(NO_VENV);
         return None;
     }
@@ -84,7 +85,7 @@ pub(crate) fn horizon(port: u16, keystone: &Keystone) -> Option<Horizon> {
 pub(crate) fn hasty_keystone(life: u32) -> Option<Keystone> {
     keystone()?;
     let (port, image_port) = (free_port(), free_port());
-    start("hasty-keystone", &[&port.to_string(), &image_port.to_string(), &life.to_string()], "")?;
+    start("hasty-keystone", &[&port.to_string(), &image_port.to_string(), &life.to_string()], "", On::Sqlite)?;
     Some(Keystone { auth_url: format!("http://127.0.0.1:{port}/v3"), image_port })
 }
 
@@ -97,15 +98,23 @@ pub(crate) fn glance() -> Option<&'static Glance> {
 
 /// A Glance with its cache and all paths of the cache API, under this Keystone, on a port of its own.
 pub(crate) fn caching_glance(keystone: &Keystone) -> Option<Glance> {
-    let port = free_port();
-    let dir = start("caching-glance", &[&port.to_string(), &keystone.auth_url, "keystone+cachemanagement"], "")?;
-    Some(Glance { url: format!("http://127.0.0.1:{port}"), images: dir.join("images") })
+    own_glance("caching", &[&keystone.auth_url, "keystone+cachemanagement"], "", On::Server)
 }
 
 /// Another Glance without Keystone, with more lines of `[DEFAULT]`; `name` must be its own. None where there is no rig.
 pub(crate) fn glance_with(name: &str, extra: &str) -> Option<Glance> {
-    let port = free_port();
-    let Some(dir) = start(&format!("{name}-glance"), &[&port.to_string(), "none"], extra) else {
+    own_glance(name, &["none"], extra, On::Server)
+}
+
+/// As [`glance_with`], on the SQLite file `glance.db` beside its images, for tests that look into it.
+pub(crate) fn glance_on_sqlite(name: &str, extra: &str) -> Option<Glance> {
+    own_glance(name, &["none"], extra, On::Sqlite)
+}
+
+fn own_glance(name: &str, args: &[&str], extra: &str, on: On) -> Option<Glance> {
+    let port = free_port().to_string();
+    let args = [&[port.as_str()], args].concat();
+    let Some(dir) = start(&format!("{name}-glance"), &args, extra, on) else {
         skip(NO_VENV);
         return None;
     };
@@ -124,7 +133,7 @@ pub(crate) fn open_glance() -> Option<&'static Glance> {
 
 /// Glance with its own defaults, which believes the identity headers of requests (`X-Identity-Status`, `X-Project-Id`,
 /// `X-Roles`…): to be asked the same as a catalogue with trusted headers. One file store and http; locations on
-/// 127.0.0.1 are allowed and shown, three for each image; its `schema-image.json` describes `kernel_id` and `site_tier`.
+/// 127.0.0.1 are allowed and shown, three for each image; its `schema-image.json` describes `kernel_id`, `site_tier` and `site_note`.
 pub(crate) fn trusting_glance() -> Option<&'static Glance> {
     static GLANCE: OnceLock<Option<Glance>> = OnceLock::new();
     let started = GLANCE.get_or_init(|| glance_at(free_port(), "headers"));
@@ -134,16 +143,22 @@ pub(crate) fn trusting_glance() -> Option<&'static Glance> {
     started.as_ref()
 }
 
-/// A Glance of the caller's own, with Glance's own defaults: one file store, no import method, no cache. Behind
-/// [`keystone`], or (`headers`) it believes what requests say of their callers. `name` tells it from others.
-pub(crate) fn plain_glance(name: &str, headers: bool) -> Option<Glance> {
-    let auth_url = if headers { "headers" } else { &keystone()?.auth_url };
-    let port = free_port();
-    let Some(dir) = start(&format!("{name}-glance"), &[&port.to_string(), auth_url, "plain"], "") else {
-        skip(NO_VENV);
-        return None;
-    };
-    Some(Glance { url: format!("http://127.0.0.1:{port}"), images: dir.join("images") })
+/// Likewise, without a `schema-image.json`.
+pub(crate) fn trusting_glance_without_schema() -> Option<&'static Glance> {
+    static GLANCE: OnceLock<Option<Glance>> = OnceLock::new();
+    GLANCE.get_or_init(|| own_glance("schemaless", &["headers", "plain"], "", On::Server)).as_ref()
+}
+
+/// Likewise, of the caller's own, on the SQLite file `glance.db` beside its images.
+pub(crate) fn trusting_glance_on_sqlite(name: &str) -> Option<Glance> {
+    own_glance(name, &["headers", "plain"], "", On::Sqlite)
+}
+
+/// A Glance of the caller's own behind [`keystone`], with Glance's own defaults: one file store, no import method, no
+/// cache. `name` tells it from others. For one command after another: on SQLite, where times are finer than seconds, so
+/// that images made one after another are listed in that order.
+pub(crate) fn plain_glance(name: &str) -> Option<Glance> {
+    own_glance(name, &[&keystone()?.auth_url, "plain"], "", On::Sqlite)
 }
 
 const NO_VENV: &str = "tests/setup has not been run: no Keystone and Glance to test with";
@@ -154,7 +169,7 @@ fn glance_at(port: u16, auth_url: &str) -> Option<Glance> {
         "headers" => "trusting-glance",
         _ => "glance",
     };
-    let dir = start(name, &[&port.to_string(), auth_url], "")?;
+    let dir = start(name, &[&port.to_string(), auth_url], "", On::Server)?;
     Some(Glance { url: format!("http://127.0.0.1:{port}"), images: dir.join("images") })
 }
 
@@ -165,7 +180,7 @@ pub(crate) struct OwnGlance(Child);
 impl OwnGlance {
     /// Starts it in `dir`, with the `glance-api.conf` there (which names this port), and waits until it answers.
     pub(crate) fn start(dir: &Path, port: u16, auth_url: &str) -> Option<Self> {
-        launch("glance", dir, &[&port.to_string(), auth_url], "").map(Self)
+        launch("glance", dir, &[&port.to_string(), auth_url], "", On::Sqlite).map(Self)
     }
 }
 
@@ -193,17 +208,38 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
     found
 }
 
+/// What a Glance has its database on. Its SQLite loses work and answers 500 when two of its threads write at a time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum On {
+    /// MariaDB or MySQL, where there is one.
+    Server,
+    Sqlite,
+}
+
+/// The database server for the rig: `LARDER_TEST_MYSQL`, otherwise the one on this machine, if it answers.
+fn mysql() -> Option<&'static str> {
+    static SERVER: OnceLock<Option<String>> = OnceLock::new();
+    let find = || {
+        let server =
+            std::env::var("LARDER_TEST_MYSQL").unwrap_or_else(|_| "mysql://root@127.0.0.1:3306/mysql".to_owned());
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/rig/database.py");
+        let answer = Command::new(venv()?.join("bin/python")).args([script, "version", &server]).output().ok()?;
+        answer.status.success().then_some(server)
+    };
+    SERVER.get_or_init(find).as_deref()
+}
+
 /// Starts a server and waits until it is ready; its folder.
-fn start(name: &str, args: &[&str], extra: &str) -> Option<PathBuf> {
+fn start(name: &str, args: &[&str], extra: &str, on: On) -> Option<PathBuf> {
     let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let dir = tmp.join(format!("rig-{}-{name}", std::process::id()));
     remove_of_the_dead(tmp);
-    let child = launch(name.rsplit('-').next().unwrap_or(name), &dir, args, extra)?;
+    let child = launch(name.rsplit('-').next().unwrap_or(name), &dir, args, extra, on)?;
     keep(child);
     Some(dir)
 }
 
-fn launch(script: &str, dir: &Path, args: &[&str], extra: &str) -> Option<Child> {
+fn launch(script: &str, dir: &Path, args: &[&str], extra: &str, on: On) -> Option<Child> {
     let venv = venv()?;
     let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let mut command = Command::new("bash");
@@ -213,6 +249,7 @@ fn launch(script: &str, dir: &Path, args: &[&str], extra: &str) -> Option<Child>
         .env("VENV", venv)
         .env("RIG", dir)
         .env("EXTRA", extra)
+        .env("MYSQL", mysql().filter(|_| on == On::Server).unwrap_or_default())
         .env("CACHE", tmp.with_file_name("rig-cache"))
         // The script ends when this pipe does, which is when this process is gone, however that happens.
         .stdin(Stdio::piped())

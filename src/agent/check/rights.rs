@@ -1,0 +1,87 @@
+//! Who the agent is, and what it cannot do for want of a capability (capabilities(7)).
+
+use crate::admin::Finding;
+use crate::agent::base_dir;
+use nix::unistd::{Uid, User};
+use std::{fs, os::unix::fs::MetadataExt};
+
+/// Number, name, and what is missing without it.
+const CAPABILITIES: [(u32, &str, &str); 4] = [
+    (3, "CAP_FOWNER", "set the time of last use of bases that libvirt owns by now: they look older than they are"),
+    (28, "CAP_LEASE", "ask the kernel whether such a base is open before it is removed: other evidence decides alone"),
+    (2, "CAP_DAC_READ_SEARCH", "read disks and domain files that are closed to others: what they may use stays"),
+    (19, "CAP_SYS_PTRACE", "see which files the guests' processes have open: what they may use stays"),
+];
+const UNIT: &str = "let the unit of the package start it, or set AmbientCapabilities= as that does";
+
+/// A process as `/proc/PID/status` shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Process {
+    pub(super) uid: u32,
+    /// `CapEff`.
+    pub(super) effective: u64,
+}
+
+pub(super) fn check(places: &base_dir::Settings) -> Vec<Finding> {
+    let owner = fs::metadata(&places.instances_path).ok().map(|it| it.uid());
+    let lock = places.instances_path.join(&places.subdirectory_name).join(base_dir::LOCK);
+    let agent = fs::read_to_string(lock).ok().and_then(|it| {
+        let pid: u32 = it.split_whitespace().next()?.parse().ok()?;
+        let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        let is_agent = String::from_utf8_lossy(&command).contains("larder");
+        is_agent.then(|| read(pid)).flatten().map(|it| (format!("the agent (process {pid})"), it))
+    });
+    let Some((who, process)) = agent else {
+        return vec![Finding::warning(
+            "rights",
+            "no agent runs here: what it may do cannot be seen",
+            "start it, such as by systemctl start larder-agent, and look again",
+        )];
+    };
+    judge(&who, process, owner)
+}
+
+fn read(pid: u32) -> Option<Process> {
+    parse(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?)
+}
+
+pub(super) fn parse(status: &str) -> Option<Process> {
+    let field = |name: &str| status.lines().find_map(|it| it.strip_prefix(name)).map(str::trim);
+    let uid = field("Uid:")?.split_whitespace().nth(1)?.parse().ok()?;
+    Some(Process { uid, effective: u64::from_str_radix(field("CapEff:")?, 16).ok()? })
+}
+
+pub(super) fn judge(who: &str, process: Process, owner: Option<u32>) -> Vec<Finding> {
+    const TOPIC: &str = "rights";
+    let name = user(process.uid);
+    let mut found = Vec::new();
+    found.push(match owner {
+        _ if process.uid == 0 => Finding::warning(
+            TOPIC,
+            format!("{who} runs as root, with more rights than it needs"),
+            "run the agent as nova's user, with the capabilities of the package's unit",
+        ),
+        Some(owner) if owner != process.uid => Finding::error(
+            TOPIC,
+            format!(
+                "{who} runs as {name}, but instances_path belongs to {}: nova could not use what it makes",
+                user(owner)
+            ),
+            format!("run it as {}", user(owner)),
+        ),
+        _ => Finding::ok(TOPIC, format!("{who} runs as {name}")),
+    });
+    for (bit, capability, without) in CAPABILITIES {
+        if process.effective & (1 << bit) == 0 {
+            found.push(Finding::warning(TOPIC, format!("{who} lacks {capability} and cannot {without}"), UNIT));
+        }
+    }
+    found
+}
+
+fn user(uid: u32) -> String {
+    match User::from_uid(Uid::from_raw(uid)) {
+        Ok(Some(user)) => user.name,
+        _ => format!("user {uid}"),
+    }
+}

@@ -1,0 +1,25 @@
+//! The node as a member of the fleet that the catalogue keeps; the protocol is in [`crate::wire::fleet`].
+//!
+//! ```text
+//! status ─→ inventory ─┐                       ┌─→ journal ─→ worker ─→ the loop
+//!                      ├─→ link ─→ beats ──────┤     ↑↓ index: what was taken over, what came of it
+//! journal: results ────┘         catalogue     └─ rules ─→ index
+//! feed ─→ work, rules: a beat at once;  images ─→ hints ─→ presence ─→ the loop: these are gone
+//! ```
+
+mod feed;
+mod hints;
+mod inventory;
+mod journal;
+mod link;
+mod member;
+mod patience;
+mod presence;
+mod settings;
+mod start;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+pub use settings::{Membership, Settings, UnknownMembership};
+pub(in crate::agent) use {member::Parts, start::start};

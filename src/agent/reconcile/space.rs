@@ -1,0 +1,151 @@
+//! Bases that go because room is needed.
+
+use super::{
+    reconciler::{Done, Reconciler},
+    removals::Removal,
+};
+use crate::admin::Pruned;
+use crate::agent::plan::prune;
+use crate::base::byte_size::ByteSize;
+use chrono::{DateTime, TimeDelta, Utc};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
+
+/// What is known of the want of room.
+#[derive(Debug, Default)]
+pub(super) struct Evictions {
+    running: bool,
+    /// Not before this moment, unless there is new want.
+    next: Option<Instant>,
+    /// The wait after one that freed nothing; doubled each time.
+    wait: Duration,
+}
+
+/// What one eviction did.
+#[derive(Debug)]
+pub(super) struct Evicted {
+    pub(super) pruned: Pruned,
+    /// Bytes that were to be had.
+    pub(super) able: u64,
+}
+
+const FIRST: Duration = Duration::from_secs(2);
+const LONGEST: Duration = Duration::from_secs(60);
+
+// === impl Reconciler ===
+
+impl Reconciler {
+    /// Removes what may go, when room is needed.
+    pub(super) fn evict_if_needed(&mut self) {
+        if self.evictions.running || self.evictions.next.is_some_and(|at| at > Instant::now()) || self.is_idle_once() {
+            return;
+        }
+        let Ok(space) = self.dir.space() else { return };
+        let bounds = self.settings.bounds();
+        let excess = self.settings.evict.excess(self.own_bytes(), space.free, bounds);
+        let missing: Vec<u64> = self
+            .state
+            .queue
+            .iter()
+            .filter_map(|it| self.state.put_off.get(&it.id)?.held.as_ref().map(|it| it.missing))
+            .filter(|it| *it > 0)
+            .collect();
+        if excess == 0 && missing.is_empty() {
+            return;
+        }
+        self.evictions.running = true;
+        let (removal, marks) = (self.eviction(), self.settings.evict.clone());
+        let pinned = self.pinned_bases();
+        let shutdown = self.shutdown.clone();
+        self.work
+            .spawn(async move { Done::Evicted(removal.evict(&pinned, (&marks, bounds), &missing, &shutdown).await) });
+    }
+
+    /// Somebody new needs room.
+    pub(super) fn room_is_needed(&mut self) {
+        self.evictions.next = None;
+    }
+
+    /// When something is removed for those that wait for room, if any do.
+    pub(super) fn next_eviction(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let is_wanted = self.state.put_off.values().any(|it| it.held.is_some()) && !self.is_idle_once();
+        let wait = self.evictions.next.filter(|_| is_wanted && !self.evictions.running)?;
+        Some(now + TimeDelta::from_std(wait.saturating_duration_since(Instant::now())).ok()?)
+    }
+
+    /// One pass only, and it is not one that fetches.
+    fn is_idle_once(&self) -> bool {
+        self.asked_only && self.passes.asked().is_empty()
+    }
+
+    fn eviction(&self) -> Removal {
+        let marks = &self.settings.evict;
+        let age = &self.settings.prune;
+        let settings = prune::Settings {
+            remove_unused_original_minimum_age_seconds: age
+                .remove_unused_original_minimum_age_seconds
+                .min(marks.min_age),
+            remove_unused_resized_minimum_age_seconds: age.remove_unused_resized_minimum_age_seconds.min(marks.min_age),
+            ..age.clone()
+        };
+        let mut removal = self.removal(settings, false);
+        if marks.pinned_too {
+            let queued: HashSet<String> = self.state.queue.iter().map(|it| it.id.base_name()).collect();
+            removal.wanted.retain(|name, _| queued.contains(name));
+        }
+        removal
+    }
+
+    fn pinned_bases(&self) -> HashSet<String> {
+        self.state.pins.iter().map(crate::image::ImageId::base_name).collect()
+    }
+
+    pub(super) async fn evicted(&mut self, result: Result<Evicted, String>) {
+        let evictions = &mut self.evictions;
+        evictions.running = false;
+        let freed = result.as_ref().map_or(0, |it| it.pruned.freed);
+        evictions.wait = if freed > 0 { FIRST } else { (evictions.wait * 2).clamp(FIRST, LONGEST) };
+        evictions.next = Some(Instant::now() + evictions.wait);
+        match result {
+            Ok(evicted) => self.note_evicted(evicted).await,
+            Err(why) => {
+                self.tell_passes_of_held();
+                self.warn(why);
+            }
+        }
+    }
+
+    async fn note_evicted(&mut self, Evicted { pruned, able }: Evicted) {
+        self.state.evictable = Some(able.saturating_sub(pruned.freed));
+        if pruned.removed.is_empty() {
+            return self.tell_passes_of_held();
+        }
+        let names: Vec<&str> = pruned.removed.iter().map(|it| it.base.as_str()).collect();
+        self.warn(format!(
+            "removed {} for its room, {} in all: {}",
+            plural(names.len()),
+            ByteSize(pruned.freed),
+            names.join(", ")
+        ));
+        metrics::counter!("larder_evicted_files_total").increment(pruned.removed.len() as u64);
+        metrics::counter!("larder_evicted_bytes_total").increment(pruned.freed);
+        self.forget_removed(&pruned).await;
+        self.try_held_again();
+    }
+
+    /// There is more room: what waits for it is tried at once.
+    fn try_held_again(&mut self) {
+        let now = Utc::now();
+        for it in self.state.put_off.values_mut() {
+            if let Some(held) = &mut it.held {
+                (it.until, held.missing) = (now, 0);
+            }
+        }
+    }
+}
+
+fn plural(count: usize) -> String {
+    if count == 1 { "a base".to_owned() } else { format!("{count} bases") }
+}

@@ -1,0 +1,64 @@
+//! `larder agent check` on a host that is as it should be, and on one that is not.
+
+use crate::support::{daemon::Catalogue, larder, text};
+use std::{fs, path::Path, process::Output};
+
+fn check(dir: &Path, args: &[&str]) -> Output {
+    let mut command = larder(&["agent", "--config-file", "agent.conf", "--nova-config-file", "nova.conf", "check"]);
+    command.args(args).current_dir(dir).output().unwrap()
+}
+
+fn configure(dir: &Path, nova: &str, agent: &str) {
+    let d = dir.display();
+    fs::write(dir.join("nova.conf"), format!("[DEFAULT]\ninstances_path = {d}/instances\n{nova}")).unwrap();
+    fs::write(dir.join("agent.conf"), format!("[DEFAULT]\nstate_path = {d}/state\ncache_min_free = 1MiB\n{agent}"))
+        .unwrap();
+}
+
+#[test]
+fn a_host_as_it_should_be_has_no_errors() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("instances")).unwrap();
+    let catalogue = Catalogue::start(dir.path(), "");
+    let nova = "[image_cache]\nremove_unused_base_images = False\n[workarounds]\nreserve_disk_resource_for_image_cache = True\n";
+    let agent = "[image_cache]\nremove_unused_base_images = True\n";
+    configure(dir.path(), nova, &format!("{agent}[glance]\nendpoint_override = {}\n", catalogue.url()));
+    let output = check(dir.path(), &["--json"]);
+    assert!(output.status.success(), "{output:?}");
+    let found: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let of = |topic: &str| {
+        let it = found.iter().find(|it| it["topic"] == topic).unwrap_or_else(|| panic!("no {topic}: {found:?}"));
+        (it["level"].as_str().unwrap(), it["remedy"].is_null())
+    };
+    for topic in
+        ["nova.conf", "pruning", "last use", "images_type", "locks", "disk space", "free space", "catalogue", "clock"]
+    {
+        assert_eq!(of(topic), ("ok", true), "{topic}: {found:?}");
+    }
+    assert!(!dir.path().join("instances/_base").exists() && !dir.path().join("state").exists(), "it changed something");
+}
+
+#[test]
+fn each_error_has_its_remedy() {
+    let dir = tempfile::tempdir().unwrap();
+    configure(
+        dir.path(),
+        "[oslo_concurrency]\ndisable_process_locking = True\n",
+        "[glance]\nendpoint_override = http://127.0.0.1:1\n",
+    );
+    let output = check(dir.path(), &[]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = text(&output.stdout);
+    for words in [
+        "error    locks",
+        "→ set [oslo_concurrency] disable_process_locking = False in nova.conf",
+        "error    instances_path",
+        "→ install nova-compute or mount the file system",
+        "error    catalogue",
+        "http://127.0.0.1:1/",
+        "warning  pruning",
+    ] {
+        assert!(said.contains(words), "'{words}' is missing in:\n{said}");
+    }
+    assert!(said.trim_end().ends_with(" errors"), "{said}");
+}
