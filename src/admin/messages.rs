@@ -181,6 +181,14 @@ pub struct Room {
     /// What fetches in work may still write.
     #[serde(default)]
     pub promised: u64,
+    /// What the instances' disks on that file system may still take; with nova's `preallocate_images = space`, they
+    /// have it already.
+    #[serde(default)]
+    pub disk_growth: u64,
+    /// Nova counts the blocks of the base directory as used disk (`reserve_disk_resource_for_image_cache`); without, its
+    /// scheduler takes them for free.
+    #[serde(default)]
+    pub counted_by_nova: bool,
 }
 
 /// The outcome of one prefetch pass.

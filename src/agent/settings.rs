@@ -41,6 +41,8 @@ pub struct Settings {
     pub force_raw_images: bool,
     /// `[libvirt] images_type` (Nova's): with `rbd` nothing is published.
     pub images_type: ImagesType,
+    /// `[workarounds] reserve_disk_resource_for_image_cache` (Nova's): nova counts the base directory's blocks as used disk.
+    pub counted_by_nova: bool,
 
     /// `cache_prefetcher_interval` (Glance's), seconds between passes; 0 and -1 switch periodic passes off.
     pub cache_prefetcher_interval: i64,
@@ -134,6 +136,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             catalogue: remote::Settings::default(),
+            counted_by_nova: false,
             base_dir: base_dir::Settings::default(),
             prune: prune::Settings::default(),
             convert: convert::Settings::default(),

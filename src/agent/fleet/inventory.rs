@@ -59,6 +59,7 @@ pub(super) fn summary(status: &Status, images: &Images) -> Summary {
         used: status.room.used,
         free: status.room.free,
         total: status.room.total,
+        disk_growth: status.room.disk_growth,
         held: count(HeldState::Cached),
         queued: count(HeldState::Queued),
         fetching: count(HeldState::Fetching),

@@ -9,7 +9,7 @@ use crate::diskformat::{References, backing::Unresolvable, references};
 use nix::sys::statfs::{DEBUGFS_MAGIC, PROC_SUPER_MAGIC, SYSFS_MAGIC, TRACEFS_MAGIC, fstatfs};
 use std::{
     collections::HashSet,
-    fs::{File, OpenOptions},
+    fs::{File, Metadata, OpenOptions},
     io::{self, Read, Seek},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
@@ -22,16 +22,27 @@ const DEEPEST: u32 = 64;
 const MOST_FILES: usize = 2000;
 /// `disk.info` has a line per disk.
 const LONGEST_INFO: u64 = 64 << 10;
+/// Bytes of `st_blocks`' unit.
+const BLOCK: u64 = 512;
 
 /// What a file's header says.
 #[derive(Clone, Debug)]
 pub(super) enum Header {
-    /// The paths of the files that it stands on; none for a raw file.
-    Names(Rc<[PathBuf]>),
+    /// The paths of the files that it stands on, none for a raw file; and the bytes that a guest sees, where it says so.
+    Names(Rc<[PathBuf]>, Option<u64>),
     /// It cannot be told: why.
     Unreadable(String),
     /// There is no such file.
     Missing,
+}
+
+// === impl Header ===
+
+impl Header {
+    /// That of a raw file.
+    fn nothing() -> Self {
+        Self::Names(Rc::from([]), None)
+    }
 }
 
 // === impl Look ===
@@ -77,7 +88,7 @@ impl Look<'_> {
                 break;
             }
             match self.header(&path) {
-                Header::Names(names) => {
+                Header::Names(names, _) => {
                     let new = names.iter().filter(|name| seen.insert((*name).clone()));
                     todo.extend(new.map(|name| (name.clone(), depth + 1)));
                 }
@@ -97,6 +108,19 @@ impl Look<'_> {
         outcome
     }
 
+    /// Notes how much the file at `disk` may still grow, if it is on the base directory's file system. The answer to
+    /// [`Self::header`] is in memory by now.
+    pub(super) fn note_growth(&mut self, disk: &Path, meta: &Metadata) {
+        if Some(meta.dev()) != self.device {
+            return;
+        }
+        let size = match self.header(disk) {
+            Header::Names(_, size) => size.unwrap_or(meta.len()),
+            Header::Unreadable(_) | Header::Missing => return,
+        };
+        self.growth.insert((meta.dev(), meta.ino()), size.saturating_sub(meta.blocks().saturating_mul(BLOCK)));
+    }
+
     /// What the header of a file says, from memory if it was read in this look.
     pub(super) fn header(&mut self, path: &Path) -> Header {
         let meta = match path.metadata() {
@@ -106,7 +130,7 @@ impl Look<'_> {
         };
         // Pipes, terminals and devices: nova makes no overlays in them, and reading a dead one waits for ever.
         if !meta.is_file() {
-            return Header::Names(Rc::from([]));
+            return Header::nothing();
         }
         let inode = (meta.dev(), meta.ino());
         if let Some(known) = self.headers.get(&inode) {
@@ -130,10 +154,10 @@ fn read(path: &Path) -> (Header, bool) {
     };
     // A name may lead anywhere, and reading there may do more than read.
     if is_of_the_kernel(&file) {
-        return (Header::Names(Rc::from([])), false);
+        return (Header::nothing(), false);
     }
     match starts_with_zero(&mut file) {
-        Ok(true) => return (Header::Names(Rc::from([])), true),
+        Ok(true) => return (Header::nothing(), true),
         Ok(false) => {}
         Err(error) => return (Header::Unreadable(format!("cannot be read: {error}")), true),
     }
@@ -183,7 +207,7 @@ fn names(references: &References, path: &Path) -> (Header, bool) {
             Err(error) => return (Header::Unreadable(error.to_string()), true),
         }
     }
-    (Header::Names(names.into()), anywhere)
+    (Header::Names(names.into(), references.virtual_size), anywhere)
 }
 
 pub(super) fn is_missing(error: &io::Error) -> bool {

@@ -20,6 +20,9 @@ pub struct InUse {
     pub doubts: Vec<Doubt>,
     /// Worth knowing, but of no influence.
     pub notes: Vec<String>,
+    /// Bytes that the instances' disks on the base directory's file system may yet take: what their guests see of them,
+    /// less the blocks that they have. With `preallocate_images = space` they have them all.
+    pub disk_growth: u64,
 }
 
 /// One sign that a file of the base directory is in use.

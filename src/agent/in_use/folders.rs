@@ -84,7 +84,10 @@ fn item(look: &mut Look<'_>, entry: &fs::DirEntry, depth: u32) {
     // Through links: a disk may lie elsewhere.
     match path.metadata() {
         Ok(meta) if meta.is_dir() => folder(look, &path, depth + 1),
-        Ok(meta) if meta.is_file() => look.follow(&path, &Holder::Disk(path.clone())),
+        Ok(meta) if meta.is_file() => {
+            look.follow(&path, &Holder::Disk(path.clone()));
+            look.note_growth(&path, &meta);
+        }
         Ok(_) => {}
         Err(error) if is_missing(&error) && path.is_symlink() => dangling(look, &path),
         Err(error) if error.raw_os_error() == Some(nix::libc::ELOOP) => {}

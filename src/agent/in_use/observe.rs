@@ -4,6 +4,7 @@ use super::{Evidence, InUse, bases::Bases, chain::Header, domains, folders, proc
 use crate::agent::base_dir::{BaseDir, BaseFile, Kind};
 use std::{
     collections::{HashMap, HashSet},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -14,6 +15,8 @@ const ROUNDS: u32 = 4;
 pub(super) struct Look<'a> {
     pub(super) dir: &'a BaseDir,
     pub(super) bases: Bases<'a>,
+    /// The base directory's file system.
+    pub(super) device: Option<u64>,
     pub(super) found: InUse,
     /// Something vanished or appeared while it was being looked at.
     pub(super) changed: bool,
@@ -21,6 +24,8 @@ pub(super) struct Look<'a> {
     pub(super) entered: HashSet<(u64, u64)>,
     /// Headers that were read: thousands of disks stand on a few bases.
     pub(super) headers: HashMap<(u64, u64), Header>,
+    /// Bytes that the disks on the base directory's file system may yet take, by device and inode.
+    pub(super) growth: HashMap<(u64, u64), u64>,
     /// Directory entries that were looked at.
     pub(super) entries: u64,
 }
@@ -43,16 +48,19 @@ pub fn observe(dir: &BaseDir, files: &[BaseFile]) -> InUse {
     let mut look = Look {
         dir,
         bases: Bases::new(files),
+        device: dir.path().metadata().ok().map(|meta| meta.dev()),
         found: InUse::default(),
         changed: false,
         entered: HashSet::new(),
         headers: HashMap::new(),
+        growth: HashMap::new(),
         entries: 0,
     };
     for round in 1..=ROUNDS {
         look.changed = false;
         look.entered.clear();
         look.headers.clear();
+        look.growth.clear();
         look.entries = 0;
         folders::look(&mut look);
         if !look.changed {
@@ -63,6 +71,7 @@ pub fn observe(dir: &BaseDir, files: &[BaseFile]) -> InUse {
             look.found.doubt_every(format!("{path} kept changing while it was looked at; the next pass looks again"));
         }
     }
+    look.found.disk_growth = look.growth.values().fold(0, |sum, it| sum.saturating_add(*it));
     look_at_bases(&mut look, files);
     domains::look(&mut look);
     look_at_locks(dir, files, &mut look.found);
@@ -75,7 +84,7 @@ fn look_at_bases(look: &mut Look<'_>, files: &[BaseFile]) {
     for file in files.iter().filter(|file| file.kind.is_base() || file.kind == Kind::Other) {
         let path = look.dir.path().join(&file.name);
         match look.header(&path) {
-            Header::Names(names) => {
+            Header::Names(names, _) => {
                 for name in names.iter() {
                     let hits = look.bases_at(name);
                     for hit in hits.into_iter().filter(|hit| *hit != file.name) {
@@ -115,7 +124,6 @@ impl<'a> Look<'a> {
 
     /// The bases that a path means: by name, and by what is really there.
     pub(super) fn bases_at(&self, path: &Path) -> Vec<&'a str> {
-        use std::os::unix::fs::MetadataExt;
         let mut hits: Vec<&str> = self.bases.named(path).into_iter().collect();
         if let Ok(meta) = path.metadata() {
             hits.extend(self.bases.of_inode((meta.dev(), meta.ino())));

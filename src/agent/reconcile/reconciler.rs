@@ -169,6 +169,7 @@ impl Reconciler {
             pace: None,
             ledger: fetcher.ledger.clone(),
             bounds: settings.bounds(),
+            counted_by_nova: settings.counted_by_nova,
             gone: super::presence::Gone::default(),
             member,
             next_prefetch: None,
@@ -486,6 +487,7 @@ impl Reconciler {
         let fleet = self.settings.fleet.clone();
         self.fleet.send_if_modified(|it| std::mem::replace(it, fleet.clone()) != fleet);
         self.state.bounds = self.settings.bounds();
+        self.state.counted_by_nova = self.settings.counted_by_nova;
         self.room_is_needed();
         self.set_clocks();
         self.state.judge(&self.settings.prune);

@@ -135,6 +135,8 @@ impl State {
             total: look.space.total,
             limit: self.bounds.max_size,
             promised: self.ledger.promised(),
+            disk_growth: look.in_use.disk_growth,
+            counted_by_nova: self.counted_by_nova,
         }
     }
 

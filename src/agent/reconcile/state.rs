@@ -46,6 +46,8 @@ pub(super) struct State {
     pub(super) pace: Option<String>,
     pub(super) ledger: Ledger,
     pub(super) bounds: Bounds,
+    /// Nova's `reserve_disk_resource_for_image_cache`.
+    pub(super) counted_by_nova: bool,
     pub(super) gone: Gone,
     /// The node's place in the fleet.
     pub(super) member: watch::Receiver<Member>,

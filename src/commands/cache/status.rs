@@ -46,7 +46,15 @@ fn head(text: &mut String, status: &Status, now: DateTime<Utc>) {
     let (used, free, total) = (ByteSize(room.used), ByteSize(room.free), ByteSize(room.total));
     let limit = room.limit.map_or_else(String::new, |it| format!(" of {}", ByteSize(it)));
     let promised = if room.promised > 0 { format!(", {} promised", ByteSize(room.promised)) } else { String::new() };
-    let _ = writeln!(text, "Space           {used}{limit} used by bases{promised}, {free} free of {total}");
+    let counted = if room.counted_by_nova { " (nova counts them)" } else { "" };
+    let growth = match room.disk_growth {
+        0 => String::new(),
+        it => format!(", disks of instances may take {} of it", ByteSize(it)),
+    };
+    let _ = writeln!(
+        text,
+        "Space           {used}{limit} used by bases{counted}{promised}, {free} free of {total}{growth}"
+    );
     if let Some(pace) = &status.pace {
         let _ = writeln!(text, "Pace            {pace}");
     }

@@ -50,7 +50,13 @@ fn about(node: &Node) -> String {
         ),
         (
             "space",
-            format!("{} used, {} of {} free", ByteSize(summary.used), ByteSize(summary.free), ByteSize(summary.total)),
+            format!(
+                "{} used, {} of {} free, disks of instances may take {}",
+                ByteSize(summary.used),
+                ByteSize(summary.free),
+                ByteSize(summary.total),
+                ByteSize(summary.disk_growth)
+            ),
         ),
     ];
     let rows: Vec<Vec<String>> = rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();

@@ -39,7 +39,7 @@ fn qcow2<F: Read + Seek>(file: &mut F, head: &[u8]) -> Result<References, Backin
     let version = bytes::be32(head, 4).ok_or_else(cut)?;
     let offset = bytes::be64(head, 8).ok_or_else(cut)?;
     let length = u64::from(bytes::be32(head, 16).ok_or_else(cut)?);
-    let mut found = nothing(Format::Qcow2);
+    let mut found = References { virtual_size: bytes::be64(head, 24), ..nothing(Format::Qcow2) };
     if offset != 0 {
         found.backing = Some(Backing { name: name_at(file, Format::Qcow2, offset, length)?, format: None });
     }
@@ -118,7 +118,7 @@ fn vmdk(text: &[u8], alone: bool) -> References {
 }
 
 fn nothing(format: Format) -> References {
-    References { format, backing: None, data: Vec::new() }
+    References { format, virtual_size: None, backing: None, data: Vec::new() }
 }
 
 fn damaged(format: Format, what: &'static str) -> BackingError {

@@ -36,6 +36,8 @@ impl Backing {
 pub struct References {
     /// The disk's own format; `Raw` for anything that names no other files.
     pub format: Format,
+    /// Bytes that a guest sees, where the header says it (qcow2); a raw disk has its length.
+    pub virtual_size: Option<u64>,
     /// The file under it.
     pub backing: Option<Backing>,
     /// Where its own data are, if elsewhere: a qcow2's external data file, a VMDK's extents.

@@ -90,6 +90,8 @@ pub struct Summary {
     pub free: u64,
     /// Bytes of that file system.
     pub total: u64,
+    /// Bytes that the instances' disks on that file system may still take.
+    pub disk_growth: u64,
     /// Images that are there, verified.
     pub held: u64,
     /// Images that wait for their turn.
@@ -240,8 +242,18 @@ impl Heartbeat {
 
 impl Summary {
     /// All of them, in their order.
-    pub fn figures(self) -> [u64; 8] {
-        [self.used, self.free, self.total, self.held, self.queued, self.fetching, self.failed, self.pinned]
+    pub fn figures(self) -> [u64; 9] {
+        [
+            self.used,
+            self.free,
+            self.total,
+            self.disk_growth,
+            self.held,
+            self.queued,
+            self.fetching,
+            self.failed,
+            self.pinned,
+        ]
     }
 }
 

@@ -41,7 +41,7 @@ async fn what_an_instance_uses_stays() {
     assert_eq!(pruned.removed, []);
     let kept = pruned.kept.iter().find(|it| it.base == id.base_name()).unwrap();
     assert!(kept.in_use && kept.id.as_ref() == Some(&id), "{kept:?}");
-    agent.wait("the evidence is seen", |it| it.bases.iter().any(|it| it.in_use)).await;
+    agent.wait("the evidence is seen", |it| it.bases.iter().any(|it| it.in_use) && it.room.disk_growth > 0).await;
     let why = agent.client.why(&id).await.unwrap();
     assert!(why.evidence[0].contains(disk.to_str().unwrap()), "{why:?}");
 

@@ -382,3 +382,28 @@ fn a_large_node_is_looked_at_quickly() {
     // A debug build on a busy machine; a release build takes a tenth.
     assert!(took.as_secs() < 60, "{took:?}");
 }
+
+/// What nova's scheduler has promised to guests and the disk does not show yet.
+#[test]
+fn disks_that_may_grow_are_counted() {
+    if !have(&["qemu-img", "fallocate"]) {
+        return;
+    }
+    let node = Node::new();
+    let base = node.put(&x(1), 0);
+    overlay(&node.at(format!("{UUID}/disk")), &base, "raw");
+    let resize = |size: &str| {
+        run(Command::new("qemu-img").args(["resize", "-q"]).arg(node.at(format!("{UUID}/disk"))).arg(size));
+    };
+    resize("64M");
+    let grows = node.observe().disk_growth;
+    assert!((63 << 20..=64 << 20).contains(&grows), "{grows}");
+    // As with preallocate_images = space.
+    run(Command::new("fallocate").args(["-n", "-l", "64M"]).arg(node.at(format!("{UUID}/disk"))));
+    assert_eq!(node.observe().disk_growth, 0);
+    // A raw disk has its length; both names are one disk.
+    let flat = node.at(format!("{UUID}/disk.local"));
+    File::create(&flat).unwrap().set_len(16 << 20).unwrap();
+    fs::hard_link(&flat, node.at(format!("{UUID}/disk.other"))).unwrap();
+    assert_eq!(node.observe().disk_growth, 16 << 20);
+}

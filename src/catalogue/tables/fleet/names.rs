@@ -20,6 +20,7 @@ pub(super) enum LarderNodes {
     UsedBytes,
     FreeBytes,
     TotalBytes,
+    DiskGrowthBytes,
     HeldCount,
     QueuedCount,
     FetchingCount,

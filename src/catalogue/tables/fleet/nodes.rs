@@ -9,7 +9,7 @@ use crate::db::{DbError, Row, Tx};
 use crate::wire::fleet::{Heartbeat, Labels, Node, NodeName, NodeState, Registration, Selector, Summary};
 use sea_query::{Expr, ExprTrait, Order, Query, SelectStatement, UpdateStatement};
 
-const COLUMNS: [LarderNodes; 16] = [
+const COLUMNS: [LarderNodes; 17] = [
     LarderNodes::Name,
     LarderNodes::Labels,
     LarderNodes::Address,
@@ -21,6 +21,7 @@ const COLUMNS: [LarderNodes; 16] = [
     LarderNodes::UsedBytes,
     LarderNodes::FreeBytes,
     LarderNodes::TotalBytes,
+    LarderNodes::DiskGrowthBytes,
     LarderNodes::HeldCount,
     LarderNodes::QueuedCount,
     LarderNodes::FetchingCount,
@@ -29,10 +30,11 @@ const COLUMNS: [LarderNodes; 16] = [
 ];
 
 /// The columns of [`Summary::figures`], in their order.
-const FIGURES: [LarderNodes; 8] = [
+const FIGURES: [LarderNodes; 9] = [
     LarderNodes::UsedBytes,
     LarderNodes::FreeBytes,
     LarderNodes::TotalBytes,
+    LarderNodes::DiskGrowthBytes,
     LarderNodes::HeldCount,
     LarderNodes::QueuedCount,
     LarderNodes::FetchingCount,
@@ -278,7 +280,7 @@ fn read(row: &Row, patience: u64) -> Result<Node, DbError> {
     let labels: String = row.get(1)?;
     let beat_at = row.get(6)?;
     Ok(Node {
-        state: state(beat_at, row.get(16)?, patience),
+        state: state(beat_at, row.get(17)?, patience),
         name: name.parse().map_err(|_| odd(0, name, "a node's name"))?,
         labels: serde_json::from_str(&labels).map_err(|_| odd(1, labels, "labels"))?,
         address: row.get(2)?,
@@ -291,11 +293,12 @@ fn read(row: &Row, patience: u64) -> Result<Node, DbError> {
             used: row.get(8)?,
             free: row.get(9)?,
             total: row.get(10)?,
-            held: row.get(11)?,
-            queued: row.get(12)?,
-            fetching: row.get(13)?,
-            failed: row.get(14)?,
-            pinned: row.get(15)?,
+            disk_growth: row.get(11)?,
+            held: row.get(12)?,
+            queued: row.get(13)?,
+            fetching: row.get(14)?,
+            failed: row.get(15)?,
+            pinned: row.get(16)?,
         },
     })
 }

@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS larder_nodes (
     used_bytes BIGINT NOT NULL,
     free_bytes BIGINT NOT NULL,
     total_bytes BIGINT NOT NULL,
+    disk_growth_bytes BIGINT NOT NULL,
     held_count BIGINT NOT NULL,
     queued_count BIGINT NOT NULL,
     fetching_count BIGINT NOT NULL,
