@@ -3,7 +3,7 @@
 use crate::catalogue::tables::names::{LarderProcesses, time};
 use crate::db::{DbError, Tx};
 use chrono::{DateTime, Utc};
-use sea_query::{Expr, ExprTrait, Query};
+use sea_query::{Expr, ExprTrait, OnConflict, Query};
 
 /// A process, so named that another one on the same machine can tell whether it still runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub(crate) fn beat(tx: &Tx<'_>, process: &Process, now: DateTime<Utc>) -> Result
     statement.into_table(Table).columns([Id, Host, Pid, PidStarted, BeatAt]);
     let (id, host) = (Expr::val(process.id.as_str()), Expr::val(process.host.as_str()));
     statement.values_panic([id, host, process.pid.into(), process.pid_started.into(), Expr::val(time(now))]);
+    // Its first upload and its first beat may both be under way.
+    statement.on_conflict(OnConflict::column(Id).update_column(BeatAt).to_owned());
     tx.execute(&statement).map(drop)
 }
 

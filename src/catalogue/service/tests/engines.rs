@@ -4,7 +4,7 @@ use super::{project, query, raw, settings, upload};
 use crate::catalogue::{
     Settings,
     service::{Fault, Service},
-    tables,
+    tables::{self, processes::Process},
 };
 use crate::db::{
     self, DbError,
@@ -16,7 +16,15 @@ use crate::image::{
     metadef::{Association, Details, Listing, NewNamespace, Object},
 };
 use serde_json::json;
-use std::{collections::BTreeSet, fmt::Debug, path::Path};
+use std::{
+    collections::BTreeSet,
+    fmt::Debug,
+    path::Path,
+    sync::{
+        Arc, Barrier,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 /// A service on a server's database.
 async fn on(scratch: &Scratch, dir: &Path) -> Service {
@@ -331,6 +339,39 @@ async fn one_upload_wins_and_one_project_is_a_member_once() {
         );
         assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
         assert_eq!(scratch.lines("SELECT member FROM image_members"), ["guest"]);
+    }
+}
+
+/// The first upload of a process and its first beat may be under way together.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_process_may_enter_itself_several_times_at_once() {
+    const AT_ONCE: usize = 6;
+    for scratch in scratch::servers() {
+        let dir = tempfile::tempdir().unwrap();
+        let service = on(&scratch, dir.path()).await;
+        for round in 0..20 {
+            let begun = Arc::new(Barrier::new(AT_ONCE));
+            let process = Process { id: format!("process {round}"), ..Process::this() };
+            let beats = (0..AT_ONCE).map(|_| {
+                let (service, begun, process) = (service.clone(), Arc::clone(&begun), process.clone());
+                let waited = AtomicBool::new(false);
+                tokio::spawn(async move {
+                    let beat = service.db().write::<_, DbError, _>(move |tx| {
+                        // It may run again.
+                        if !waited.swap(true, Ordering::SeqCst) {
+                            begun.wait();
+                        }
+                        tables::processes::beat(tx, &process, chrono::Utc::now())
+                    });
+                    beat.await
+                })
+            });
+            for beat in beats.collect::<Vec<_>>() {
+                assert!(matches!(beat.await.unwrap(), Ok(())), "{}", scratch.kind);
+            }
+        }
+        let all = scratch.lines("SELECT id FROM larder_processes WHERE id LIKE 'process %'");
+        assert_eq!(all.len(), 20, "{}", scratch.kind);
     }
 }
 
