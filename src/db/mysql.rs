@@ -391,8 +391,9 @@ fn of(sql: &str, error: sqlx::Error) -> DbError {
 /// A connection that is gone, or else what `other` makes of it.
 fn passing(error: sqlx::Error, other: impl FnOnce(crate::db::Source) -> DbError) -> DbError {
     match number(&error) {
-        // The server stops; killed; read-only after a fail-over; a cluster's node is not ready or went out.
-        Some(1053 | 1047 | 1077 | 1290 | 1317 | 1836 | 1927 | 2006 | 2013 | 4031) => DbError::Lost(error.into()),
+        // The server stops; killed; read-only after a fail-over; a cluster's node is not ready or went out, in the middle
+        // of a commit even.
+        Some(1053 | 1047 | 1077 | 1180 | 1290 | 1317 | 1836 | 1927 | 2006 | 2013 | 4031) => DbError::Lost(error.into()),
         None if is_gone(&error) => DbError::Lost(error.into()),
         _ => other(error.into()),
     }
@@ -401,8 +402,8 @@ fn passing(error: sqlx::Error, other: impl FnOnce(crate::db::Source) -> DbError)
 fn known(error: &sqlx::Error) -> Option<DbError> {
     Some(match number(error)? {
         1062 | 1586 => DbError::Duplicate,
-        // Lock wait timeout; deadlock, or another node of the cluster was first; changed since it was read.
-        1205 | 1213 | 1020 => DbError::Contended,
+        // Lock wait timeout; deadlock, or another node of the cluster was first; changed since it was read; a table was.
+        1205 | 1213 | 1020 | 1412 => DbError::Contended,
         1021 | 1041 | 1114 => DbError::Full,
         // The last one: compared with a column that has no such characters.
         1366 | 3988 | 1267 => DbError::Characters,
