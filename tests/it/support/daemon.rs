@@ -1,6 +1,6 @@
 //! Processes of the real `larder`, ended with the test.
 
-use super::{free_port, larder, text, wait_until};
+use super::{evidence, free_port, larder, text, wait_until};
 use std::{
     fs::{self, File},
     net::TcpStream,
@@ -27,6 +27,7 @@ impl Daemon {
 
     /// Likewise, for a command that is made already.
     pub(crate) fn spawn(dir: &Path, name: &str, command: &mut Command) -> Self {
+        evidence::tell_panics();
         let log = dir.join(format!("{name}.log"));
         let out = File::options().create(true).append(true).open(&log).unwrap();
         let child = command.stdout(out.try_clone().unwrap()).stderr(out).spawn().unwrap();
@@ -56,7 +57,7 @@ impl Daemon {
     fn runs_and(&mut self, so: impl FnOnce(&Self) -> bool) -> bool {
         // In this order: what it did before its end counts.
         let ended = self.ended();
-        so(self) || ended.is_some_and(|status| panic!("ended with {status}:\n{}", self.log()))
+        so(self) || ended.is_some_and(|status| panic!("ended with {status}:\n{}", evidence::tail(&self.log(), 60)))
     }
 
     /// SIGKILL, as the out-of-memory killer or a power cut would.
@@ -88,7 +89,9 @@ impl Drop for Daemon {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            eprintln!("--- {}\n{}", self.log.display(), self.log());
+            let log = self.log();
+            evidence::say(&format!("--- the end of {}\n{}", self.log.display(), evidence::tail(&log, 24)));
+            eprintln!("--- {}\n{}", self.log.display(), evidence::tail(&log, 400));
         }
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod daemon;
 #[cfg(feature = "catalogue")]
 pub(crate) mod database;
 pub(crate) mod disks;
+pub(crate) mod evidence;
 pub(crate) mod judge;
 #[cfg(feature = "catalogue")]
 pub(crate) mod own_server;
@@ -78,6 +79,7 @@ pub(crate) fn run(command: &mut Command) -> String {
 
 /// Runs a command to its end.
 pub(crate) fn output(command: &mut Command) -> Output {
+    evidence::tell_panics();
     command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"))
 }
 
@@ -87,6 +89,7 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 
 /// `larder ARGS…` with nothing of the caller's environment that could lead it elsewhere.
 pub(crate) fn larder(args: &[&str]) -> Command {
+    evidence::tell_panics();
     let mut command = Command::new(LARDER);
     command.args(args).stdin(std::process::Stdio::null());
     for (name, _) in std::env::vars_os() {
