@@ -71,7 +71,7 @@ pub(crate) fn raw(to: SocketAddr, bytes: &[u8]) -> Answer {
 
 fn sent(to: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(to).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(300))).unwrap();
     stream.write_all(bytes).unwrap();
     let mut answer = Vec::new();
     // A reset after the answer is the server's good right.

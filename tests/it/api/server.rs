@@ -129,7 +129,7 @@ impl Server {
         );
         std::fs::write(dir.path().join("catalogue.conf"), config).unwrap();
         let mut daemon = Daemon::start(dir.path(), "catalogue", &["catalogue", "--config-file", "catalogue.conf"]);
-        wait_until("the catalogue listens", Duration::from_secs(60), || {
+        wait_until("the catalogue listens", Duration::from_secs(300), || {
             assert!(daemon.ended().is_none(), "{}", daemon.log());
             TcpStream::connect(address).is_ok()
         });

@@ -16,7 +16,10 @@ use std::{
 use tempfile::TempDir;
 
 /// What a broken node may delay a request by.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// On a machine that does much else a transaction may meet others more often, and wait for longer.
+const PATIENT: &str = "[database]\ndb_max_retries = 100\npool_timeout = 120";
 
 /// Two processes with one database and one store.
 struct Site {
@@ -79,14 +82,20 @@ fn the_nodes_of_a_galera_cluster_are_one_catalogue() {
     on_cluster(&cluster, &IMAGES);
     on_cluster(&cluster, &OTHERS[..3]);
     let before = cluster.conflicts();
-    let site = Site::new(&cluster, "image_member_quota = 5\nimage_tag_quota = 4");
+    let site = Site::new(&cluster, &format!("image_member_quota = 5\nimage_tag_quota = 4\n{PATIENT}"));
     changes_at_the_same_time_lose_nothing(&site);
     of_changes_to_one_state_one_is_made(&site);
     quotas_are_kept(&site);
     one_of_two_wins(&site);
-    let conflicts = cluster.conflicts() - before;
-    eprintln!("the nodes broke off {conflicts} transactions, and clients saw none of it");
-    assert!(conflicts > 0);
+    // Nothing makes them meet, but that they are many.
+    wait_until("changes that meet", PATIENCE, || {
+        let met = cluster.conflicts() > before;
+        if !met {
+            changes_at_the_same_time_lose_nothing(&site);
+        }
+        met
+    });
+    eprintln!("the nodes broke off {} transactions, and clients saw none of it", cluster.conflicts() - before);
     a_node_that_is_not_ready_is_waited_for(&cluster, &site);
     drop(site);
     a_node_that_is_gone_takes_nothing_along(&mut cluster);
@@ -207,7 +216,7 @@ fn a_node_that_is_gone_takes_nothing_along(cluster: &mut Cluster) {
         };
         let writers: Vec<_> = (0..WRITERS).map(|it| scope.spawn(write(it))).collect();
         wait_until("changes on both nodes", PATIENCE, || made.load(Ordering::SeqCst) >= 3 * WRITERS);
-        cluster.nodes[1].daemon.kill();
+        cluster.kill_second();
         balancer.turn_to(&nodes[..1]);
         gone.store(made.load(Ordering::SeqCst), Ordering::SeqCst);
         writers.into_iter().map(|it| it.join().unwrap()).collect::<Vec<_>>()
