@@ -11,7 +11,7 @@ use crate::catalogue;
 use crate::db;
 use crate::runtime::logging;
 use crate::store;
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::PathBuf;
 
 /// Everything that `larder catalogue` is told.
 #[derive(Clone, Debug, Default)]
@@ -21,9 +21,13 @@ pub struct Catalogue {
     /// Its log.
     pub logging: logging::Settings,
     pub(super) who: Who,
-    pub(super) backends: BTreeMap<String, String>,
+    /// Ids and kinds, in their order.
+    pub(super) backends: Vec<(String, String)>,
     pub(super) default_backend: Option<String>,
 }
+
+/// What the ids of Glance's own stores begin with.
+const RESERVED: &str = "os_glance_";
 
 pub(super) const INTRO: &str = "Larder's catalogue. Every option stands here, commented out, at its default.\n\
     The names are Glance's: a glance-api.conf can be used in place of this file.";
@@ -40,8 +44,10 @@ pub(super) fn visit(options: &mut Options<'_>, it: &mut Catalogue) {
     options.bind(
         "enabled_backends",
         &mut it.backends,
-        "Stores by id, each with its type, such as fast:file. Each has its options in a section of its id; \
-         [glance_store] default_backend names the one that is used. Empty: the one store of [glance_store].",
+        "Stores by id, each with its type (file, http), such as fast:file, web:http. Each has its options in a section of its \
+         id: those of its type as in [glance_store], store_description, and weight (of several places of an image that in the \
+         heaviest store is read first). [glance_store] default_backend names the one that uploads go to when they name none. \
+         Empty: the one store of [glance_store].",
     );
     options.section("paste_deploy");
     identity::paste_deploy(options, it);
@@ -54,7 +60,11 @@ pub(super) fn visit(options: &mut Options<'_>, it: &mut Catalogue) {
     options.section("database");
     database(options, &mut it.settings.database);
     options.section("glance_store");
-    options.bind("default_backend", &mut it.default_backend, "The store of enabled_backends that is used.");
+    options.bind(
+        "default_backend",
+        &mut it.default_backend,
+        "The store of enabled_backends that uploads go to when they name none.",
+    );
     store(options, &mut it.settings.store);
     options.section("import_filtering_opts");
     import_filtering(options, &mut it.settings.import_filtering);
@@ -363,20 +373,32 @@ fn servers(options: &mut Options<'_>, settings: &mut db::Settings) {
     );
 }
 
-/// The store's options alone, for the section of one of `enabled_backends`.
-pub(super) fn store_section(options: &mut Options<'_>, settings: &mut store::Settings) {
+/// The section of one of `enabled_backends`, under the name `glance_store`.
+pub(super) fn backend(options: &mut Options<'_>, it: &mut store::Backend) {
     options.section("glance_store");
-    store(options, settings);
+    options.bind("store_description", &mut it.description, "");
+    options.bind("weight", &mut it.weight, "");
+    if it.kind() == "http" {
+        http_store(options, &mut it.settings);
+    } else {
+        file_store(options, &mut it.settings);
+    }
 }
 
-/// `[glance_store]`, or the section of one of `enabled_backends`.
-pub(super) fn store(options: &mut Options<'_>, settings: &mut store::Settings) {
+/// `[glance_store]`, where there are no `enabled_backends`.
+fn store(options: &mut Options<'_>, settings: &mut store::Settings) {
     options.bind("stores", &mut settings.stores, "Kinds of stores that data is read from: file, http.");
     options.bind("default_store", &mut settings.default_store, "The kind of store that uploads go to.");
+    file_store(options, settings);
+    http_store(options, settings);
+}
+
+fn file_store(options: &mut Options<'_>, settings: &mut store::Settings) {
     options.bind(
         "filesystem_store_datadir",
         &mut settings.filesystem_store_datadir,
-        "Folder of the file store; an image's data is the file of its id in it.",
+        "Folder of the file store; an image's data is the file of its id in it. Of one of enabled_backends, the default is \
+         /var/lib/glance/ and its id.",
     );
     options.bind(
         "filesystem_store_datadirs",
@@ -394,13 +416,11 @@ pub(super) fn store(options: &mut Options<'_>, settings: &mut store::Settings) {
         &mut settings.filesystem_thin_provisioning,
         "Make holes of runs of zeros.",
     );
-    http_store(options, settings);
-}
-
-/// The http store's options alone, for the section of one of `enabled_backends`.
-pub(super) fn http_section(options: &mut Options<'_>, settings: &mut store::Settings) {
-    options.section("glance_store");
-    http_store(options, settings);
+    options.bind(
+        "filesystem_store_chunk_size",
+        &mut settings.filesystem_store_chunk_size,
+        "What Glance reads at once, bytes. It is shown by /v2/info/stores/detail; blocks have 1 MiB here.",
+    );
 }
 
 fn http_store(options: &mut Options<'_>, settings: &mut store::Settings) {
@@ -454,16 +474,39 @@ impl Value for OneFolder<'_> {
 // === impl Catalogue ===
 
 impl Catalogue {
-    /// The id of the file store of `enabled_backends` that is used; none without `enabled_backends`.
-    pub(super) fn file_backend(&self) -> Result<Option<String>, ConfigError> {
-        let only = || self.backends.keys().next().filter(|_| self.backends.len() == 1);
-        let Some(id) = self.default_backend.as_ref().filter(|_| !self.backends.is_empty()).or_else(only) else {
-            return if self.backends.is_empty() { Ok(None) } else { Err(ConfigError::NoDefaultBackend) };
-        };
-        match self.backends.get(id).map(String::as_str) {
-            Some("file") => Ok(Some(id.clone())),
-            Some(kind) => Err(ConfigError::BackendKind { id: id.clone(), kind: kind.to_owned() }),
+    /// The id of the store of `enabled_backends` that uploads go to; none without `enabled_backends`.
+    pub(super) fn main_backend(&self) -> Result<Option<String>, ConfigError> {
+        if self.backends.is_empty() {
+            return Ok(None);
+        }
+        if let Some((id, kind)) = self.backends.iter().find(|it| !store::KINDS.contains(&it.1.as_str())) {
+            return Err(ConfigError::BackendKind { id: id.clone(), kind: kind.clone() });
+        }
+        if let Some((id, _)) = self.backends.iter().find(|it| it.0.starts_with(RESERVED)) {
+            return Err(ConfigError::ReservedBackend { id: id.clone() });
+        }
+        let only = || self.backends.first().filter(|_| self.backends.len() == 1).map(|it| &it.0);
+        let id = self.default_backend.as_ref().or_else(only).ok_or(ConfigError::NoDefaultBackend)?;
+        match self.backends.iter().find(|it| it.0 == *id) {
+            Some((_, kind)) if kind == "file" => Ok(Some(id.clone())),
+            Some((_, kind)) => Err(ConfigError::DefaultBackendKind { id: id.clone(), kind: kind.clone() }),
             None => Err(ConfigError::NoSuchBackend { id: id.clone() }),
         }
+    }
+
+    /// The stores, as yet without what their sections say.
+    pub(super) fn plain_backends(&self) -> Vec<store::Backend> {
+        let settings = |id: &str, kind: &str| store::Settings {
+            default_store: kind.to_owned(),
+            filesystem_store_datadir: PathBuf::from("/var/lib/glance").join(id),
+            ..store::Settings::default()
+        };
+        let backend = |(id, kind): &(String, String)| store::Backend {
+            id: id.clone(),
+            description: String::new(),
+            weight: 0,
+            settings: settings(id, kind),
+        };
+        self.backends.iter().map(backend).collect()
     }
 }

@@ -56,8 +56,26 @@ pub enum ConfigError {
         /// The store.
         id: String,
     },
-    /// The default store is of another kind.
-    #[error("[DEFAULT] enabled_backends: store {id} is of type {kind}; this version has only file")]
+    /// The default store is not one that this version writes to.
+    #[error(
+        "[glance_store] default_backend = {id}: the store is of type {kind}; this version writes to stores of type file"
+    )]
+    DefaultBackendKind {
+        /// The store.
+        id: String,
+        /// Its type.
+        kind: String,
+    },
+    /// Glance's names for its own.
+    #[error("[DEFAULT] enabled_backends: {id}: no id of a store begins with os_glance_")]
+    ReservedBackend {
+        /// The store.
+        id: String,
+    },
+    /// There is no such kind of store.
+    #[error(
+        "[DEFAULT] enabled_backends: store {id} is of type {kind}; there are file, http, rbd, swift, s3, cinder and vmware, and this version has file and http"
+    )]
     BackendKind {
         /// The store.
         id: String,

@@ -3,7 +3,7 @@
 #[cfg(feature = "agent")]
 use super::{Agent, nova::Nova};
 #[cfg(feature = "catalogue")]
-use super::{Catalogue, notes::of_backends};
+use super::{Catalogue, notes::of_backend};
 use super::{
     ConfigError, Note, Sources,
     notes::unknown,
@@ -34,21 +34,16 @@ pub fn catalogue(sources: &Sources) -> Result<Loaded<Catalogue>, ConfigError> {
     let mut loaded = load(super::catalogue::visit, Catalogue::default(), found, true)?;
     let folders = loaded.files.iter().filter_map(|it| it.parent()).map(Into::into).collect();
     super::identity::finish(&mut loaded.settings, folders);
-    if let Some(id) = loaded.settings.file_backend()? {
-        // The store's own section has the names of [glance_store].
-        let found = sources.gather()?.with_section_as(&id, "glance_store");
-        let store = &mut loaded.settings.settings.store;
-        let (described, _) = read(super::catalogue::store_section, store, &found).map_err(ConfigError::Invalid)?;
-        of_backends(&mut loaded.notes, &found, &loaded.settings.backends, (&id, &described));
-        "file".clone_into(&mut store.default_store);
-        store.stores = loaded.settings.backends.values().cloned().collect();
-        store.ids = loaded.settings.backends.iter().map(|(id, kind)| (kind.clone(), id.clone())).collect();
-        store.ids.insert("file".to_owned(), id);
-        if let Some((id, _)) = loaded.settings.backends.iter().find(|it| it.1 == "http") {
-            let found = sources.gather()?.with_section_as(id, "glance_store");
-            let (described, _) = read(super::catalogue::http_section, store, &found).map_err(ConfigError::Invalid)?;
-            of_backends(&mut loaded.notes, &found, &loaded.settings.backends, (id, &described));
+    if let Some(id) = loaded.settings.main_backend()? {
+        let mut backends = loaded.settings.plain_backends();
+        for it in backends.iter_mut().filter(|it| ["file", "http"].contains(&it.kind())) {
+            // The store's own section has the names of [glance_store].
+            let found = sources.gather()?.with_section_as(&it.id, "glance_store");
+            let (described, _) = read(super::catalogue::backend, it, &found).map_err(ConfigError::Invalid)?;
+            of_backend(&mut loaded.notes, &it.id, &described);
         }
+        let store = &mut loaded.settings.settings.store;
+        (store.backends, store.default_backend) = (backends, id);
     }
     Ok(loaded)
 }

@@ -5,8 +5,6 @@ use super::{
     options::Described,
     sources::{Found, same_section},
 };
-#[cfg(feature = "catalogue")]
-use std::collections::BTreeMap;
 use std::fmt;
 
 /// A remark about a configuration.
@@ -85,32 +83,16 @@ pub(super) fn unknown(found: &Found, described: &[Described], glance: bool) -> V
     notes
 }
 
-/// What is to be said of `enabled_backends`, when the store `used` has taken these options from its own section.
+/// Forgets remarks about options that the store `id` of `enabled_backends` has taken from its own section.
 #[cfg(feature = "catalogue")]
-pub(super) fn of_backends(
-    notes: &mut Vec<Note>,
-    found: &Found,
-    backends: &BTreeMap<String, String>,
-    used: (&str, &[Described]),
-) {
-    let taken = |name: &String| used.1.iter().any(|it| same_section(name, &format!("[{}] {}", used.0, it.key)));
+pub(super) fn of_backend(notes: &mut Vec<Note>, id: &str, taken: &[Described]) {
+    let is_taken = |name: &String| taken.iter().any(|it| same_section(name, &format!("[{id}] {}", it.key)));
     for note in notes.iter_mut() {
         if let Note::Unused { names } = note {
-            names.retain(|it| !taken(it));
+            names.retain(|it| !is_taken(it));
         }
     }
     notes.retain(|it| !matches!(it, Note::Unused { names } if names.is_empty()));
-    let kind = backends.get(used.0);
-    let others: Vec<&str> =
-        backends.iter().filter(|it| it.0 != used.0 && Some(it.1) == kind).map(|it| it.0.as_str()).collect();
-    if let Some((_, origin)) = found.values("DEFAULT", "enabled_backends").pop().filter(|_| !others.is_empty()) {
-        let instead = format!("images that have their data in {} cannot be read or removed", others.join(", "));
-        notes.push(Note::Missed {
-            origin,
-            name: "[DEFAULT] enabled_backends, but for one file store,".to_owned(),
-            instead,
-        });
-    }
 }
 
 /// What is so in place of what the option asks for.

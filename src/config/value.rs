@@ -289,30 +289,7 @@ impl Value for Vec<String> {
 
 impl Value for BTreeMap<String, String> {
     fn read(&mut self, values: &[String]) -> Result<(), Refused> {
-        let mut read = BTreeMap::new();
-        let text = last(values).trim();
-        // A part without a colon and the next one are one pair (oslo's rule).
-        let mut pairs: Vec<String> = Vec::new();
-        for part in text.split(',').filter(|_| !text.is_empty()) {
-            match pairs.last_mut() {
-                Some(before) if !before.contains(':') => {
-                    before.push(',');
-                    before.push_str(part);
-                }
-                _ => pairs.push(part.to_owned()),
-            }
-        }
-        for pair in pairs {
-            let (key, value) = pair.split_once(':').ok_or_else(Refused::default)?;
-            let (key, value) = (key.trim(), value.trim());
-            if key.is_empty() {
-                return Err(Refused(Some("a key is empty".to_owned())));
-            }
-            if read.insert(key.to_owned(), value.to_owned()).is_some() {
-                return Err(Refused(Some(format!("the key {key} is there twice"))));
-            }
-        }
-        *self = read;
+        *self = pairs(last(values))?.into_iter().collect();
         Ok(())
     }
 
@@ -321,8 +298,55 @@ impl Value for BTreeMap<String, String> {
     }
 
     fn takes(&self) -> String {
-        "key:value pairs, separated by commas".to_owned()
+        PAIRS.to_owned()
     }
+}
+
+/// Pairs in their order.
+impl Value for Vec<(String, String)> {
+    fn read(&mut self, values: &[String]) -> Result<(), Refused> {
+        *self = pairs(last(values))?;
+        Ok(())
+    }
+
+    fn write(&self) -> Vec<String> {
+        vec![self.iter().map(|(key, value)| format!("{key}:{value}")).collect::<Vec<_>>().join(",")]
+    }
+
+    fn takes(&self) -> String {
+        PAIRS.to_owned()
+    }
+}
+
+const PAIRS: &str = "key:value pairs, separated by commas";
+
+/// A dictionary of oslo's; no key is there twice.
+fn pairs(text: &str) -> Result<Vec<(String, String)>, Refused> {
+    let text = text.trim();
+    // A part without a colon and the next one are one pair (oslo's rule).
+    let mut parts: Vec<String> = Vec::new();
+    for part in text.split(',').filter(|_| !text.is_empty()) {
+        match parts.last_mut() {
+            Some(before) if !before.contains(':') => {
+                before.push(',');
+                before.push_str(part);
+            }
+            _ => parts.push(part.to_owned()),
+        }
+    }
+    let mut read: Vec<(String, String)> = Vec::new();
+    for part in parts {
+        let (key, value) = part.split_once(':').ok_or_else(Refused::default)?;
+        let (key, value) = (key.trim(), value.trim());
+        if key.is_empty() {
+            return Err(Refused(Some("a key is empty".to_owned())));
+        }
+        if read.iter().any(|it| it.0 == key) {
+            return Err(Refused(Some(format!("the key {key} is there twice"))));
+        }
+        read.push((key.to_owned(), value.to_owned()));
+    }
+    Ok(read)
 }
 
 impl Value for Repeated<'_> {

@@ -59,3 +59,10 @@ pub struct Location {
     /// What the store says of it, such as `{"store": "fast"}`.
     pub metadata: serde_json::Map<String, serde_json::Value>,
 }
+
+impl Location {
+    /// The id of the store that it is in, as noted there.
+    pub fn store(&self) -> Option<&str> {
+        self.metadata.get("store").and_then(serde_json::Value::as_str)
+    }
+}

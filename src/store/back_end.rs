@@ -20,6 +20,11 @@ pub trait Store: Send + Sync {
     /// What the URLs of its data begin with.
     fn schemes(&self) -> &'static [&'static str];
 
+    /// Whether data at this URL would be its own.
+    fn owns(&self, url: &str) -> bool {
+        self.schemes().iter().any(|scheme| url.starts_with(scheme))
+    }
+
     /// The URL that this image's data has, or would have.
     fn url(&self, id: &ImageId) -> String;
 

@@ -24,8 +24,8 @@ pub use back_end::{Blocks, Room, StagedData, Store, Writing};
 pub use error::{OpenError, StoreError};
 pub use file_perm::{FilePerm, InvalidFilePerm};
 pub use ingest::{IngestError, Ingested, Limits, Staged, ingest};
-pub use open::{open, open_folder};
-pub use settings::Settings;
+pub use open::{KINDS, open, open_folder};
+pub use settings::{Backend, Settings};
 pub use stores::Stores;
 
 #[cfg(test)]

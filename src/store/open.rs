@@ -4,7 +4,7 @@ use crate::store::{OpenError, Settings, Store, file::FileStore, http::HttpStore}
 use std::{path::Path, sync::Arc};
 
 /// The kinds of Glance, by the names of `stores` and `enabled_backends`.
-const KINDS: [&str; 7] = ["file", "http", "rbd", "swift", "s3", "cinder", "vmware"];
+pub const KINDS: [&str; 7] = ["file", "http", "rbd", "swift", "s3", "cinder", "vmware"];
 
 /// A folder of files by image id, as a store; what is being written stands in `unfinished`, a folder in it. Makes both,
 /// removes what a crash left half-written. Blocking.
@@ -16,13 +16,21 @@ pub fn open_folder(name: &str, path: &Path, unfinished: &str) -> Result<Arc<dyn 
     Ok(Arc::new(FileStore::open_with(name, &settings, Some(unfinished))?))
 }
 
-/// Opens the store; removes what a crash left half-written. Blocking.
+/// Opens the store of the kind `default_store`; removes what a crash left half-written. Blocking.
+///
+/// # Errors
+/// [`OpenError`].
 pub fn open(settings: &Settings) -> Result<Arc<dyn Store>, OpenError> {
+    open_as(None, settings)
+}
+
+/// Likewise; `name` is what it is called, without one its kind.
+pub(super) fn open_as(name: Option<&str>, settings: &Settings) -> Result<Arc<dyn Store>, OpenError> {
     let kind = settings.default_store.as_str();
     match kind {
         // Glance takes both names, as its URLs have both schemes.
-        "file" | "filesystem" => Ok(Arc::new(FileStore::open("file", settings)?)),
-        "http" | "https" => Ok(Arc::new(HttpStore::open("http", settings)?)),
+        "file" | "filesystem" => Ok(Arc::new(FileStore::open(name.unwrap_or("file"), settings)?)),
+        "http" | "https" => Ok(Arc::new(HttpStore::open(name.unwrap_or("http"), settings)?)),
         "rbd" | "swift" | "s3" | "cinder" | "vmware" | "vsphere" => Err(OpenError::NotBuilt { kind: kind.to_owned() }),
         _ => Err(OpenError::Unknown { kind: kind.chars().take(80).collect(), known: KINDS.join(", ") }),
     }

@@ -1,6 +1,5 @@
 //! Settings of the stores, under Glance's names.
 
-use crate::image::Location;
 use crate::store::FilePerm;
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -21,10 +20,27 @@ pub struct Settings {
     pub https_ca_certificates_file: Option<PathBuf>,
     /// `https_insecure`: without such a file, trust every server.
     pub https_insecure: bool,
-    /// The ids that `enabled_backends` gives the kinds; empty without it.
-    pub ids: BTreeMap<String, String>,
     /// `http_proxy_information`: proxies by the scheme of the URLs that they are for.
     pub http_proxy_information: BTreeMap<String, String>,
+    /// `filesystem_store_chunk_size`: what Glance reads at once, bytes; it is shown (`/v2/info/stores/detail`) and not used.
+    pub filesystem_store_chunk_size: u64,
+    /// `enabled_backends`, in their order; empty: there is one store, that of the options above.
+    pub backends: Vec<Backend>,
+    /// `default_backend`: the id of the one that uploads go to.
+    pub default_backend: String,
+}
+
+/// One store of `enabled_backends`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Backend {
+    /// Its id.
+    pub id: String,
+    /// `store_description`: for people; may be empty.
+    pub description: String,
+    /// `weight`: of several places of an image, that in the heaviest store comes first.
+    pub weight: i64,
+    /// Its options; its kind is their `default_store`.
+    pub settings: Settings,
 }
 
 impl Default for Settings {
@@ -37,7 +53,9 @@ impl Default for Settings {
             filesystem_thin_provisioning: false,
             https_ca_certificates_file: None,
             https_insecure: true,
-            ids: BTreeMap::new(),
+            filesystem_store_chunk_size: 65_536,
+            backends: Vec::new(),
+            default_backend: String::new(),
             http_proxy_information: BTreeMap::new(),
         }
     }
@@ -46,16 +64,22 @@ impl Default for Settings {
 // === impl Settings ===
 
 impl Settings {
-    /// A place of data with this URL, and with the id that `enabled_backends` gives its store, which Glance notes too: its
-    /// scrubber and its answers look for it there.
-    pub fn located(&self, url: String) -> Location {
-        let scheme = url.split_once("://").map_or("", |it| it.0);
-        let kind = match scheme {
-            "filesystem" => "file",
-            "https" => "http",
-            other => other,
-        };
-        let id = self.ids.get(kind).map(|id| ("store".to_owned(), id.as_str().into()));
-        Location { metadata: id.into_iter().collect(), url }
+    /// The store of `enabled_backends` with this id.
+    pub fn backend(&self, id: &str) -> Option<&Backend> {
+        self.backends.iter().find(|it| it.id == id)
+    }
+}
+
+// === impl Backend ===
+
+impl Backend {
+    /// `file`, `http`…
+    pub fn kind(&self) -> &str {
+        &self.settings.default_store
+    }
+
+    /// Nothing is ever written there.
+    pub fn is_read_only(&self) -> bool {
+        self.kind() == "http"
     }
 }

@@ -1,45 +1,85 @@
 //! All stores of a catalogue: data is written to one of them, and read from each by its URL.
 
-use crate::store::{OpenError, Settings, Store, StoreError, open};
-use std::sync::Arc;
+use crate::image::{ImageId, Location};
+use crate::store::{
+    Backend, OpenError, Settings, Store, StoreError,
+    open::{open, open_as},
+};
+use std::{cmp::Reverse, sync::Arc};
+
+/// The name of a store in what is noted of a location (Glance's).
+const STORE: &str = "store";
 
 /// The stores; clones share them.
 #[derive(Clone)]
 pub struct Stores {
-    main: Arc<dyn Store>,
-    others: Vec<Arc<dyn Store>>,
+    all: Arc<[Opened]>,
+    main: usize,
+}
+
+struct Opened {
+    /// Of one of `enabled_backends`.
+    id: Option<String>,
+    weight: i64,
+    store: Arc<dyn Store>,
 }
 
 // === impl Stores ===
 
 impl Stores {
-    /// Opens the one that is written to, and those of `stores` that this build has; of the others it says so in the log.
-    /// Blocking.
+    /// Opens those of `enabled_backends`, or, where there are none, the one that is written to and those of `stores`. Those
+    /// that this build does not have are told in the log. Blocking.
     ///
     /// # Errors
-    /// [`OpenError`] of a store.
+    /// [`OpenError`] of a store, and of any kind that is written to.
     pub fn open(settings: &Settings) -> Result<Self, OpenError> {
-        let main = open(settings)?;
-        let mut others: Vec<Arc<dyn Store>> = Vec::new();
+        if settings.backends.is_empty() { Self::open_kinds(settings) } else { Self::open_backends(settings) }
+    }
+
+    fn open_kinds(settings: &Settings) -> Result<Self, OpenError> {
+        let opened = |store| Opened { id: None, weight: 0, store };
+        let mut all = vec![opened(open(settings)?)];
         for kind in &settings.stores {
-            let has = |it: &Arc<dyn Store>| it.name() == kind || it.schemes().contains(&format!("{kind}://").as_str());
-            if has(&main) || others.iter().any(has) {
+            let has =
+                |it: &Opened| it.store.name() == kind || it.store.schemes().contains(&format!("{kind}://").as_str());
+            if all.iter().any(has) {
                 continue;
             }
-            match open(&Settings { default_store: kind.clone(), ..settings.clone() }) {
-                Ok(store) => others.push(store),
-                Err(OpenError::NotBuilt { kind }) => {
-                    tracing::warn!(store = kind, "images that have their data in this kind of store cannot be read");
-                }
-                Err(other) => return Err(other),
-            }
+            let found = open(&Settings { default_store: kind.clone(), ..settings.clone() });
+            all.extend(built(found, kind)?.map(opened));
         }
-        Ok(Self { main, others })
+        Ok(Self { all: all.into(), main: 0 })
+    }
+
+    fn open_backends(settings: &Settings) -> Result<Self, OpenError> {
+        let mut all = Vec::new();
+        for Backend { id, weight, settings: own, .. } in &settings.backends {
+            let found = open_as(Some(id), own);
+            let found = if *id == settings.default_backend { Some(found?) } else { built(found, id)? };
+            all.extend(found.map(|store| Opened { id: Some(id.clone()), weight: *weight, store }));
+        }
+        let is_main = |it: &Opened| it.id.as_ref() == Some(&settings.default_backend);
+        let unknown = || OpenError::Unknown {
+            kind: settings.default_backend.clone(),
+            known: settings.backends.iter().map(|it| it.id.as_str()).collect::<Vec<_>>().join(", "),
+        };
+        let main = all.iter().position(is_main).ok_or_else(unknown)?;
+        Ok(Self { all: all.into(), main })
     }
 
     /// The one that uploads go to.
     pub fn main(&self) -> &Arc<dyn Store> {
-        &self.main
+        &self.all[self.main].store
+    }
+
+    /// The one of `enabled_backends` with this id, if it is there.
+    pub fn by_id(&self, id: &str) -> Option<&Arc<dyn Store>> {
+        self.all.iter().find(|it| it.id.as_deref() == Some(id)).map(|it| &it.store)
+    }
+
+    /// The places that the data of this image may have, whichever store it was written to.
+    pub fn places<'a>(&'a self, id: &'a ImageId) -> impl Iterator<Item = (&'a Arc<dyn Store>, String)> {
+        self.all.iter().map(|it| (&it.store, it.store.url(id))).filter(|it| !it.1.is_empty())
     }
 
     /// The one that this URL is of.
@@ -47,12 +87,47 @@ impl Stores {
     /// # Errors
     /// [`StoreError::Foreign`]: it is of none.
     pub fn of(&self, url: &str) -> Result<&Arc<dyn Store>, StoreError> {
-        let here = |it: &&Arc<dyn Store>| it.schemes().iter().any(|scheme| url.starts_with(scheme));
-        std::iter::once(&self.main).chain(&self.others).find(here).ok_or_else(|| StoreError::Foreign {
+        self.opened_of(url).map(|it| &it.store)
+    }
+
+    fn opened_of(&self, url: &str) -> Result<&Opened, StoreError> {
+        let here = |it: &&Opened| it.store.schemes().iter().any(|scheme| url.starts_with(scheme));
+        // Where none owns it, the first one of its scheme says why.
+        let owner = self.all.iter().find(|it| it.store.owns(url)).or_else(|| self.all.iter().find(here));
+        owner.ok_or_else(|| StoreError::Foreign {
             url: url.chars().take(300).collect(),
             store: "list of stores".to_owned(),
             why: "there is none for its scheme",
         })
+    }
+
+    /// A place of data with this URL, and with the id that `enabled_backends` gives its store, which Glance notes too: its
+    /// scrubber and its answers look for it there.
+    pub fn located(&self, url: String) -> Location {
+        let id = self.id_of(&url).map(|id| (STORE.to_owned(), id.into()));
+        Location { metadata: id.into_iter().collect(), url }
+    }
+
+    fn id_of(&self, url: &str) -> Option<&str> {
+        self.opened_of(url).ok()?.id.as_deref()
+    }
+
+    /// With `enabled_backends`: notes the store of each place where none, or one that there is no more, is noted, and brings
+    /// those in the heaviest stores to the front (Glance does both when it reads an image). Else nothing.
+    pub fn arrange(&self, locations: &mut [Location]) {
+        if self.all[self.main].id.is_none() {
+            return;
+        }
+        let known = |id: &str| self.all.iter().find(|it| it.id.as_deref() == Some(id));
+        let noted = |it: &Location| it.store().and_then(known);
+        for location in locations.iter_mut() {
+            if noted(location).is_none()
+                && let Some(id) = self.id_of(&location.url)
+            {
+                location.metadata.insert(STORE.to_owned(), id.into());
+            }
+        }
+        locations.sort_by_key(|it| Reverse(noted(it).map_or(0, |it| it.weight)));
     }
 
     /// Length of the data, bytes.
@@ -69,5 +144,17 @@ impl Stores {
     /// That of the store, or of [`Stores::of`].
     pub async fn remove(&self, url: &str) -> Result<(), StoreError> {
         self.of(url)?.remove(url).await
+    }
+}
+
+/// None, and the log says so, of a kind that this build does not have.
+fn built(found: Result<Arc<dyn Store>, OpenError>, name: &str) -> Result<Option<Arc<dyn Store>>, OpenError> {
+    match found {
+        Ok(store) => Ok(Some(store)),
+        Err(OpenError::NotBuilt { kind }) => {
+            tracing::warn!(store = name, kind, "images that have their data in this store cannot be read");
+            Ok(None)
+        }
+        Err(other) => Err(other),
     }
 }

@@ -7,9 +7,10 @@ use super::{
     state::{Answer, Api},
 };
 use crate::identity::Caller;
+use crate::store::Backend;
 use axum::{Extension, extract::State};
 use http::StatusCode;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 /// The import methods: none.
@@ -18,9 +19,64 @@ pub(super) async fn import(_: NoBody) -> Answer {
     Ok(reply::json(StatusCode::OK, &json!({"import-methods": methods})))
 }
 
-/// Answered by sites with several stores only.
-pub(super) async fn stores(_: NoBody) -> Answer {
-    Err(Refusal::new(StatusCode::NOT_FOUND, "Multi backend is not supported at this site."))
+/// The stores, where there are several (`enabled_backends`).
+pub(super) async fn stores(State(api): State<Arc<Api>>, _: NoBody) -> Answer {
+    let (backends, main) = api.service.backends().ok_or_else(one_store)?;
+    let stores: Vec<Value> = backends.iter().map(|it| Value::Object(about(it, &main))).collect();
+    Ok(reply::json(StatusCode::OK, &json!({"stores": stores})))
+}
+
+/// Likewise, with how they are set up.
+pub(super) async fn stores_detail(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    _: NoBody,
+) -> Answer {
+    let (backends, main) = api.service.backends().ok_or_else(one_store)?;
+    api.service.may_see_stores(&caller)?;
+    let with_more = |it: &Backend| {
+        let mut shown = about(it, &main);
+        shown.insert("type".to_owned(), it.kind().into());
+        shown.insert("properties".to_owned(), properties(it));
+        shown.insert("weight".to_owned(), it.weight.into());
+        Value::Object(shown)
+    };
+    let stores: Vec<Value> = backends.iter().map(with_more).collect();
+    Ok(reply::json(StatusCode::OK, &json!({"stores": stores})))
+}
+
+/// For sites without `enabled_backends`.
+pub(super) fn one_store() -> Refusal {
+    Refusal::new(StatusCode::NOT_FOUND, "Multi backend is not supported at this site.")
+}
+
+/// What is true is the text `true`, and absent otherwise (Glance's behaviour).
+fn about(backend: &Backend, main: &str) -> Map<String, Value> {
+    let mut shown = Map::new();
+    let mut put = |name: &str, value: &str| drop(shown.insert(name.to_owned(), value.into()));
+    put("id", &backend.id);
+    if !backend.description.is_empty() {
+        put("description", &backend.description);
+    }
+    if backend.id == main {
+        put("default", "true");
+    }
+    if backend.is_read_only() {
+        put("read-only", "true");
+    }
+    shown
+}
+
+fn properties(backend: &Backend) -> Value {
+    let options = &backend.settings;
+    match backend.kind() {
+        "file" => json!({
+            "data_dir": options.filesystem_store_datadir,
+            "chunk_size": options.filesystem_store_chunk_size,
+            "thin_provisioning": options.filesystem_thin_provisioning,
+        }),
+        _ => json!({}),
+    }
 }
 
 /// What the caller's project uses of its limits (`use_keystone_limits`).

@@ -31,7 +31,7 @@ fn routes(api: Arc<Api>) -> Router {
         .route("/v2/schemas/metadefs/{name}", get(schemas::show_metadef))
         .route("/v2/info/import", get(info::import))
         .route("/v2/info/stores", get(info::stores))
-        .route("/v2/info/stores/detail", get(info::stores))
+        .route("/v2/info/stores/detail", get(info::stores_detail))
         .route("/v2/info/usage", get(info::usage))
         .route("/v2/stores/{store}/{image_id}", delete(stores::delete))
         .route("/v2/tasks", get(tasks::list).post(tasks::create))

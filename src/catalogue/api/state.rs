@@ -43,7 +43,8 @@ impl<T> Worded<T> for Result<T, Fault> {
 impl Api {
     pub(super) fn new(service: Arc<Service>) -> Self {
         let settings = service.settings();
-        let abilities = Abilities { cache: settings.cache.image_cache_dir.is_some(), ..Abilities::default() };
+        let abilities =
+            Abilities { cache: settings.cache.image_cache_dir.is_some(), stores: !settings.store.backends.is_empty() };
         let metrics = settings.metrics.then(metrics::install);
         Self { abilities, metrics, service }
     }

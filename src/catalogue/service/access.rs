@@ -10,6 +10,7 @@ use crate::identity::{
     protection::{Action, Protections},
 };
 use crate::image::{Attribute, Change, ChangeError, How, Image, ListQuery, Visibility, query::Filter};
+use crate::store::Stores;
 use std::sync::Arc;
 
 /// The rule of looking at an image; who is denied it is told that there is none.
@@ -23,6 +24,8 @@ pub(super) struct Access {
     pub(super) protections: Arc<Protections>,
     /// Locations are read with it.
     pub(super) cipher: LocationCipher,
+    /// Locations are in them.
+    pub(super) stores: Stores,
 }
 
 // === impl Access ===

@@ -131,7 +131,7 @@ impl Service {
         self.switch(caller, id, "reactivate", (Status::Deactivated, Status::Active)).await
     }
 
-    async fn edit(
+    pub(super) async fn edit(
         &self,
         caller: &Caller,
         id: &ImageId,
@@ -160,6 +160,7 @@ impl Service {
             if !edited {
                 return Ok(access.readable(before));
             }
+            access.stores.arrange(&mut after.locations);
             check::record(&settings, Some(&before), &after)?;
             check_storage(tx, &settings, &before, &after)?;
             after.updated_at = now;

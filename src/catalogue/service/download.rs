@@ -10,9 +10,12 @@ use crate::catalogue::{
 };
 use crate::identity::Caller;
 use crate::image::{Image, ImageId, Location, Status};
-use crate::store::{Store, StoreError, Stores};
+use crate::store::{Blocks, Store, StoreError, Stores};
 use bytes::Bytes;
-use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
+use futures_util::{
+    StreamExt, TryStreamExt,
+    stream::{self, BoxStream},
+};
 use std::{ops::Range, sync::Arc};
 
 /// Data on its way out.
@@ -28,14 +31,38 @@ pub struct Download {
     pub(super) serving: Serving,
 }
 
+/// Data that is read from one location after the other.
+struct Reading {
+    image: Image,
+    stores: Stores,
+    /// The first location that was not tried yet.
+    next: usize,
+    /// What was not read yet.
+    left: Range<u64>,
+    blocks: Option<Blocks>,
+}
+
 impl Service {
     /// The data of an image; none when it has no data.
     ///
     /// # Errors
     /// `NotFound`, `Forbidden` (deactivated, and the caller is no admin), `Unavailable`.
     pub async fn download(&self, caller: &Caller, id: &ImageId) -> Result<Option<Download>, Fault> {
+        self.download_from(caller, id, &[]).await
+    }
+
+    /// Likewise, from the first of these stores that has it, if one does. The cache goes before all of them.
+    ///
+    /// # Errors
+    /// Those of [`Self::download`]; `Invalid`: no such store.
+    pub async fn download_from(
+        &self,
+        caller: &Caller,
+        id: &ImageId,
+        stores: &[String],
+    ) -> Result<Option<Download>, Fault> {
         let access = self.access(caller);
-        let image = self.find(caller, id).await?;
+        let mut image = self.find(caller, id).await?;
         access.may("download_image", &image)?;
         match image.status {
             Status::Active => {}
@@ -46,11 +73,32 @@ impl Service {
             }
             _ => return Ok(None),
         }
+        if !stores.is_empty() {
+            access.may("download_from_store", &image)?;
+            self.prefer(&mut image, stores)?;
+        }
         if let Some(cached) = self.cached(&image).await {
             return Ok(Some(cached));
         }
         let serving = self.serving(&image);
         Ok(self.locate(image).await?.map(|it| Download { serving, ..it }))
+    }
+
+    /// Brings the places in these stores to the front, in this order.
+    fn prefer(&self, image: &mut Image, stores: &[String]) -> Result<(), Fault> {
+        let settings = self.settings();
+        if settings.store.backends.is_empty() {
+            let words = "Store selection for download is not available when multiple backends are not enabled.";
+            return Err(Fault::Invalid(words.to_owned()));
+        }
+        if let Some(unknown) = stores.iter().find(|it| settings.store.backend(it).is_none()) {
+            let unknown: String = unknown.chars().take(80).collect();
+            return Err(Fault::Invalid(format!("Store '{unknown}' is not configured.")));
+        }
+        image
+            .locations
+            .sort_by_key(|it| stores.iter().position(|store| it.store() == Some(store)).unwrap_or(usize::MAX));
+        Ok(())
     }
 
     /// The first location that has the data; the cache is not asked.
@@ -120,17 +168,54 @@ impl Download {
         Ok(counted.boxed())
     }
 
-    /// From the first location that gives them.
+    /// From the first location that gives them, and on from the next one when that breaks off.
     async fn stored(&self, range: Range<u64>) -> Result<BoxStream<'static, Result<Bytes, BoxError>>, Fault> {
-        let mut opened = self.store.read(&self.url, range.clone()).await;
-        let mut from = self.more.as_ref().map_or(usize::MAX, |it| it.1);
-        while let (Err(error), Some((stores, _))) = (&opened, &self.more) {
-            let Ok(Some((at, _))) = find(stores, &self.image, from).await else { break };
-            tracing::warn!(image.id = %self.image.id, error = %chain(error), "the next location is read");
-            let url = &self.image.locations[at].url;
-            opened = stores.of(url)?.read(url, range.clone()).await;
-            from = at + 1;
+        let opened = self.store.read(&self.url, range.clone()).await;
+        let Some((stores, next)) = self.more.clone() else { return Ok(opened?.map_err(BoxError::from).boxed()) };
+        let mut reading = Reading { image: self.image.clone(), stores, next, left: range, blocks: None };
+        match opened {
+            Ok(blocks) => reading.blocks = Some(blocks),
+            Err(error) => reading.go_on(error).await?,
         }
-        Ok(opened?.map_err(BoxError::from).boxed())
+        Ok(stream::unfold(reading, |mut it| async { Some((it.block().await.transpose()?, it)) }).boxed())
+    }
+}
+
+// === impl Reading ===
+
+impl Reading {
+    /// The next block; none at the end, and after an error.
+    async fn block(&mut self) -> Result<Option<Bytes>, BoxError> {
+        loop {
+            let Some(blocks) = &mut self.blocks else { return Ok(None) };
+            match blocks.next().await {
+                Some(Ok(block)) => {
+                    self.left.start += block.len() as u64;
+                    return Ok(Some(block));
+                }
+                None => return Ok(None),
+                Some(Err(error)) => {
+                    self.blocks = None;
+                    self.go_on(error).await.map_err(BoxError::from)?;
+                }
+            }
+        }
+    }
+
+    /// Opens the next location that has the data, after this error of the one before; that one's when there is none.
+    async fn go_on(&mut self, mut error: StoreError) -> Result<(), StoreError> {
+        while let Ok(Some((at, _))) = find(&self.stores, &self.image, self.next).await {
+            tracing::warn!(image.id = %self.image.id, at = self.left.start, error = %chain(&error), "the next location is read");
+            self.next = at + 1;
+            let url = &self.image.locations[at].url;
+            match self.stores.of(url)?.read(url, self.left.clone()).await {
+                Ok(blocks) => {
+                    self.blocks = Some(blocks);
+                    return Ok(());
+                }
+                Err(other) => error = other,
+            }
+        }
+        Err(error)
     }
 }

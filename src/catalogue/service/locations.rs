@@ -18,7 +18,7 @@ use crate::catalogue::{
 };
 use crate::db::{DbError, Tx};
 use crate::identity::Caller;
-use crate::image::{Change, Image, ImageId, NewLocation, Place, Status};
+use crate::image::{Change, Image, ImageId, Location, NewLocation, Place, Status};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
@@ -112,10 +112,11 @@ impl Service {
             request: new.request.clone(),
         };
         let (settings, id, now, access) = (self.settings(), id.clone(), self.now(), self.access(caller));
+        let location = self.stores().located(new.url.clone());
         let failed = self
             .db()
             .write::<_, DbError, _>(move |tx| {
-                let outcome = match add(tx, (&settings, &access), &looks, (&id, &new), now) {
+                let outcome = match add(tx, (&settings, &access), &looks, (&id, &new, &location), now) {
                     Ok(()) => Ok(json!({"image_id": id})),
                     Err(Fault::Internal(cause)) => {
                         tracing::error!(image.id = %id, error = %cause, "a location is not added");
@@ -140,7 +141,7 @@ fn add(
     tx: &Tx<'_>,
     (settings, access): (&Settings, &Access),
     looks: &Looks,
-    (id, new): (&ImageId, &Addition),
+    (id, new, location): (&ImageId, &Addition, &Location),
     now: DateTime<Utc>,
 ) -> Result<(), Fault> {
     let before = images::find(tx, &access.cipher, id)?.ok_or_else(|| check::not_found(id))?;
@@ -152,8 +153,8 @@ fn add(
         return Err(Fault::Forbidden("Only its owner and admins may change the image.".to_owned()));
     }
     let mut after = Image { updated_at: now, ..before.clone() };
-    let location = settings.store.located(new.url.clone());
-    let change = Change::AddLocation { at: Place::Last, location: NewLocation { location, validation: None } };
+    let location = NewLocation { location: location.clone(), validation: None };
+    let change = Change::AddLocation { at: Place::Last, location };
     relocate::apply(settings, looks, &change, &mut after)?;
     if let Some((algorithm, value)) = &new.hash {
         (after.os_hash_algo, after.os_hash_value) = (Some(algorithm.to_string()), Some(value.clone()));

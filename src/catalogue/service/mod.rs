@@ -24,6 +24,7 @@ mod reconfigure;
 mod records;
 mod relocate;
 mod schema_file;
+mod stores;
 mod tasks;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -19,7 +19,7 @@ use crate::identity::{
     quota::Limits,
 };
 use crate::image::ImageId;
-use crate::store::{self, Store, Stores};
+use crate::store::{self, Stores};
 use crate::wire::schemas::SiteProperties;
 use chrono::{DateTime, SubsecRound, Utc};
 use std::{
@@ -185,6 +185,7 @@ impl Service {
             enforcer: live.authenticator.enforcer().clone(),
             protections: Arc::clone(&live.protections),
             cipher: self.shared.cipher.clone(),
+            stores: self.shared.stores.clone(),
         }
     }
 
@@ -197,12 +198,7 @@ impl Service {
         &self.shared.db
     }
 
-    /// The store that uploads go to.
-    pub(crate) fn store(&self) -> &Arc<dyn Store> {
-        self.shared.stores.main()
-    }
-
-    /// All stores that data is read from.
+    /// All stores.
     pub(crate) fn stores(&self) -> &Stores {
         &self.shared.stores
     }

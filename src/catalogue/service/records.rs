@@ -96,8 +96,9 @@ fn page(tx: &Tx<'_>, access: &Access, mut query: ListQuery, most: usize) -> Resu
         return Ok(Page { images, more: false });
     }
     for _ in 0..MOST_HIDDEN_PAGES {
-        let (found, rows) = list::page(tx, &access.cipher, &access.caller, &query, marker.as_ref())?;
+        let (mut found, rows) = list::page(tx, &access.cipher, &access.caller, &query, marker.as_ref())?;
         marker = found.last().cloned();
+        found.iter_mut().for_each(|it| access.stores.arrange(&mut it.locations));
         images.extend(found.into_iter().filter(|it| access.sees(it)).map(|it| access.readable(it)));
         if images.len() >= limit || rows < query.limit || marker.is_none() {
             let more = rows == query.limit || images.len() > limit;
@@ -115,7 +116,10 @@ fn page(tx: &Tx<'_>, access: &Access, mut query: ListQuery, most: usize) -> Resu
 /// `NotFound`.
 pub(super) fn seen(tx: &Tx<'_>, access: &Access, id: &ImageId) -> Result<Image, Fault> {
     match images::find(tx, &access.cipher, id)? {
-        Some(image) if images::is_visible(tx, &access.caller, &image)? => Ok(image),
+        Some(mut image) if images::is_visible(tx, &access.caller, &image)? => {
+            access.stores.arrange(&mut image.locations);
+            Ok(image)
+        }
         _ => Err(check::not_found(id)),
     }
 }

@@ -15,13 +15,11 @@ use chrono::{DateTime, Utc};
 impl Service {
     /// An object without an image would block the upload: what a crash of Glance left, or a database that was set back.
     pub(super) async fn remove_orphan(&self, id: &ImageId) -> Result<(), Fault> {
-        let url = self.store().url(id);
-        if self.store().size(&url).await.is_err() {
-            return Ok(());
-        }
-        if !self.is_location(id, &url).await? {
-            tracing::warn!(image.id = %id, url, "removing data that belongs to no image, to make room for an upload");
-            self.store().remove(&url).await?;
+        for (store, url) in self.stores().places(id) {
+            if store.size(&url).await.is_ok() && !self.is_location(id, &url).await? {
+                tracing::warn!(image.id = %id, url, "removing data that belongs to no image, to make room for an upload");
+                store.remove(&url).await?;
+            }
         }
         Ok(())
     }
@@ -50,7 +48,7 @@ impl Service {
 
     /// Removes an object that may be gone already.
     pub(crate) async fn discard(&self, url: &str) -> Result<(), Fault> {
-        match self.store().remove(url).await {
+        match self.stores().remove(url).await {
             Ok(()) | Err(StoreError::NotFound { .. }) => Ok(()),
             Err(other) => Err(other.into()),
         }

@@ -27,10 +27,10 @@ use crate::db::{DbError, Tx};
 use crate::diskformat::Rules;
 use crate::identity::{Caller, quota::Resource};
 use crate::image::{Image, ImageId, Status};
-use crate::store::{self, IngestError, Ingested, Staged, StoreError};
+use crate::store::{self, IngestError, Ingested, Staged, Store, StoreError};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
-use std::{collections::BTreeMap, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 /// Data on its way in.
 pub struct Upload {
@@ -78,7 +78,7 @@ impl Service {
     }
 
     async fn take_in(&self, caller: &Caller, id: &ImageId, upload: Upload) -> Result<u64, Fault> {
-        takes_uploads(&self.settings().store.ids, upload.store.as_deref())?;
+        let store = self.chosen(upload.store.as_deref())?;
         let Some(entered) = self.enter(id) else {
             self.show(caller, id).await?;
             return Err(Fault::Conflict(format!("Image {id} is being uploaded already.")));
@@ -87,7 +87,7 @@ impl Service {
         let announced = upload.expected.unwrap_or(0) >> 20;
         self.enforce(caller, &[(Resource::ImageSizeTotal, announced), (Resource::ImageCountUploading, 1)]).await?;
         let (image, cap) = self.begin(caller, id, upload.expected).await?;
-        let taken = self.write(&image, cap, upload).await;
+        let taken = self.write(&image, cap, (upload, &*store)).await;
         if taken.is_err()
             && let Err(error) = self.undo(id.as_str()).await
         {
@@ -126,11 +126,11 @@ impl Service {
         .await
     }
 
-    async fn write(&self, image: &Image, cap: u64, upload: Upload) -> Result<u64, Fault> {
+    async fn write(&self, image: &Image, cap: u64, (upload, into): (Upload, &dyn Store)) -> Result<u64, Fault> {
         self.remove_orphan(&image.id).await?;
         let limits =
             store::Limits { size_cap: cap, expected: upload.expected, hash: self.settings().hashing_algorithm };
-        let staged = store::ingest(upload.body, &**self.store(), &image.id, limits).await?;
+        let staged = store::ingest(upload.body, into, &image.id, limits).await?;
         let virtual_size = self.judge(image, &staged)?;
 
         let (id, process, url) = (image.id.clone(), self.process().id.clone(), staged.facts().url.clone());
@@ -165,7 +165,7 @@ impl Service {
     async fn activate(&self, id: &ImageId, facts: Ingested, virtual_size: Option<u64>) -> Result<bool, Fault> {
         let (id, process, now) = (id.clone(), self.process().id.clone(), self.now());
         let (cipher, settings) = (self.cipher().clone(), self.settings());
-        let location = settings.store.located(facts.url);
+        let location = self.stores().located(facts.url);
         let data = Data {
             size: Some(facts.size),
             virtual_size,
@@ -205,6 +205,26 @@ impl Service {
         }
     }
 
+    /// Where the data goes: to no other store than the client chose, where it has a choice.
+    ///
+    /// # Errors
+    /// `Gone`: nothing is written to that store; `Invalid`: there is none of this id.
+    fn chosen(&self, wanted: Option<&str>) -> Result<Arc<dyn Store>, Fault> {
+        let settings = self.settings();
+        let (Some(wanted), false) = (wanted, settings.store.backends.is_empty()) else {
+            return Ok(Arc::clone(self.stores().main()));
+        };
+        if settings.store.backend(wanted).is_some_and(store::Backend::is_read_only) {
+            return Err(StoreError::ReadOnly { store: wanted.to_owned() }.into());
+        }
+        let takers = || settings.store.backends.iter().filter(|it| !it.is_read_only()).map(|it| it.id.as_str());
+        self.stores().by_id(wanted).cloned().ok_or_else(|| {
+            let wanted: String = wanted.chars().take(80).collect();
+            let known = takers().collect::<Vec<_>>().join("', '");
+            Fault::Invalid(format!("There is no store '{wanted}' that takes uploads; there is '{known}'."))
+        })
+    }
+
     fn enter(&self, id: &ImageId) -> Option<Entered> {
         let entered = self.uploading().insert(id.clone());
         entered.then(|| Entered { service: self.clone(), id: id.clone() })
@@ -226,22 +246,6 @@ pub(super) fn storage_left(
         return Ok(None);
     }
     Ok(settings.user_storage_quota.remaining(images::stored_bytes(tx, owner, Some(id))?))
-}
-
-/// Data must not go to another store than the client chose. `ids` are those of `enabled_backends`, by their kinds.
-///
-/// # Errors
-/// `Gone`: nothing is written to that store; `Invalid`: there is none of this id.
-fn takes_uploads(ids: &BTreeMap<String, String>, wanted: Option<&str>) -> Result<(), Fault> {
-    let (Some(wanted), Some(main)) = (wanted, ids.get("file")) else { return Ok(()) };
-    if wanted == main {
-        return Ok(());
-    }
-    if ids.get("http").is_some_and(|it| it == wanted) {
-        return Err(StoreError::ReadOnly { store: wanted.to_owned() }.into());
-    }
-    let wanted: String = wanted.chars().take(80).collect();
-    Err(Fault::Invalid(format!("There is no store '{wanted}' that takes uploads; there is '{main}'.")))
 }
 
 /// # Errors

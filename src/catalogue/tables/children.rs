@@ -1,11 +1,11 @@
 //! All that hangs on images: properties, tags, locations, members.
 
 use crate::catalogue::tables::{
-    LocationCipher, members,
+    LocationCipher, locations, members,
     names::{ImageLocations, ImageMembers, ImageProperties, ImageTags, alive, time},
 };
 use crate::db::{DbError, Tx};
-use crate::image::{Image, ImageId, Location};
+use crate::image::{Image, ImageId};
 use chrono::{DateTime, Utc};
 use sea_query::{Expr, ExprTrait, Query};
 use std::collections::HashMap;
@@ -43,7 +43,7 @@ fn fill_part(tx: &Tx<'_>, cipher: &LocationCipher, images: &mut [Image]) -> Resu
     query.and_where(alive(ImageLocations::Deleted));
     query.and_where(Expr::col(ImageLocations::Status).eq("active"));
     query.order_by(ImageLocations::Id, sea_query::Order::Asc);
-    let locations = tx.select(&query)?;
+    let places = tx.select(&query)?;
 
     let mut by_id: HashMap<String, &mut Image> = images.iter_mut().map(|it| (it.id.as_str().to_owned(), it)).collect();
     for row in properties {
@@ -56,10 +56,9 @@ fn fill_part(tx: &Tx<'_>, cipher: &LocationCipher, images: &mut [Image]) -> Resu
             image.tags.insert(row.get(1)?);
         }
     }
-    for row in locations {
+    for row in places {
         if let Some(image) = by_id.get_mut(&row.get::<String>(0)?) {
-            let metadata = row.get::<Option<String>>(2)?.and_then(|it| serde_json::from_str(&it).ok());
-            image.locations.push(Location { url: cipher.open(row.get(1)?), metadata: metadata.unwrap_or_default() });
+            image.locations.push(locations::location(cipher, row.get(1)?, row.get(2)?));
         }
     }
     Ok(())

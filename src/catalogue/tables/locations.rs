@@ -50,7 +50,7 @@ pub(crate) fn add(
 }
 
 /// Writes the difference between two lists of an image's locations. The data of a place that is on neither list any more
-/// is to be removed. Rows are read in the order in which they were written, so what does not go on from the old list
+/// is to be removed. Rows are read in the order in which they were written, so what is not where it was in the old list
 /// is written anew.
 ///
 /// # Errors
@@ -66,13 +66,14 @@ pub(super) fn save(
         return Ok(());
     }
     let mut query = Query::select();
-    query.column(ImageLocations::Id).from(ImageLocations::Table);
+    query.columns([ImageLocations::Id, ImageLocations::Value, ImageLocations::MetaData]).from(ImageLocations::Table);
     query.and_where(Expr::col(ImageLocations::ImageId).eq(id.as_str())).and_where(alive(ImageLocations::Deleted));
     query.and_where(Expr::col(ImageLocations::Status).eq("active"));
     query.order_by(ImageLocations::Id, sea_query::Order::Asc);
     let mut kept = 0;
-    for (row, old) in tx.select(&query)?.iter().zip(before) {
-        if after.get(kept) == Some(old) {
+    for row in tx.select(&query)? {
+        let old = location(cipher, row.get(1)?, row.get(2)?);
+        if after.get(kept) == Some(&old) {
             kept += 1;
             continue;
         }
@@ -85,6 +86,12 @@ pub(super) fn save(
         tx.execute(&statement)?;
     }
     after[kept..].iter().try_for_each(|it| add(tx, cipher, id, it, now))
+}
+
+/// A row's place: what is noted of it is JSON.
+pub(super) fn location(cipher: &LocationCipher, value: String, metadata: Option<String>) -> Location {
+    let metadata = metadata.and_then(|it| serde_json::from_str(&it).ok()).unwrap_or_default();
+    Location { url: cipher.open(value), metadata }
 }
 
 /// Whether any image, deleted ones aside, has its data at this place.

@@ -78,6 +78,11 @@ impl Store for FileStore {
         &locate::SCHEMES
     }
 
+    /// Looks at the folder when it is written otherwise.
+    fn owns(&self, url: &str) -> bool {
+        self.folder.locate(url).is_ok()
+    }
+
     fn url(&self, id: &ImageId) -> String {
         self.folder.url(id.as_str())
     }

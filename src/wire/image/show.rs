@@ -1,6 +1,6 @@
 //! An image as the API prints it.
 
-use crate::image::Image;
+use crate::image::{Image, Location};
 use crate::wire::{format_time, schemas::SiteProperties};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -80,7 +80,7 @@ fn link_fields(image: &Image, shown: &Shown, view: &mut Map<String, Value>) {
     put("file", format!("/v2/images/{id}/file").into());
     put("schema", "/v2/schemas/image".into());
     if shown.stores && shown.places {
-        let stores = image.locations.iter().filter_map(|it| it.metadata.get("store")).filter_map(Value::as_str);
+        let stores = image.locations.iter().filter_map(Location::store);
         let stores: Vec<&str> = stores.collect();
         if !stores.is_empty() {
             put("stores", stores.join(",").into());

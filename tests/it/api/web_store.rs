@@ -73,6 +73,21 @@ fn the_next_place_is_read_when_one_is_gone() {
 }
 
 #[test]
+fn what_breaks_off_goes_on_from_the_next_place() {
+    // It announces 5000 bytes and sends fewer; the other one has them all.
+    let (server, broken, whole) = (Server::with(HERE), Web::start(), Web::start());
+    let id = image(&server, &[&broken.url("/short"), &whole.url("/whole")]);
+    let path = format!("/v2/images/{id}/file");
+    assert_eq!(server.get(&path).body, data("/whole").unwrap());
+    for (range, len) in [("bytes=10-", 4990), ("bytes=0-4998", 4999), ("bytes=4990-4999", 10)] {
+        let answer = part(&server, &id, range);
+        assert_eq!((answer.status, answer.body.len()), (206, len), "{range}");
+        assert!(answer.body.iter().all(|it| *it == b's'));
+    }
+    assert!(whole.requests() > 4, "it was asked for what the other one lacks");
+}
+
+#[test]
 fn what_breaks_off_is_never_a_whole_answer() {
     let (server, web) = (Server::with(HERE), Web::start());
     let id = image(&server, &[&web.url("/short")]);

@@ -97,7 +97,12 @@ disk_formats = raw,qcow2
     let settings = &loaded.settings.settings;
     assert_eq!((settings.bind_port, settings.image_size_cap), (9393, 5 << 30));
     assert!(settings.show_multiple_locations);
-    assert_eq!(settings.store.filesystem_store_datadir, Path::new("/srv/fast"));
+    let fast = settings.store.backend("fast").unwrap();
+    assert_eq!(fast.settings.filesystem_store_datadir, Path::new("/srv/fast"));
+    assert_eq!(
+        (settings.store.default_backend.as_str(), settings.store.backend("slow").unwrap().kind()),
+        ("fast", "rbd")
+    );
     assert_eq!(settings.database.connection, "sqlite:////var/lib/glance/glance.sqlite");
     assert_eq!(settings.disk_formats, ["raw", "qcow2"]);
     let keystone = &settings.identity.keystone;
@@ -119,7 +124,7 @@ disk_formats = raw,qcow2
 fn what_other_tools_write_is_read() {
     let text = "[DEFAULT]\nuser_storage_quota = 10GB\nenabled_backends = a:file, b:file, c:http\n\
         [database]\ndb_max_retries = -1\n[glance_store]\ndefault_backend = a\n\
-        [a]\nfilesystem_store_datadirs = /srv/a:200\nfilesystem_store_chunk_size = 4096\n[c]\nhttps_insecure = false\n\
+        [a]\nfilesystem_store_datadirs = /srv/a:200\nfilesystem_store_chunk_size = 4096\n[b]\nstore_description = cheap\nweight = 7\n[c]\nhttps_insecure = false\nweight = -1\n\
         [oslo_messaging_notifications]\ndriver = messagingv2\n[oslo_messaging_rabbit]\nheartbeat_in_pthread = false\n\
         [image_import_opts]\nimage_import_plugins = [no_op]\n";
     let (_dir, sources) = sources(text);
@@ -127,13 +132,22 @@ fn what_other_tools_write_is_read() {
     let settings = &loaded.settings.settings;
     assert_eq!(settings.user_storage_quota.bytes(), Some(10 << 30));
     assert_eq!(settings.database.db_max_retries, 120);
-    assert_eq!(settings.store.filesystem_store_datadir, Path::new("/srv/a"));
-    assert!(!settings.store.https_insecure);
+    let stores: Vec<_> = settings
+        .store
+        .backends
+        .iter()
+        .map(|it| (it.id.as_str(), it.kind(), it.weight, it.settings.filesystem_store_datadir.to_str().unwrap()))
+        .collect();
+    let expected =
+        [("a", "file", 0, "/srv/a"), ("b", "file", 7, "/var/lib/glance/b"), ("c", "http", -1, "/var/lib/glance/c")];
+    assert_eq!(stores, expected);
+    assert_eq!(settings.store.backends[0].settings.filesystem_store_chunk_size, 4096);
+    assert_eq!(settings.store.backends[1].description, "cheap");
+    assert!(!settings.store.backends[2].settings.https_insecure);
     let notes: Vec<String> = loaded.notes.iter().map(ToString::to_string).collect();
     let says = |words: &str| notes.iter().any(|it| it.contains(words));
-    assert!(says("images that have their data in b cannot be read or removed"), "{notes:?}");
     assert!(says("driver is not used by this version: no notifications are sent"), "{notes:?}");
-    assert!(says("3 options of Glance are set that Larder does not use: [a] filesystem_store_chunk_size"), "{notes:?}");
+    assert!(says("2 options of Glance are set that Larder does not use: [oslo_messaging_rabbit]"), "{notes:?}");
     assert!(!says("there is no option") && !says("plugins is not used"), "{notes:?}");
 }
 
@@ -151,7 +165,9 @@ fn several_folders_are_refused() {
 fn a_store_that_is_not_there_is_refused_by_name() {
     for (text, words) in [
         ("enabled_backends = a:file,b:file", "default_backend"),
-        ("enabled_backends = a:rbd", "store a is of type rbd"),
+        ("enabled_backends = a:rbd", "the store is of type rbd; this version writes to stores of type file"),
+        ("enabled_backends = a:file,b:tape\n[glance_store]\ndefault_backend = a", "store b is of type tape"),
+        ("enabled_backends = os_glance_a:file", "no id of a store begins with os_glance_"),
         ("enabled_backends = a:file\n[glance_store]\ndefault_backend = b", "no such store"),
     ] {
         let (_dir, sources) = sources(&format!("[DEFAULT]\n{text}\n"));

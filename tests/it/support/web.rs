@@ -67,7 +67,7 @@ pub(crate) fn data(path: &str) -> Option<Vec<u8>> {
         "/a" | "/no-head" => vec![b'a'; 1000],
         "/b" => vec![b'b'; 1000],
         "/c" => vec![b'c'; 500],
-        "/short" => vec![b's'; 5000],
+        "/short" | "/whole" => vec![b's'; 5000],
         "/empty" => Vec::new(),
         "/chunked" => b"hello".to_vec(),
         "/big" | "/big-ranges" => (0..3_000_000_u32).map(|it| (it.wrapping_mul(2_654_435_761) >> 24) as u8).collect(),

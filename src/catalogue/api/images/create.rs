@@ -10,8 +10,11 @@ use crate::catalogue::api::{
 use crate::identity::Caller;
 use crate::wire::image::{parse_create, to_json};
 use axum::{Extension, extract::State};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use std::sync::Arc;
+
+/// The stores that there are, where there are several.
+const STORES: HeaderName = HeaderName::from_static("openstack-image-store-ids");
 
 pub(in crate::catalogue::api) async fn handle(
     State(api): State<Arc<Api>>,
@@ -25,6 +28,12 @@ pub(in crate::catalogue::api) async fn handle(
     let mut response = reply::json(StatusCode::CREATED, &to_json(&image, &shown));
     if let Ok(location) = HeaderValue::try_from(format!("{base}/v2/images/{}", image.id)) {
         response.headers_mut().insert(header::LOCATION, location);
+    }
+    if let Some((backends, _)) = api.service.backends() {
+        let ids: Vec<&str> = backends.iter().map(|it| it.id.as_str()).collect();
+        if let Ok(ids) = HeaderValue::try_from(ids.join(",")) {
+            response.headers_mut().insert(STORES, ids);
+        }
     }
     Ok(etag::put(response, Some(&etag::of_image(&image, &shown))))
 }

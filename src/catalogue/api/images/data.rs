@@ -27,6 +27,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, reque
 use std::{sync::Arc, time::Duration};
 
 const SIZE: HeaderName = HeaderName::from_static("x-openstack-image-size");
+const STORE: HeaderName = HeaderName::from_static("x-image-meta-store");
 const MD5: HeaderName = HeaderName::from_static("content-md5");
 const MEDIA_TYPE: &str = "application/octet-stream";
 
@@ -52,8 +53,9 @@ pub(in crate::catalogue::api) async fn upload(
         }
     }
     let body = body::idle_limited(body, SILENCE).map_err(BoxError::from);
-    // With a single store the choice of `X-Image-Meta-Store` has no meaning, and Glance does not look at it.
-    let upload = Upload { body: Box::pin(body), expected, store: None };
+    // With a single store the choice has no meaning, and is not looked at (Glance's behaviour).
+    let store = parts.headers.get(STORE).map(|it| String::from_utf8_lossy(it.as_bytes()).trim().to_owned());
+    let upload = Upload { body: Box::pin(body), expected, store };
     api.service.upload(&caller, &id, upload).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
@@ -65,9 +67,8 @@ pub(in crate::catalogue::api) async fn download(
     Id(id): Id,
     Parts { method, uri, headers, .. }: Parts,
 ) -> Answer {
-    let found = api.service.download(&caller, &id).await?;
-    no_choice(uri.query().unwrap_or_default())?;
-    let Some(data) = found else {
+    let preferred = preferred(uri.query().unwrap_or_default());
+    let Some(data) = api.service.download_from(&caller, &id, &preferred).await? else {
         // Where a part begins says nothing of data that is not there.
         match range::parse(&headers, u64::MAX) {
             Ok(_) | Err(RangeError::BehindEnd { .. }) => {}
@@ -109,13 +110,11 @@ pub(in crate::catalogue::api) async fn download(
     Ok(etag::put(response, tag.as_deref()))
 }
 
-/// `prefer=` chooses among stores, and here is one.
-fn no_choice(query: &str) -> Result<(), Refusal> {
-    if url::form_urlencoded::parse(query.as_bytes()).any(|(name, value)| name == "prefer" && !value.trim().is_empty()) {
-        let words = "Store selection for download is not available when multiple backends are not enabled.";
-        return Err(Refusal::new(StatusCode::BAD_REQUEST, words));
-    }
-    Ok(())
+/// The stores of `prefer=`.
+fn preferred(query: &str) -> Vec<String> {
+    let given = url::form_urlencoded::parse(query.as_bytes()).filter(|it| it.0 == "prefer").last();
+    let stores = given.iter().flat_map(|it| it.1.split(',')).map(str::trim);
+    stores.filter(|it| !it.is_empty()).map(str::to_owned).collect()
 }
 
 fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {

@@ -106,13 +106,14 @@ impl Service {
     async fn fetch(&self, cache: &Arc<Cache>, id: &ImageId) -> Result<(), NotCached> {
         let (row, cipher) = (id.clone(), self.cipher().clone());
         let found = self.db().read::<_, DbError, _>(move |tx| images::find(tx, &cipher, &row)).await?;
-        let image = found.ok_or_else(|| Fault::NotFound("there is no such image".to_owned()))?;
+        let mut image = found.ok_or_else(|| Fault::NotFound("there is no such image".to_owned()))?;
         if image.status != Status::Active {
             return Err(Fault::Conflict(format!("its status is {}", image.status)).into());
         }
         if cache.size(id).await.is_some() {
             return Ok(());
         }
+        self.stores().arrange(&mut image.locations);
         let _place = Place::take(cache, id).ok_or(NotCached::Busy)?;
         let download = self.locate(image).await?.ok_or(NotCached::Gone)?;
         let blocks = download.store.read(&download.url, 0..download.size).await?;

@@ -2,6 +2,7 @@ use super::{Fixture, fixture, project, raw, read_all, settings, upload};
 use crate::catalogue::service::{BoxError, Fault, Service, Upload};
 use crate::identity::Caller;
 use crate::image::{Image, ImageId, NewImage, Status};
+use crate::store::{self, Backend};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::time::Duration;
@@ -72,7 +73,17 @@ async fn data_goes_to_no_other_store_than_was_chosen() {
     let service = Service::open(settings.clone()).await.unwrap();
     let id = service.create(&admin, raw()).await.unwrap().id;
     service.upload(&admin, &id, into("whatever")).await.unwrap();
-    settings.store.ids = [("file", "near"), ("http", "web")].map(|(kind, id)| (kind.to_owned(), id.to_owned())).into();
+    let backend = |id: &str, kind: &str| Backend {
+        id: id.to_owned(),
+        description: String::new(),
+        weight: 0,
+        settings: store::Settings { default_store: kind.to_owned(), ..settings.store.clone() },
+    };
+    settings.store = store::Settings {
+        backends: vec![backend("near", "file"), backend("web", "http")],
+        default_backend: "near".to_owned(),
+        ..settings.store
+    };
     let service = Service::open(settings).await.unwrap();
     let id = service.create(&admin, raw()).await.unwrap().id;
     assert!(matches!(service.upload(&admin, &id, into("web")).await, Err(Fault::Gone(_))));

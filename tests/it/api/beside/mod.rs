@@ -5,6 +5,7 @@ mod listing;
 mod locations;
 mod rights;
 mod schemas;
+mod stores;
 mod tasks;
 
 use super::{Answer, Server, access::As, exchange, try_exchange};
@@ -64,19 +65,40 @@ impl Pair {
 
     /// Asks both; it is noted when they do not answer the same.
     pub(super) fn ask(&self, who: &As, request: (&str, &str), kind: &str, body: &[u8]) -> Both {
-        let both = self.ask_freely(who, request, kind, body);
+        self.ask_with(who, request, (kind, body), &[])
+    }
+
+    /// Likewise, with more headers.
+    pub(super) fn ask_with(
+        &self,
+        who: &As,
+        request: (&str, &str),
+        content: (&str, &[u8]),
+        more: &[(&str, &str)],
+    ) -> Both {
+        let both = self.exchange(who, request, content, more);
         if both.glance.status >= 500 && both.larder.status < 300 {
             self.lose(&format!("says {} to {request:?}", both.glance.status));
         } else if !both.is_same() {
-            self.note(format!("{who:?} {request:?} {}\n{}", String::from_utf8_lossy(body), both.print()));
+            self.note(format!("{who:?} {request:?} {}\n{}", String::from_utf8_lossy(content.1), both.print()));
         }
         both
     }
 
     /// Asks both, whatever they answer.
-    pub(super) fn ask_freely(&self, who: &As, (method, path): (&str, &str), kind: &str, body: &[u8]) -> Both {
+    pub(super) fn ask_freely(&self, who: &As, request: (&str, &str), kind: &str, body: &[u8]) -> Both {
+        self.exchange(who, request, (kind, body), &[])
+    }
+
+    fn exchange(
+        &self,
+        who: &As,
+        (method, path): (&str, &str),
+        (kind, body): (&str, &[u8]),
+        more: &[(&str, &str)],
+    ) -> Both {
         let headers = who.headers(kind);
-        let headers = [&headers[..], &[("Accept", JSON)]].concat();
+        let headers = [&headers[..], &[("Accept", JSON)], more].concat();
         let glance = try_exchange(self.glance, (method, path), &headers, body).unwrap_or_else(|| {
             self.lose(&format!("does not answer {method} {path}"));
             Answer { status: 500, headers: Vec::new(), body: b"{}".to_vec() }

@@ -1,6 +1,29 @@
-# The configuration of a Glance with one store that believes what requests say of their callers (sourced by glance.sh).
+# The configuration of a Glance that believes what requests say of their callers (sourced by glance.sh), with one store or,
+# with `stores` as third word, with several: fast and slow are folders, web is read-only.
+stores="stores = file,http
+default_store = file
+filesystem_store_datadir = $RIG/images" enabled=
+if [ "${3:-}" = stores ]; then
+    mkdir -p slow
+    enabled="enabled_backends = slow:file, fast:file, web:http"
+    stores="default_backend = fast
+[fast]
+filesystem_store_datadir = $RIG/images
+store_description = SSD
+weight = 10
+[slow]
+filesystem_store_datadir = $RIG/slow
+filesystem_thin_provisioning = true
+[web]
+weight = 20
+[os_glance_staging_store]
+filesystem_store_datadir = $RIG/staging
+[os_glance_tasks_store]
+filesystem_store_datadir = $RIG/tasks"
+fi
 cat >glance-api.conf <<C
 [DEFAULT]
+$enabled
 enabled_import_methods = []
 show_multiple_locations = true
 show_image_direct_url = true
@@ -13,9 +36,7 @@ work_dir = $RIG/tasks
 task_pool_threads = 2
 python_interpreter = $VENV/bin/python
 [glance_store]
-stores = file,http
-default_store = file
-filesystem_store_datadir = $RIG/images
+$stores
 [database]
 connection = $database
 [paste_deploy]

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # glance.sh PORT AUTH_URL [plain|FLAVOR] : a real Glance with a file store (`images`), the read-only http store, and the cache API.
 # AUTH_URL is Keystone's, or `none`: then everybody is admin, or `headers`: a Glance with Glance's own defaults (one file
-# store, and http; no import method, no cache) that believes the identity headers of requests and shows locations.
+# store, and http; no import method, no cache) that believes the identity headers of requests and shows locations; with
+# `stores` as third word, one with several stores.
 # With `plain`: behind Keystone too with those defaults, and without a schema of the site. EXTRA: more lines of [DEFAULT].
 # MYSQL: a server (mysql://user@host:port/…) to have the database on, for as long as this runs; without it the database is
 # `glance.db` in its folder. Prints "ready" and runs until its standard input ends. A glance-api.conf that stands in its
@@ -37,7 +38,7 @@ if [ -e glance-api.conf ]; then
     :
 elif [ "$auth_url" = headers ]; then
     . "$here/glance-headers.sh"
-    [ "${3:-}" != plain ] || rm schema-image.json
+    [ $# -lt 3 ] || rm schema-image.json
 elif [ "${3:-}" = plain ]; then
     . "$here/glance-plain.sh"
 else

@@ -149,6 +149,12 @@ pub(crate) fn trusting_glance_without_schema() -> Option<&'static Glance> {
     GLANCE.get_or_init(|| own_glance("schemaless", &["headers", "plain"], "", On::Server)).as_ref()
 }
 
+/// Likewise, with three stores: `slow` and `fast` (the default) are folders, `web` is read-only. Their weights are 0, 10, 20.
+pub(crate) fn trusting_glance_with_stores() -> Option<&'static Glance> {
+    static GLANCE: OnceLock<Option<Glance>> = OnceLock::new();
+    GLANCE.get_or_init(|| own_glance("stores", &["headers", "stores"], "", On::Server)).as_ref()
+}
+
 /// Likewise, of the caller's own, on the SQLite file `glance.db` beside its images.
 pub(crate) fn trusting_glance_on_sqlite(name: &str) -> Option<Glance> {
     own_glance(name, &["headers", "plain"], "", On::Sqlite)
