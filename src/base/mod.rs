@@ -1,12 +1,14 @@
-//! The ground floor: digests, atomic files, file locks, byte sizes, ranges, throttle. It knows no images.
+//! The ground floor: digests, certificates, atomic files, file locks, byte sizes, ranges, throttle. It knows no images.
 
 pub mod atomic_file;
 pub mod batch;
 pub mod byte_size;
+pub mod certificate;
 pub mod chain;
 pub mod digest;
 pub mod dir_lock;
 pub mod io_class;
+mod libcrypto;
 pub mod ofd_lock;
 pub mod pace;
 pub mod pieces;

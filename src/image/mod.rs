@@ -9,6 +9,7 @@ mod new;
 pub mod query;
 mod record;
 mod revision;
+pub mod signature;
 mod status;
 pub mod task;
 #[cfg(test)]

@@ -1,23 +1,18 @@
-//! The system's libcrypto (OpenSSL 1.1 or 3), found at run time, so that nothing is needed to build.
-//!
-//! The only functions used are those of the EVP_MD_CTX interface, which have the same C signatures in both versions.
+//! Hashes by the system's libcrypto: its EVP_MD_CTX interface.
 #![expect(unsafe_code, reason = "a C library that is opened at run time")]
 
-use crate::base::digest::Algorithm;
-use libloading::{Library, Symbol};
+use crate::base::{
+    digest::Algorithm,
+    libcrypto::{library, symbol},
+};
 use std::{
     ffi::{CString, c_char, c_int, c_uint, c_void},
     ptr::{self, NonNull},
     sync::OnceLock,
 };
 
-const NAMES: [&str; 2] = ["libcrypto.so.3", "libcrypto.so.1.1"];
-
 /// EVP_MAX_MD_SIZE.
 const MAX_HASH: usize = 64;
-
-/// OPENSSL_INIT_NO_ATEXIT: its clean-up at exit would pull the ground from under hashes still running.
-const NO_ATEXIT: u64 = 0x0008_0000;
 
 struct Api {
     new: unsafe extern "C" fn() -> *mut c_void,
@@ -26,8 +21,6 @@ struct Api {
     init: unsafe extern "C" fn(*mut c_void, *const c_void, *mut c_void) -> c_int,
     update: unsafe extern "C" fn(*mut c_void, *const c_void, usize) -> c_int,
     finish: unsafe extern "C" fn(*mut c_void, *mut u8, *mut c_uint) -> c_int,
-    /// Keeps the functions above where they are.
-    _library: Library,
 }
 
 /// A hash being computed by libcrypto.
@@ -44,7 +37,7 @@ unsafe impl Send for Context {}
 /// A new context for this algorithm; none without libcrypto, or when it refuses the algorithm.
 pub(super) fn context(algorithm: Algorithm) -> Option<Context> {
     static API: OnceLock<Option<Api>> = OnceLock::new();
-    let api = API.get_or_init(|| NAMES.iter().find_map(|name| load(name))).as_ref()?;
+    let api = API.get_or_init(load).as_ref()?;
     let name = CString::new(algorithm.as_str()).ok()?;
     // SAFETY: `name` is a C string that outlives the call; the result is a static table or null.
     let method = unsafe { (api.by_name)(name.as_ptr()) };
@@ -60,32 +53,19 @@ pub(super) fn context(algorithm: Algorithm) -> Option<Context> {
     ready.then_some(context)
 }
 
-fn load(name: &str) -> Option<Api> {
-    // SAFETY: libcrypto's initialisers may run at any time in any thread; that is its documented contract.
-    let library = unsafe { Library::new(name) }.ok()?;
-    // SAFETY: the types are those of OpenSSL's headers, the same in 1.1 and 3; `_library` keeps the code mapped.
+fn load() -> Option<Api> {
+    let library = library()?;
+    // SAFETY: the types are those of OpenSSL's headers, the same in 1.1 and 3.
     unsafe {
-        if let Ok(init) = library.get::<unsafe extern "C" fn(u64, *const c_void) -> c_int>(b"OPENSSL_init_crypto\0") {
-            init(NO_ATEXIT, ptr::null());
-        }
         Some(Api {
-            new: symbol(&library, b"EVP_MD_CTX_new\0")?,
-            free: symbol(&library, b"EVP_MD_CTX_free\0")?,
-            by_name: symbol(&library, b"EVP_get_digestbyname\0")?,
-            init: symbol(&library, b"EVP_DigestInit_ex\0")?,
-            update: symbol(&library, b"EVP_DigestUpdate\0")?,
-            finish: symbol(&library, b"EVP_DigestFinal_ex\0")?,
-            _library: library,
+            new: symbol(library, b"EVP_MD_CTX_new\0")?,
+            free: symbol(library, b"EVP_MD_CTX_free\0")?,
+            by_name: symbol(library, b"EVP_get_digestbyname\0")?,
+            init: symbol(library, b"EVP_DigestInit_ex\0")?,
+            update: symbol(library, b"EVP_DigestUpdate\0")?,
+            finish: symbol(library, b"EVP_DigestFinal_ex\0")?,
         })
     }
-}
-
-/// # Safety
-/// `T` must be the function's type, and must not be called after `library` is gone.
-unsafe fn symbol<T: Copy>(library: &Library, name: &[u8]) -> Option<T> {
-    // SAFETY: handed to the caller.
-    let found: Symbol<'_, T> = unsafe { library.get(name) }.ok()?;
-    Some(*found)
 }
 
 // === impl Context ===
