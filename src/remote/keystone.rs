@@ -136,7 +136,7 @@ fn user(name: &Option<String>, id: &Option<String>, domain: (&Option<String>, &O
     name.as_ref().map(|name| json!({"name": name, "domain": domain}))
 }
 
-/// The URL of the image service in the token's catalogue.
+/// The URL of the service in the token's catalogue.
 fn endpoint(catalog: &[Service], settings: &Settings) -> Result<Url, RemoteError> {
     let all = || catalog.iter().filter(|it| it.kind == settings.service_type).flat_map(|it| &it.endpoints);
     let fits = |it: &&Endpoint| {
@@ -160,7 +160,7 @@ fn endpoint(catalog: &[Service], settings: &Settings) -> Result<Url, RemoteError
         offered: offered(),
     })?;
     Url::parse(&found.url)
-        .map_err(|e| settings_error("the image service's URL in Keystone's catalogue is not one", Some(Box::new(e))))
+        .map_err(|e| settings_error("the service's URL in Keystone's catalogue is not one", Some(Box::new(e))))
 }
 
 #[cfg(test)]

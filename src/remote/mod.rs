@@ -5,11 +5,13 @@
 //! trying again makes sense, and callers decide when.
 //!
 //! ```text
-//! Catalogue ─→ Session (token, endpoint; one login at a time) ─→ Transport (connections, timeouts)
+//! Catalogue ────────────────┬─→ Session (token, endpoint; one login at a time) ─→ Transport (connections, timeouts)
+//! certificates::KeyManager ─┘
 //! ```
 
 mod cache;
 mod catalogue;
+pub mod certificates;
 mod error;
 mod fleet;
 mod keystone;

@@ -4,7 +4,7 @@ use crate::remote::{
     Auth, RemoteError, Settings, keystone,
     transport::{Call, Transport, settings_error},
 };
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode, header::ACCEPT};
 use reqwest::{Client, RequestBuilder, Response};
 use std::{
     sync::Arc,
@@ -16,7 +16,9 @@ use url::Url;
 /// A token is renewed this long before its end, or when a tenth of its life is left.
 const RENEW_BEFORE: Duration = Duration::from_secs(120);
 
-/// Who we are and where the catalogue is.
+const JSON: &str = "application/json";
+
+/// Who we are and where the service is.
 pub(super) struct Session {
     pub(super) transport: Transport,
     settings: Settings,
@@ -39,9 +41,10 @@ impl Session {
         let transport = Transport::new(&settings)?;
         let needs_endpoint = matches!(settings.auth, Auth::None | Auth::Token(_));
         if let Some(url) = &settings.endpoint {
-            usable(url)?;
+            usable(url, &settings)?;
         } else if needs_endpoint {
-            return Err(settings_error("without a login at Keystone, the catalogue's endpoint is needed", None));
+            let what = format!("without a login at Keystone, {}'s endpoint is needed", settings.service());
+            return Err(settings_error(&what, None));
         }
         Ok(Self { transport, settings, access: Mutex::new(None) })
     }
@@ -50,10 +53,21 @@ impl Session {
         &self.settings
     }
 
-    /// Calls the image service: `make` gets the client and the URL of `path` (which begins with `/v2/`), and is
-    /// called again when the token was refused and there is a new one. Any answer is fine but a refused token.
+    /// Calls the service: `make` gets the client and the URL of `path` (which begins with the version, such as `/v2/`),
+    /// and is called again when the token was refused and there is a new one. Any answer is fine but a refused token.
     pub(super) async fn call(
         &self,
+        doing: &str,
+        path: &str,
+        make: impl Fn(&Client, Url) -> RequestBuilder,
+    ) -> Result<(Call, Response), RemoteError> {
+        self.call_for(JSON, doing, path, make).await
+    }
+
+    /// Likewise, for an answer of this type.
+    pub(super) async fn call_for(
+        &self,
+        accept: &str,
         doing: &str,
         path: &str,
         make: impl Fn(&Client, Url) -> RequestBuilder,
@@ -61,7 +75,8 @@ impl Session {
         let mut access = self.access(None).await?;
         let mut renewed = false;
         loop {
-            let (call, request) = self.prepare(&access, doing, path, |url| make(&self.transport.calls, url))?;
+            let make = |url| make(&self.transport.calls, url).header(ACCEPT, accept);
+            let (call, request) = self.prepare_bare(&access, doing, path, make)?;
             let response = call.send(request).await?;
             if response.status() != StatusCode::UNAUTHORIZED || renewed || !self.renews() {
                 return Ok((call, response));
@@ -79,10 +94,21 @@ impl Session {
         path: &str,
         make: impl FnOnce(Url) -> RequestBuilder,
     ) -> Result<(Call, RequestBuilder), RemoteError> {
-        let url = resolve(&access.endpoint, path)
-            .map_err(|e| settings_error("the catalogue's endpoint is not usable", Some(Box::new(e))))?;
+        self.prepare_bare(access, doing, path, |url| make(url).header(ACCEPT, JSON))
+    }
+
+    fn prepare_bare(
+        &self,
+        access: &Access,
+        doing: &str,
+        path: &str,
+        make: impl FnOnce(Url) -> RequestBuilder,
+    ) -> Result<(Call, RequestBuilder), RemoteError> {
+        let url = resolve(&access.endpoint, path).map_err(|e| {
+            settings_error(&format!("{}'s endpoint is not usable", self.settings.service()), Some(Box::new(e)))
+        })?;
         let call = Call::new(doing, &url);
-        let mut request = make(url).header(http::header::ACCEPT, "application/json");
+        let mut request = make(url);
         if let Some(token) = &access.token {
             request = request.header("x-auth-token", token.clone());
         }
@@ -110,7 +136,7 @@ impl Session {
 
     async fn log_in(&self) -> Result<Access, RemoteError> {
         let fixed = self.settings.endpoint.as_ref();
-        let missing = || settings_error("the catalogue's endpoint is missing", None);
+        let missing = || settings_error(&format!("{}'s endpoint is missing", self.settings.service()), None);
         match &self.settings.auth {
             Auth::None => Ok(Access { token: None, endpoint: fixed.map(root).ok_or_else(missing)?, renew_at: None }),
             Auth::Token(token) => {
@@ -122,9 +148,9 @@ impl Session {
             Auth::Password(_) | Auth::ApplicationCredential(_) => {
                 let login = keystone::log_in(&self.transport, &self.settings).await?;
                 let endpoint = fixed.or(login.endpoint.as_ref()).ok_or_else(missing)?;
-                usable(endpoint)?;
+                usable(endpoint, &self.settings)?;
                 let life = login.lifetime.saturating_sub(RENEW_BEFORE.min(login.lifetime / 10));
-                tracing::debug!(catalogue = %super::transport::shown(endpoint), life_s = life.as_secs(), "logged in at Keystone");
+                tracing::debug!(service = %super::transport::shown(endpoint), life_s = life.as_secs(), "logged in at Keystone");
                 Ok(Access {
                     token: Some(login.token),
                     endpoint: root(endpoint),
@@ -135,17 +161,17 @@ impl Session {
     }
 }
 
-fn usable(url: &Url) -> Result<(), RemoteError> {
+fn usable(url: &Url, settings: &Settings) -> Result<(), RemoteError> {
     if matches!(url.scheme(), "http" | "https") && url.has_host() {
         return Ok(());
     }
     Err(settings_error(
-        &format!("the catalogue's endpoint {} is not an http or https URL", super::transport::shown(url)),
+        &format!("{}'s endpoint {} is not an http or https URL", settings.service(), super::transport::shown(url)),
         None,
     ))
 }
 
-/// The endpoint without a version (`/v2`, `/v2.9`) and without a slash at the end.
+/// The endpoint without a version (`/v1`, `/v2`, `/v2.9`) and without a slash at the end.
 fn root(endpoint: &Url) -> Url {
     let mut url = endpoint.clone();
     let path = url.path().trim_end_matches('/').to_owned();
@@ -161,7 +187,8 @@ fn root(endpoint: &Url) -> Url {
 }
 
 fn is_version(segment: &str) -> bool {
-    segment.strip_prefix("v2").is_some_and(|it| it.is_empty() || it.starts_with('.'))
+    let rest = segment.strip_prefix("v2").or_else(|| segment.strip_prefix("v1"));
+    rest.is_some_and(|it| it.is_empty() || it.starts_with('.'))
 }
 
 fn resolve(root: &Url, path: &str) -> Result<Url, url::ParseError> {
@@ -181,6 +208,7 @@ mod tests {
             ("http://h:9292/v2.9/", "http://h:9292/v2/images"),
             ("https://h/image", "https://h/image/v2/images"),
             ("https://h/image/v2/?x=1", "https://h/image/v2/images"),
+            ("http://h:9311/v1", "http://h:9311/v2/images"),
         ];
         for (endpoint, want) in cases {
             let url = resolve(&root(&Url::parse(endpoint).unwrap()), "/v2/images").unwrap();

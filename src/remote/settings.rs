@@ -1,6 +1,6 @@
 //! Where the catalogue is, and who we are there.
 
-use crate::remote::Secret;
+use crate::remote::{Secret, transport};
 use std::{path::PathBuf, time::Duration};
 use url::Url;
 
@@ -105,6 +105,30 @@ impl Default for Settings {
             read_timeout: Duration::from_secs(60),
             finish_timeout: Duration::from_secs(600),
             proxy: None,
+        }
+    }
+}
+
+impl Settings {
+    /// The service, in messages.
+    pub(super) fn service(&self) -> &'static str {
+        if self.service_type == "image" { "the catalogue" } else { "the key manager" }
+    }
+
+    /// Whether they say where the service is, or who knows it.
+    pub(super) fn is_somewhere(&self) -> bool {
+        self.endpoint.is_some() || self.auth.auth_url().is_some()
+    }
+
+    /// Where the service is, for people: its endpoint, or the Keystone that knows it.
+    pub(super) fn place(&self, service: &str) -> String {
+        match (&self.endpoint, self.auth.auth_url()) {
+            (Some(url), _) => transport::shown(url),
+            (None, Some(keystone)) => {
+                let keystone = Url::parse(keystone).map_or_else(|_| keystone.to_owned(), |it| transport::shown(&it));
+                format!("{service} of {keystone}")
+            }
+            (None, None) => "nowhere".to_owned(),
         }
     }
 }

@@ -11,6 +11,9 @@ use url::Url;
 /// Longest JSON body that is read, bytes; a page of 1000 images is 2 MB or less.
 const MAX_JSON: usize = 32 << 20;
 
+/// Longest secret that is read, bytes.
+const MAX_PAYLOAD: usize = 128 << 10;
+
 /// Longest text of a failure that is kept, bytes and characters.
 const MAX_FAILURE: usize = 64 << 10;
 const MAX_MESSAGE: usize = 300;
@@ -171,6 +174,11 @@ impl Call {
     pub(super) async fn json<T: DeserializeOwned>(&self, response: Response) -> Result<T, RemoteError> {
         let body = self.bounded(response, MAX_JSON).await?;
         serde_json::from_slice(&body).map_err(|e| self.malformed(e.to_string()))
+    }
+
+    /// A small body as it is.
+    pub(super) async fn bytes(&self, response: Response) -> Result<Vec<u8>, RemoteError> {
+        self.bounded(response, MAX_PAYLOAD).await
     }
 
     async fn bounded(&self, mut response: Response, limit: usize) -> Result<Vec<u8>, RemoteError> {

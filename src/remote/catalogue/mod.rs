@@ -6,7 +6,7 @@ mod upload;
 
 pub use download::Download;
 
-use crate::remote::{RemoteError, Settings, session::Session, transport};
+use crate::remote::{RemoteError, Settings, session::Session};
 use std::sync::Arc;
 
 /// A catalogue: Larder's or a stock Glance. Clones share the login and the connections.
@@ -23,16 +23,7 @@ impl Catalogue {
 
     /// Where the catalogue is, for people: its endpoint, or the Keystone that knows it.
     pub fn describe(&self) -> String {
-        let settings = self.session.settings();
-        match (&settings.endpoint, settings.auth.auth_url()) {
-            (Some(url), _) => transport::shown(url),
-            (None, Some(keystone)) => {
-                let keystone =
-                    url::Url::parse(keystone).map_or_else(|_| keystone.to_owned(), |it| transport::shown(&it));
-                format!("the image service of {keystone}")
-            }
-            (None, None) => "nowhere".to_owned(),
-        }
+        self.session.settings().place("the image service")
     }
 }
 
