@@ -17,6 +17,7 @@ use crate::agent::{
     index::{Index, IndexError},
     lists::Lists,
     plan::fetch::Ledger,
+    signatures::Signers,
 };
 use crate::base::{
     chain,
@@ -68,6 +69,9 @@ pub enum AgentError {
     /// The catalogue's settings are not usable.
     #[error("the agent has no catalogue")]
     Catalogue(#[source] RemoteError),
+    /// The key manager's settings are not usable.
+    #[error("the agent has no certificates")]
+    KeyManager(#[source] RemoteError),
     /// The admin socket cannot be opened.
     #[error("the agent has no admin socket")]
     Socket(#[source] SocketError),
@@ -85,6 +89,7 @@ const WAITING: usize = 64;
 /// [`AgentError`] names the step and its object.
 pub async fn build(settings: Settings) -> Result<Agent, AgentError> {
     let catalogue = Catalogue::new(settings.catalogue.clone()).map_err(AgentError::Catalogue)?;
+    let signers = Signers::new(&settings.signatures).map_err(AgentError::KeyManager)?;
     let (base_dir, index_path, admin) = (settings.base_dir.clone(), settings.index_path(), settings.admin.clone());
     let pieces = settings.pieces_path();
     let open = move || {
@@ -101,6 +106,7 @@ pub async fn build(settings: Settings) -> Result<Agent, AgentError> {
     let dir = Arc::new(dir);
     let fetcher = Fetcher {
         catalogue: catalogue.clone(),
+        signers,
         dir: dir.clone(),
         lists,
         board: Board::default(),

@@ -20,6 +20,7 @@ mod once;
 pub mod plan;
 mod reconcile;
 mod settings;
+pub mod signatures;
 mod watch;
 
 pub use daemon::{Agent, AgentError, build};

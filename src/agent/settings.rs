@@ -11,6 +11,7 @@ use crate::agent::{
         pace::Windows,
         prune,
     },
+    signatures,
 };
 use crate::diskformat::{self, convert};
 use crate::remote;
@@ -56,6 +57,8 @@ pub struct Settings {
     pub max_concurrent_fetches: usize,
     /// `allow_unverified`: take images that have neither `os_hash_value` nor `checksum`.
     pub allow_unverified: bool,
+    /// Which images must be signed, and whose certificates count.
+    pub signatures: signatures::Settings,
     /// `cache_max_size`: bytes on disk that the files of the base directory may take; 0 for no limit.
     pub cache_max_size: u64,
     /// `cache_min_free`: bytes that must stay free at the base directory.
@@ -152,6 +155,7 @@ impl Default for Settings {
             prefetch_jitter: Duration::from_secs(10),
             max_concurrent_fetches: 2,
             allow_unverified: false,
+            signatures: signatures::Settings::default(),
             cache_max_size: 0,
             cache_min_free: 1 << 30,
             evict: Marks::default(),
@@ -209,7 +213,11 @@ impl Settings {
         let convert =
             convert::Settings { keep_free: self.convert.keep_free.max(self.cache_min_free), ..self.convert.clone() };
         Limits {
-            terms: Terms { allow_unverified: self.allow_unverified, force_raw: self.force_raw_images },
+            terms: Terms {
+                allow_unverified: self.allow_unverified,
+                force_raw: self.force_raw_images,
+                signatures: self.signatures.policy(),
+            },
             rules: self.rules.clone(),
             convert,
             bounds: self.bounds(),

@@ -4,6 +4,7 @@ use super::{
     login::{self, First, Login, LoginError},
     logs,
     options::Options,
+    signatures,
     value::{BYTES, FOLDERS, Kind, PER_CENT, Refused, parsed, parsed_or_unset},
 };
 use crate::agent;
@@ -30,6 +31,7 @@ pub(super) struct Logins {
     interface: Option<String>,
     glance: Login,
     authtoken: Login,
+    pub(super) key_manager: signatures::KeyManager,
 }
 
 pub(super) const INTRO: &str = "Larder's node agent. Every option stands here, commented out, at its default.\n\
@@ -93,7 +95,9 @@ pub(super) fn visit(options: &mut Options<'_>, it: &mut Agent) {
     options.section("compute");
     compute(options, settings);
     transfers(options, it);
+    signatures::of_nova(options, &mut it.settings.signatures);
     logins(options, &mut it.logins);
+    signatures::key_manager(options, &mut it.settings.signatures, &mut it.logins.key_manager);
 }
 
 /// `[DEFAULT]` of nova.conf.
@@ -147,6 +151,7 @@ fn prefetcher(options: &mut Options<'_>, settings: &mut agent::Settings) {
         &mut settings.allow_unverified,
         "Take images that have neither os_hash_value nor checksum.",
     );
+    signatures::own(options, &mut settings.signatures);
     pace(options, settings);
     room(options, settings);
 }
@@ -485,6 +490,7 @@ impl Agent {
         if login.is_set() {
             login.apply(remote).map_err(|error| (section, error))?;
         }
+        self.logins.key_manager.apply(&mut self.settings);
         Ok(self)
     }
 }

@@ -28,6 +28,8 @@ mod notes;
 mod nova;
 mod options;
 mod sample;
+#[cfg(feature = "agent")]
+mod signatures;
 mod sources;
 mod substitute;
 #[cfg(test)]

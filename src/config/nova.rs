@@ -1,6 +1,7 @@
 //! What is read from nova.conf: only what agent and nova-compute must agree on.
 
-use super::{agent, options::Options};
+use super::{agent, options::Options, signatures};
+use crate::agent::plan::fetch::Signatures;
 use std::{fs, net::UdpSocket, path::PathBuf};
 
 /// The agent, and what its paths are made of in Nova.
@@ -39,10 +40,11 @@ pub(super) fn visit(options: &mut Options<'_>, it: &mut Nova) {
     let reserve = &mut it.agent.nova.reserve_disk_resource_for_image_cache;
     options.bind("reserve_disk_resource_for_image_cache", reserve, "");
     options.section("glance");
-    options.bind("verify_glance_signatures", &mut it.agent.nova.verify_glance_signatures, "");
+    signatures::of_nova(options, &mut it.agent.settings.signatures);
     options.section("compute");
     agent::compute(options, &mut it.agent.settings);
     agent::logins(options, &mut it.agent.logins);
+    signatures::key_manager(options, &mut it.agent.settings.signatures, &mut it.agent.logins.key_manager);
 }
 
 // === impl Nova ===
@@ -58,6 +60,7 @@ impl Nova {
     pub(super) fn into_agent(mut self) -> super::Agent {
         let instances = self.instances_path.unwrap_or_else(|| self.state_path.join("instances"));
         self.agent.settings.base_dir.instances_path = instances;
+        self.agent.nova.verifies_signatures = self.agent.settings.signatures.policy() != Signatures::Off;
         let prune = &self.agent.settings.prune;
         self.agent.nova.remove_unused_base_images = prune.remove_unused_base_images;
         self.agent.nova.remove_unused_original_minimum_age_seconds = prune.remove_unused_original_minimum_age_seconds;

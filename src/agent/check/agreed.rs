@@ -1,6 +1,6 @@
 //! What agent and nova-compute must agree on. Pure.
 
-use super::NovaSays;
+use super::{NovaSays, signatures};
 use crate::admin::Finding;
 use crate::agent::{Settings, settings::ImagesType};
 
@@ -11,7 +11,7 @@ pub(super) fn check(settings: &Settings, nova: &NovaSays) -> Vec<Finding> {
         last_use(nova),
         images_type(settings),
         locks(nova),
-        signatures(nova),
+        signatures::agreed(settings, nova),
         disk_space(nova),
     ]
 }
@@ -101,18 +101,6 @@ fn locks(nova: &NovaSays) -> Finding {
         );
     }
     Finding::ok("locks", "nova-compute takes lock files, which the agent heeds and takes too")
-}
-
-fn signatures(nova: &NovaSays) -> Finding {
-    if nova.verify_glance_signatures {
-        return Finding::error(
-            "signatures",
-            "nova-compute verifies signatures while it downloads, but never those of bases that are there already, and the \
-             agent does not verify them",
-            "queue only images whose origin you trust on this node",
-        );
-    }
-    Finding::ok("signatures", "verify_glance_signatures is off: images are verified by their hashes")
 }
 
 fn disk_space(nova: &NovaSays) -> Finding {

@@ -19,6 +19,7 @@ mod places;
 mod rights;
 mod run;
 mod shared;
+mod signatures;
 #[cfg(test)]
 mod tests;
 

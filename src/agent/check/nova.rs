@@ -21,8 +21,9 @@ pub struct NovaSays {
     pub preallocate_images: String,
     /// `[workarounds] reserve_disk_resource_for_image_cache`: the cache counts as used disk.
     pub reserve_disk_resource_for_image_cache: bool,
-    /// `[glance] verify_glance_signatures`.
-    pub verify_glance_signatures: bool,
+    /// Whether nova-compute verifies signatures of what it downloads: `[glance] verify_glance_signatures`, or
+    /// `default_trusted_certificate_ids` with `enable_certificate_validation`.
+    pub verifies_signatures: bool,
 }
 
 // === impl NovaSays ===
@@ -38,7 +39,7 @@ impl Default for NovaSays {
             disable_process_locking: false,
             preallocate_images: "none".to_owned(),
             reserve_disk_resource_for_image_cache: false,
-            verify_glance_signatures: false,
+            verifies_signatures: false,
         }
     }
 }

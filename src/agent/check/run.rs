@@ -1,6 +1,6 @@
 //! All checks, one after another.
 
-use super::{NovaSays, agreed, centre, labels, places, rights, shared};
+use super::{NovaSays, agreed, centre, labels, places, rights, shared, signatures};
 use crate::admin::Finding;
 use crate::agent::Settings;
 
@@ -13,6 +13,7 @@ pub async fn check(settings: &Settings, nova: &NovaSays) -> Vec<Finding> {
         found.extend(shared::check(&host.base_dir.instances_path, &says));
         found.extend(labels::check(&host.base_dir));
         found.extend(rights::check(&host.base_dir));
+        found.extend(signatures::bases(&host));
         found
     });
     match looked.await {
@@ -24,5 +25,6 @@ pub async fn check(settings: &Settings, nova: &NovaSays) -> Vec<Finding> {
         )),
     }
     found.extend(centre::check(settings).await);
+    found.extend(signatures::certificates(settings).await);
     found
 }

@@ -4,7 +4,10 @@ use super::{
     shared::{self, Mount},
 };
 use crate::admin::{Finding, Level};
-use crate::agent::{ImagesType, Settings};
+use crate::agent::{
+    ImagesType, Settings,
+    signatures::{self, Verify},
+};
 use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt, path::Path};
 
 fn level(found: &[Finding], topic: &str) -> Level {
@@ -32,8 +35,6 @@ fn what_nova_says_is_judged() {
     let judge = |nova: NovaSays| agreed::check(&Settings::default(), &nova);
     let off = judge(NovaSays { disable_process_locking: true, manager_interval: -1, ..NovaSays::default() });
     assert_eq!([level(&off, "locks"), level(&off, "last use")], [Level::Error, Level::Warning]);
-    let signed = judge(NovaSays { verify_glance_signatures: true, ..NovaSays::default() });
-    assert_eq!(level(&signed, "signatures"), Level::Error);
     let external = judge(NovaSays { run_external_periodic_tasks: false, ..NovaSays::default() });
     assert_eq!(level(&external, "last use"), Level::Warning);
     let settings = |images_type, force_raw_images| Settings { images_type, force_raw_images, ..Settings::default() };
@@ -41,6 +42,26 @@ fn what_nova_says_is_judged() {
     assert_eq!(images_type(settings(ImagesType::Rbd, true)), Level::Warning);
     assert_eq!(images_type(settings(ImagesType::Rbd, false)), Level::Error);
     assert_eq!(images_type(settings(ImagesType::Lvm, true)), Level::Ok);
+}
+
+#[test]
+fn agent_and_nova_ask_for_the_same_signatures() {
+    let judge = |verify: Verify, validate, nova| {
+        let ours = signatures::Settings {
+            verify_signatures: verify,
+            verify_glance_signatures: nova,
+            enable_certificate_validation: validate,
+            ..signatures::Settings::default()
+        };
+        let settings = Settings { signatures: ours, ..Settings::default() };
+        level(&agreed::check(&settings, &NovaSays { verifies_signatures: nova, ..NovaSays::default() }), "signatures")
+    };
+    assert_eq!(judge(Verify::Nova, false, false), Level::Ok);
+    assert_eq!(judge(Verify::Nova, false, true), Level::Ok);
+    assert_eq!(judge(Verify::Off, false, true), Level::Error);
+    assert_eq!(judge(Verify::WhenPresent, false, true), Level::Warning);
+    assert_eq!(judge(Verify::WhenPresent, false, false), Level::Ok);
+    assert_eq!(judge(Verify::Required, true, true), Level::Error, "nobody is trusted");
 }
 
 #[test]

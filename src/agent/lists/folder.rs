@@ -140,7 +140,7 @@ mod tests {
             FileId::from(&dir.path().join(name).metadata().unwrap())
         };
         let (one, other) = (file("one"), file("other"));
-        let label = Label { file: one, trust: Trust::FirstSeen, made_at: Utc::now() };
+        let label = Label { file: one, trust: Trust::FirstSeen, signed_by: None, made_at: Utc::now() };
         let mut hasher = PieceHasher::default();
         hasher.update(b"one");
         let pieces = hasher.finish();

@@ -12,6 +12,9 @@ pub struct Label {
     pub file: FileId,
     /// By what the bytes were known to be right.
     pub trust: Trust,
+    /// The id of the certificate that the image's signature was verified with before it became the base.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<String>,
     /// When the list was made.
     pub made_at: DateTime<Utc>,
 }

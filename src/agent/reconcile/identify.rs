@@ -1,6 +1,10 @@
 //! Which image a base is of, and what its bytes must be: nova leaves nothing but the SHA-1 of the image's id.
 
-use crate::agent::{execute::scrub::Expected, index::Known, plan::fetch};
+use crate::agent::{
+    execute::scrub::Expected,
+    index::Known,
+    plan::fetch::{self, Signatures},
+};
 use crate::base::chain;
 use crate::image::ImageId;
 use crate::remote::Catalogue;
@@ -48,7 +52,7 @@ impl Centre {
         };
         let Some(image) = image else { return Identified::default() };
         let Ok(id) = image.id.parse::<ImageId>() else { return Identified::default() };
-        let terms = fetch::Terms { allow_unverified: true, force_raw: false };
+        let terms = fetch::Terms { allow_unverified: true, force_raw: false, signatures: Signatures::Off };
         let Ok(order) = fetch::order(&id, &image, terms) else { return Identified::default() };
         let (algorithm, value) = order.digest.clone().unzip();
         let known = Known {

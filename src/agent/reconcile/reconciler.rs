@@ -22,6 +22,7 @@ use crate::agent::{
     },
     fleet,
     index::{Index, IndexError, Known},
+    signatures::Signers,
 };
 use crate::base::chain;
 use crate::image::ImageId;
@@ -480,6 +481,10 @@ impl Reconciler {
             }
             Ok(_) => {}
             Err(error) => self.warn(format!("the old catalogue stays: {}", chain(&error))),
+        }
+        match Signers::new(&settings.signatures) {
+            Ok(signers) => self.fetcher.signers = signers,
+            Err(error) => self.warn(format!("the old key manager stays: {}", chain(&error))),
         }
         self.fetcher.limits = Arc::new(settings.limits());
         self.state.idle_because = settings.idle_because();

@@ -30,9 +30,18 @@ fn a_host_as_it_should_be_has_no_errors() {
         let it = found.iter().find(|it| it["topic"] == topic).unwrap_or_else(|| panic!("no {topic}: {found:?}"));
         (it["level"].as_str().unwrap(), it["remedy"].is_null())
     };
-    for topic in
-        ["nova.conf", "pruning", "last use", "images_type", "locks", "disk space", "free space", "catalogue", "clock"]
-    {
+    for topic in [
+        "nova.conf",
+        "pruning",
+        "last use",
+        "images_type",
+        "locks",
+        "signatures",
+        "disk space",
+        "free space",
+        "catalogue",
+        "clock",
+    ] {
         assert_eq!(of(topic), ("ok", true), "{topic}: {found:?}");
     }
     assert!(!dir.path().join("instances/_base").exists() && !dir.path().join("state").exists(), "it changed something");

@@ -14,6 +14,7 @@ mod prefetch;
 mod prune;
 mod resume;
 mod scrub;
+mod signed;
 mod site;
 mod space;
 mod stock_glance;

@@ -1,8 +1,9 @@
 //! What the agent reads of nova.conf.
 
 use larder::{
-    agent::ImagesType,
+    agent::{ImagesType, plan::fetch::Signatures},
     config::{self, Sources},
+    image::signature::CertificateId,
     remote::Auth,
 };
 use std::{fs, path::Path};
@@ -71,6 +72,36 @@ fn the_agents_own_file_wins() {
     assert_eq!(settings.base_dir.instances_path, Path::new("/b"));
     assert_eq!(settings.images_type, ImagesType::Raw);
     assert_eq!(settings.catalogue.auth, Auth::None);
+}
+
+#[test]
+fn signatures_are_asked_for_as_nova_does() {
+    let (one, two) = ("3f0e8d1c-7f3b-4a55-9d36-0a3b5b0a2f11", "3f0e8d1c-7f3b-4a55-9d36-0a3b5b0a2f12");
+    let nova = format!(
+        "[glance]\nenable_certificate_validation = True\ndefault_trusted_certificate_ids = {one}, {two}\nregion_name = north\n\
+         cafile = /ca\n[keystone_authtoken]\nauth_url = http://k\nusername = nova\npassword = x\n\
+         [key_manager]\nbackend = vault\n[barbican]\nbarbican_endpoint_type = internal\nverify_ssl_path = /other\n"
+    );
+    let loaded =
+        load(&[&nova], "[key_manager]\nbackend = barbican\n[DEFAULT]\ncertificate_directory = /certificates\n");
+    let agent = loaded.unwrap().settings;
+    assert!(agent.nova.verifies_signatures);
+    let it = agent.settings.signatures;
+    assert_eq!(it.policy(), Signatures::Required);
+    assert_eq!(it.trusted().unwrap().iter().map(CertificateId::as_str).collect::<Vec<_>>(), [one, two]);
+    assert_eq!(
+        (it.certificates.folder.as_deref(), it.certificates.backend.as_str()),
+        (Some(Path::new("/certificates")), "barbican")
+    );
+    let barbican = it.certificates.barbican;
+    assert_eq!((barbican.service_type.as_str(), barbican.interface.as_str()), ("key-manager", "internal"));
+    assert_eq!((barbican.region.as_deref(), barbican.cafile.as_deref()), (Some("north"), Some(Path::new("/other"))));
+    assert_eq!((barbican.auth, barbican.endpoint), (agent.settings.catalogue.auth, None), "the agent's own login");
+
+    let off = load(&[&nova], "[DEFAULT]\nverify_signatures = off\n").unwrap().settings;
+    assert!(off.settings.signatures.policy() == Signatures::Off && off.nova.verifies_signatures);
+    let wrong = load(&["[glance]\ndefault_trusted_certificate_ids = root\n"], "").unwrap_err();
+    assert!(wrong.contains("'root' is not the id of a certificate, which is a UUID"), "{wrong}");
 }
 
 #[test]

@@ -5,9 +5,11 @@ use crate::agent::{
     desired::Failure,
     execute::publish::AppearError,
     plan::fetch::{NoRoom, Refused},
+    signatures::SignerError,
 };
 use crate::base::{byte_size::ByteSize, digest::Algorithm};
 use crate::diskformat::{Refusal, convert::ConvertError};
+use crate::image::signature::SignatureError;
 use crate::remote::RemoteError;
 use std::{io, path::PathBuf, time::Duration};
 
@@ -21,6 +23,9 @@ pub enum FetchError {
     /// Its record rules it out.
     #[error("the image is refused")]
     Refused(#[source] Refused),
+    /// Nothing to verify its signature by.
+    #[error("the signature cannot be verified")]
+    Signer(#[source] Box<SignerError>),
     /// There is too little room for it.
     #[error(transparent)]
     Room(#[from] NoRoom),
@@ -104,6 +109,9 @@ pub enum TransferError {
         /// By the record.
         expected: String,
     },
+    /// Other bytes than were signed.
+    #[error("the bytes are not what was signed: sign the image again at the catalogue, or find out who has changed it")]
+    Signature(#[source] SignatureError),
     /// The hash could not be computed.
     #[error("the bytes cannot be verified")]
     Digest(#[source] crate::base::digest::DigestError),
@@ -161,7 +169,8 @@ impl FetchError {
             Self::Refused(refused) => refused.may_pass(),
             Self::Room(error) => !error.is_for_good(),
             Self::Transfer(TransferError::Remote { source, .. }) => source.is_transient(),
-            Self::InTheWay { .. } | Self::Content(_) => false,
+            Self::Signer(error) => !error.is_lasting(),
+            Self::InTheWay { .. } | Self::Content(_) | Self::Transfer(TransferError::Signature(_)) => false,
             Self::Convert(error) => !error.is_permanent(),
             _ => true,
         };
@@ -174,6 +183,7 @@ impl FetchError {
             Self::Transfer(error) => error.may_go_on(),
             Self::Ask(error) => error.is_transient(),
             Self::Convert(error) => matches!(error, ConvertError::Cancelled),
+            Self::Signer(error) => !error.is_lasting(),
             Self::Cancelled | Self::Lock(_) | Self::Look(_) | Self::Space { .. } => true,
             _ => false,
         }
@@ -187,6 +197,7 @@ impl FetchError {
             Self::Room(_) | Self::Transfer(TransferError::Full { .. }) => "no_room",
             Self::Look(_) | Self::Space { .. } | Self::InTheWay { .. } => "directory",
             Self::Lock(_) => "lock",
+            Self::Signer(_) | Self::Transfer(TransferError::Signature(_)) => "signature",
             Self::Transfer(TransferError::Hash { .. } | TransferError::Length { .. }) => "corrupt",
             Self::Transfer(TransferError::Write { .. }) => "write",
             Self::Transfer(_) => "transfer",

@@ -14,6 +14,7 @@ use crate::agent::{
     index::{How, Known, Origin, Verified},
     lists::{FileId, Label, Lists, Trust},
     plan::fetch::{Bounds, Ledger, Order, Reservation, Seen, Terms, order, with_overhead},
+    signatures::{Signer, Signers},
 };
 use crate::base::{
     chain,
@@ -34,6 +35,8 @@ use tokio_util::sync::CancellationToken;
 pub struct Fetcher {
     /// Where images come from.
     pub catalogue: Catalogue,
+    /// Who has signed them.
+    pub signers: Signers,
     /// Where bases are.
     pub dir: Arc<BaseDir>,
     /// Where progress is shown.
@@ -148,6 +151,11 @@ impl Fetcher {
         if let Some(outcome) = self.there(&order).await? {
             return Ok(outcome);
         }
+        let signer = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Err(FetchError::Cancelled),
+            signer = self.signer(&order) => signer?,
+        };
         let room = Arc::new(self.reserve(&order).await?);
         let Some(lock) = self.lock(id, cancel).await? else {
             place.set(ImageState::WaitingForLock);
@@ -158,13 +166,19 @@ impl Fetcher {
             return Ok(outcome);
         }
         let hold = Hold::new(lock, self.limits.hold, gate.clone());
-        let made = self.make(&order, &Work { place, room, gate, cancel }).await?;
+        let made = self.make(&order, signer.as_ref(), &Work { place, room, gate, cancel }).await?;
         self.publish(&order, made, hold, cancel).await
     }
 
     async fn ask(&self, id: &ImageId) -> Result<Order, FetchError> {
         let image = self.catalogue.image(id).await.map_err(FetchError::Ask)?;
         order(id, &image, self.limits.terms).map_err(FetchError::Refused)
+    }
+
+    /// Whose signature the bytes must have, before the first of them.
+    async fn signer(&self, order: &Order) -> Result<Option<Signer>, FetchError> {
+        let Some(signature) = &order.signature else { return Ok(None) };
+        self.signers.find(signature).await.map(Some).map_err(|error| FetchError::Signer(Box::new(error)))
     }
 
     /// The base, when it is there already: it was asked for, so it counts as used now.
@@ -186,11 +200,27 @@ impl Fetcher {
         match found.map_err(FetchError::Look)? {
             None => Ok(None),
             Some(file) if file.kind == Kind::Original => {
-                let doubt = doubt(order, &file);
+                let doubt = doubt(order, &file).or(self.unsigned(order, &file));
                 Ok(Some(Outcome::There { known: known(order, Origin::Adopted), new: false, doubt }))
             }
             Some(_) => Err(FetchError::InTheWay { path: self.dir.base_path(&order.id) }),
         }
+    }
+
+    /// A base that this agent has not verified by the image's signature, though it would now. It is kept all the same:
+    /// instances may stand on it, and nova-compute takes it as it is.
+    fn unsigned(&self, order: &Order, file: &BaseFile) -> Option<String> {
+        let signature = order.signature.as_ref()?;
+        let (path, lists) = (self.dir.base_path(&order.id), &self.lists);
+        let found = FileId::from(&std::fs::symlink_metadata(path).ok()?);
+        let label = lists.load(&file.name, found).ok().flatten().map(|(_, label)| label);
+        if label.and_then(|it| it.signed_by).is_some_and(|it| it == signature.certificate().as_str()) {
+            return None;
+        }
+        Some(format!(
+            "the base {} of image {} was there already, and this agent has not verified it by the image's signature; to have              it verified, remove it by `larder cache delete-cached-image` while nothing uses it, and queue the image again",
+            file.name, order.id
+        ))
     }
 
     async fn reserve(&self, order: &Order) -> Result<Reservation, FetchError> {
@@ -223,9 +253,14 @@ impl Fetcher {
     }
 
     /// A verified file that may become the base; its pieces, unless it was converted.
-    async fn make(&self, order: &Order, work: &Work<'_>) -> Result<(Staged, Option<Pieces>), FetchError> {
+    async fn make(
+        &self,
+        order: &Order,
+        signer: Option<&Signer>,
+        work: &Work<'_>,
+    ) -> Result<(Staged, Option<Pieces>), FetchError> {
         let limits = &*self.limits;
-        let transfer = Transfer { catalogue: &self.catalogue, lists: &self.lists, order, limits, work };
+        let transfer = Transfer { catalogue: &self.catalogue, lists: &self.lists, order, limits, signer, work };
         // What is converted is read again at once; what is not is read by guests, some day.
         let cache = if order.room_to_convert > 0 { Cache::Keep } else { Cache::Drop };
         work.place.fetching(0, order.size);
@@ -331,13 +366,14 @@ impl Fetcher {
     /// is good without: its list is made in the background then.
     async fn keep_list(&self, order: &Order, path: PathBuf, pieces: Option<Pieces>) -> Option<Verified> {
         let (lists, base) = (self.lists.clone(), order.id.base_name());
+        let signed_by = order.signature.as_ref().map(|it| it.certificate().to_string());
         let step = move || -> std::io::Result<Verified> {
             let file = FileId::from(&std::fs::symlink_metadata(&path)?);
             let pieces = match pieces {
                 Some(pieces) => pieces,
                 None => pieces_of(&path)?,
             };
-            let label = Label { file, trust: Trust::Fetched, made_at: Utc::now() };
+            let label = Label { file, trust: Trust::Fetched, signed_by, made_at: Utc::now() };
             lists.save(&base, &pieces, &label)?;
             Ok(Verified { at: label.made_at, how: How::Fetched, damage: None })
         };

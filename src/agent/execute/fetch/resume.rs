@@ -11,9 +11,10 @@ use crate::agent::{
 };
 use crate::base::{
     batch::Batch,
-    digest::Digests,
+    digest::{Algorithm, Digests},
     pieces::{Begun, Chain, Journal, PIECE_BYTES, PieceHasher},
 };
+use crate::image::signature::Signature;
 use bytes::Bytes;
 use std::{fs::File, io, os::unix::fs::FileExt, path::PathBuf};
 use tokio::{sync::mpsc, task::spawn_blocking};
@@ -43,7 +44,9 @@ pub(super) async fn begin(
 ) -> Result<(Staged, Start), TransferError> {
     let journal = lists.journal(&order.id.base_name());
     let wanted = Wanted::of(order).map(|it| it.encode());
-    let mut digests = order.digest.as_ref().map(|(algorithm, _)| Digests::new(&[*algorithm]));
+    let hashes: Vec<Algorithm> =
+        order.digest.iter().map(|it| it.0).chain(order.signature.iter().map(Signature::hash)).collect();
+    let mut digests = (!hashes.is_empty()).then(|| Digests::new(&hashes));
     let (pieces, mut right) = mpsc::channel::<Vec<Bytes>>(1);
     let read = Reading {
         size: order.size,
@@ -168,7 +171,7 @@ impl Reading {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{digest::Algorithm, pieces::Pieces};
+    use crate::base::pieces::Pieces;
     use std::{fs, path::Path};
 
     const PIECE: usize = PIECE_BYTES as usize;
@@ -193,6 +196,7 @@ mod tests {
                 size: Some(data.len() as u64),
                 disk_format: "raw".to_owned(),
                 digest: Some((Algorithm::Sha256, "ab".repeat(32))),
+                signature: Some(signature()),
                 checksum: None,
                 room_to_fetch: 0,
                 room_to_convert: 0,
@@ -225,9 +229,17 @@ mod tests {
             staged.keep();
             let at = usize::try_from(start.at).unwrap();
             if let Some(digests) = start.digests {
-                let mut want = crate::base::digest::Hasher::new(Algorithm::Sha256);
-                want.update(&self.data[..at]);
-                assert_eq!(digests.finish().await.unwrap()[0].1, want.finish().unwrap());
+                let sums = digests.finish().await.unwrap();
+                assert_eq!(
+                    sums.len(),
+                    self.order.digest.iter().count() + 1,
+                    "the image's hash, and that of its signature"
+                );
+                for (algorithm, sum) in sums {
+                    let mut want = crate::base::digest::Hasher::new(algorithm);
+                    want.update(&self.data[..at]);
+                    assert_eq!(sum, want.finish().unwrap());
+                }
             }
             if start.journal.is_some() {
                 let noted = Begun::load(&self.journal()).unwrap().unwrap().chains;
@@ -235,6 +247,16 @@ mod tests {
             }
             start.at
         }
+    }
+
+    fn signature() -> Signature {
+        let property = |name: &str| match name {
+            "img_signature_hash_method" => Some("SHA-384"),
+            "img_signature_key_type" => Some("DSA"),
+            "img_signature_certificate_uuid" => Some("3f0e8d1c-7f3b-4a55-9d36-0a3b5b0a2f11"),
+            _ => Some("QUJD"),
+        };
+        Signature::of(property).unwrap().unwrap()
     }
 
     fn flip(path: &Path, at: u64) {

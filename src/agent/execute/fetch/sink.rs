@@ -1,7 +1,7 @@
 //! Where the bytes go: to the hashes and to the staging file, beside each other.
 //!
 //! ```text
-//!        ┌─→ Digests: the image's hash
+//!        ┌─→ Digests: the image's hash, and that of its signature
 //! bytes ─┼─→ pieces: BLAKE3, and each complete piece into the journal once it is written
 //!        └─→ the staging file, with holes
 //! ```
@@ -16,7 +16,7 @@ use super::{
 use crate::agent::{execute::staged::Staged, plan::fetch::Order};
 use crate::base::{
     batch::{Batch, Batcher},
-    digest::Digests,
+    digest::{Algorithm, Digests},
     pieces::{PIECE_BYTES, Pieces},
     space,
     sparse::{Cache, SparseWriter},
@@ -86,12 +86,12 @@ impl Sink {
         self.batches.send(batch).await.is_ok()
     }
 
-    /// All is on the way to the disk; the hash of it, if one was asked for, and its pieces.
+    /// All is on the way to the disk; its hashes, those that were asked for, and its pieces.
     pub(super) async fn finish(
         mut self,
         staged: &Staged,
         order: &Order,
-    ) -> Result<(Option<String>, Pieces), TransferError> {
+    ) -> Result<(Vec<(Algorithm, String)>, Pieces), TransferError> {
         if let Some(last) = self.batcher.take() {
             self.send(last).await;
         }
@@ -102,9 +102,9 @@ impl Sink {
         };
         let pieces = self.pieces.finish().await;
         written.map_err(|source| failed(source, staged.path(), order))?;
-        let Some(digests) = self.digests else { return Ok((None, pieces)) };
+        let Some(digests) = self.digests else { return Ok((Vec::new(), pieces)) };
         let sums = digests.finish().await.map_err(TransferError::Digest)?;
-        Ok((sums.into_iter().next().map(|(_, hex)| hex), pieces))
+        Ok((sums, pieces))
     }
 
     /// Ends all writers before the file is removed, or left to the next try; whether that would find a whole piece.

@@ -7,8 +7,8 @@ use super::{
     resume,
     sink::Sink,
 };
-use crate::agent::{execute::staged::Staged, lists::Lists, plan::fetch::Order};
-use crate::base::{chain, pieces::Pieces, sparse::Cache};
+use crate::agent::{execute::staged::Staged, lists::Lists, plan::fetch::Order, signatures::Signer};
+use crate::base::{chain, digest::Algorithm, pieces::Pieces, sparse::Cache};
 use crate::remote::Catalogue;
 use futures_util::StreamExt;
 use std::{path::PathBuf, time::Duration};
@@ -24,6 +24,8 @@ pub(super) struct Transfer<'a> {
     pub(super) lists: &'a Lists,
     pub(super) order: &'a Order,
     pub(super) limits: &'a Limits,
+    /// Who must have signed it.
+    pub(super) signer: Option<&'a Signer>,
     pub(super) work: &'a Work<'a>,
 }
 
@@ -151,18 +153,18 @@ impl Transfer<'_> {
     async fn verify(&self, sink: Sink, staged: &Staged) -> Result<Pieces, TransferError> {
         self.work.place.set(crate::admin::ImageState::Verifying);
         let got = sink.taken();
-        let (hash, pieces) = sink.finish(staged, self.order).await?;
+        let (hashes, pieces) = sink.finish(staged, self.order).await?;
         if let Some(expected) = self.order.size.filter(|it| *it != got) {
             return Err(TransferError::Length { got, expected });
         }
-        match (&self.order.digest, hash) {
-            (None, _) => Ok(pieces),
-            (Some((_, expected)), Some(got)) if *expected == got => Ok(pieces),
-            (Some((algorithm, expected)), got) => Err(TransferError::Hash {
-                algorithm: *algorithm,
-                got: got.unwrap_or_default(),
-                expected: expected.clone(),
-            }),
+        let hash = |of: Algorithm| hashes.iter().find(|(it, _)| *it == of).map_or("", |(_, hash)| hash);
+        if let Some((algorithm, expected)) = self.order.digest.as_ref().filter(|(it, hex)| hash(*it) != hex) {
+            let (got, expected) = (hash(*algorithm).to_owned(), expected.clone());
+            return Err(TransferError::Hash { algorithm: *algorithm, got, expected });
         }
+        if let Some(signer) = self.signer {
+            signer.verify(hash(signer.signature().hash())).map_err(TransferError::Signature)?;
+        }
+        Ok(pieces)
     }
 }

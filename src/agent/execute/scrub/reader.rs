@@ -247,7 +247,7 @@ impl One<'_> {
         if self.look()? != before {
             return Err("it changed while it was read".to_owned());
         }
-        let label = Label { file: before.file, trust, made_at: Utc::now() };
+        let label = Label { file: before.file, trust, signed_by: None, made_at: Utc::now() };
         let kept = self.reader.lists.save(self.base, &pieces.finish(), &label);
         kept.map_err(|error| format!("its piece list cannot be written: {error}"))?;
         Ok(Finding::Good(if trust == Trust::Catalogue { How::Catalogue } else { How::FirstSeen }))

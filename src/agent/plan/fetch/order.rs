@@ -1,7 +1,10 @@
 //! From an image's record to what is to be fetched.
 
 use crate::base::digest::Algorithm;
-use crate::image::ImageId;
+use crate::image::{
+    ImageId,
+    signature::{Signature, SignatureError},
+};
 use crate::wire::image::RemoteImage;
 
 /// What a site allows.
@@ -11,6 +14,19 @@ pub struct Terms {
     pub allow_unverified: bool,
     /// What is not raw is converted.
     pub force_raw: bool,
+    /// Which images must be signed.
+    pub signatures: Signatures,
+}
+
+/// Of which images the signature is verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signatures {
+    /// Of none.
+    Off,
+    /// Of those that have one.
+    WhenPresent,
+    /// Of all: what is not signed is refused.
+    Required,
 }
 
 /// An image to fetch.
@@ -26,6 +42,8 @@ pub struct Order {
     pub disk_format: String,
     /// What the bytes must hash to, in lower-case hex; none only when unverified images are allowed.
     pub digest: Option<(Algorithm, String)>,
+    /// The signature that its bytes must have.
+    pub signature: Option<Signature>,
     /// Its md5, as the record has it.
     pub checksum: Option<String>,
     /// Room for the download, bytes.
@@ -51,6 +69,9 @@ pub enum Refused {
         "it has neither os_hash_value nor checksum, so its bytes cannot be verified: upload it again, or set allow_unverified"
     )]
     NoHash,
+    /// It is not signed as it must be.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
     /// A base without bytes would boot as a disk of zeros.
     #[error("it has no data: its size is 0")]
     Empty,
@@ -96,6 +117,7 @@ pub fn order(id: &ImageId, image: &RemoteImage, terms: Terms) -> Result<Order, R
     if digest.is_none() && !terms.allow_unverified {
         return Err(Refused::NoHash);
     }
+    let signature = signature(image, terms.signatures)?;
     let raw = ["raw", "iso", "ami", "aki", "ari"].contains(&disk_format.as_str());
     let size = image.size.unwrap_or(0);
     let room_to_convert = if terms.force_raw && !raw { image.virtual_size.unwrap_or(size).max(size) } else { 0 };
@@ -105,10 +127,20 @@ pub fn order(id: &ImageId, image: &RemoteImage, terms: Terms) -> Result<Order, R
         size: image.size,
         disk_format,
         digest,
+        signature,
         checksum: image.checksum.clone(),
         room_to_fetch: size,
         room_to_convert,
     })
+}
+
+/// The signature that is to be verified.
+fn signature(image: &RemoteImage, which: Signatures) -> Result<Option<Signature>, SignatureError> {
+    if which == Signatures::Off {
+        return Ok(None);
+    }
+    let found = Signature::of(|name| image.extra.get(name).and_then(|it| it.as_str()))?;
+    if which == Signatures::Required && found.is_none() { Err(SignatureError::Unsigned) } else { Ok(found) }
 }
 
 /// Blocks are whole, and extents have to be written down somewhere.

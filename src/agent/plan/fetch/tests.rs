@@ -1,12 +1,12 @@
-use super::{Bounds, InWork, Ledger, NoRoom, Order, Refused, Reservation, Seen, Terms, go_on, order};
+use super::{Bounds, InWork, Ledger, NoRoom, Order, Refused, Reservation, Seen, Signatures, Terms, go_on, order};
 use crate::base::digest::Algorithm;
-use crate::image::ImageId;
+use crate::image::{ImageId, signature::SignatureError};
 use crate::wire::image::RemoteImage;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-const TERMS: Terms = Terms { allow_unverified: false, force_raw: true };
+const TERMS: Terms = Terms { allow_unverified: false, force_raw: true, signatures: Signatures::Off };
 
 fn image(changes: Value) -> RemoteImage {
     let mut record = json!({
@@ -34,6 +34,26 @@ fn the_strongest_hash_counts() {
     let none = json!({"os_hash_value": null, "checksum": null});
     assert_eq!(ordered(none.clone(), TERMS), Err(Refused::NoHash));
     assert_eq!(ordered(none, Terms { allow_unverified: true, ..TERMS }).unwrap().digest, None);
+}
+
+#[test]
+fn signatures_are_asked_for_as_the_site_says() {
+    let signed = json!({
+        "img_signature": "QUJD", "img_signature_hash_method": "SHA-256", "img_signature_key_type": "RSA-PSS",
+        "img_signature_certificate_uuid": "3f0e8d1c-7f3b-4a55-9d36-0a3b5b0a2f11",
+    });
+    let partly = json!({"img_signature": "QUJD"});
+    let found = |changes: &Value, signatures| ordered(changes.clone(), Terms { signatures, ..TERMS });
+    assert_eq!(found(&signed, Signatures::Off).unwrap().signature, None);
+    assert_eq!(found(&partly, Signatures::Off).unwrap().signature, None);
+    for signatures in [Signatures::WhenPresent, Signatures::Required] {
+        let signature = found(&signed, signatures).unwrap().signature.unwrap();
+        assert_eq!(signature.hash(), Algorithm::Sha256);
+        let refused = found(&partly, signatures).unwrap_err();
+        assert!(matches!(refused, Refused::Signature(_)) && !refused.may_pass(), "{refused}");
+    }
+    assert_eq!(found(&json!({}), Signatures::WhenPresent).unwrap().signature, None);
+    assert_eq!(found(&json!({}), Signatures::Required), Err(Refused::Signature(SignatureError::Unsigned)));
 }
 
 #[test]

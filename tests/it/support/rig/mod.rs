@@ -68,6 +68,19 @@ fn keystone_named(name: &str) -> Option<Keystone> {
     Some(Keystone { auth_url: format!("http://127.0.0.1:{port}/v3"), image_port })
 }
 
+/// A real Barbican under [`keystone`]: its address. None where there is no rig.
+pub(crate) fn barbican() -> Option<String> {
+    static BARBICAN: OnceLock<Option<String>> = OnceLock::new();
+    let auth_url = &keystone()?.auth_url;
+    let started = BARBICAN.get_or_init(|| {
+        let port = free_port();
+        program("barbican-manage")?;
+        start("barbican", &[&port.to_string(), auth_url], "", On::Sqlite)?;
+        Some(format!("http://127.0.0.1:{port}"))
+    });
+    started.clone()
+}
+
 /// Horizon at this port, under this Keystone. None where there is no rig.
 pub(crate) fn horizon(port: u16, keystone: &Keystone) -> Option<Horizon> {
     let made = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("horizon-venv");
