@@ -3,9 +3,9 @@
 
 use crate::{
     client::Client,
+    engines::on_each,
     report::{best, bound},
     requests::{cpu, start},
-    support::database,
 };
 use std::{fmt::Write as _, path::Path};
 
@@ -23,15 +23,7 @@ const IMAGES: u32 = 100;
 const ROWS: usize = 1000;
 
 pub(crate) fn bench(dir: &Path) {
-    let embedded = format!("sqlite:///{}/catalogue.db", dir.display());
-    {
-        let mut rows =
-            |sql: &str| rusqlite::Connection::open(dir.join("catalogue.db")).unwrap().execute_batch(sql).unwrap();
-        measure(dir, "SQLite", &embedded, &mut rows);
-    }
-    if let Some(server) = database::mysql() {
-        measure(dir, "MariaDB", &server.url, &mut |sql| drop(server.lines(sql)));
-    }
+    on_each(dir, measure);
 }
 
 fn measure(dir: &Path, engine: &str, url: &str, run: &mut dyn FnMut(&str)) {

@@ -8,11 +8,13 @@
 mod client;
 mod conversion;
 mod download;
+mod engines;
 mod fleet;
 mod limits;
 mod list;
 mod memory;
 mod prefetch;
+mod prune;
 mod report;
 mod requests;
 mod scrub;
@@ -32,6 +34,8 @@ const ALL: &[(&str, Bench)] = &[
     ("prefetch", prefetch::bench),
     ("conversion", conversion::bench),
     ("scrub", scrub::bench),
+    ("prune", prune::bench),
+    ("idle", prune::idle),
     ("list", list::bench),
     ("start", start::bench),
     ("memory", memory::bench),

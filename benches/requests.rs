@@ -3,9 +3,10 @@
 
 use crate::{
     client::Client,
+    engines::on_each,
     memory::{own, watch},
     report::{best, bound},
-    support::{daemon::Daemon, database, free_port},
+    support::{daemon::Daemon, free_port},
 };
 use std::{
     fmt::Write as _,
@@ -22,15 +23,7 @@ const LASTS: Duration = Duration::from_secs(3);
 const ROWS: u32 = 1000;
 
 pub(crate) fn bench(dir: &Path) {
-    let embedded = format!("sqlite:///{}/catalogue.db", dir.display());
-    {
-        let mut rows =
-            |sql: &str| rusqlite::Connection::open(dir.join("catalogue.db")).unwrap().execute_batch(sql).unwrap();
-        measure(dir, "SQLite", &embedded, &mut rows);
-    }
-    if let Some(server) = database::mysql() {
-        measure(dir, "MariaDB", &server.url, &mut |sql| drop(server.lines(sql)));
-    }
+    on_each(dir, measure);
 }
 
 fn measure(dir: &Path, engine: &str, url: &str, run: &mut dyn FnMut(&str)) {

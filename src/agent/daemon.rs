@@ -26,6 +26,7 @@ use crate::base::{
 use crate::http::server::Listener;
 use crate::remote::{Catalogue, RemoteError};
 use crate::runtime::{metrics, systemd};
+use chrono::{DateTime, Utc};
 use std::{path::PathBuf, sync::Arc};
 use tokio::sync::{mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -33,7 +34,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// The agent, ready to run.
 #[derive(Debug)]
 pub struct Agent {
-    reconciler: Reconciler,
+    pub(super) reconciler: Reconciler,
     control: Control,
     fleet: fleet::Parts,
     dir: Arc<BaseDir>,
@@ -41,7 +42,7 @@ pub struct Agent {
     socket: Option<(Listener, Peers)>,
     configuration: Option<Configuration>,
     /// One agent per index.
-    _state: DirLock,
+    pub(super) _state: DirLock,
 }
 
 /// How the configuration is read again.
@@ -88,6 +89,11 @@ const WAITING: usize = 64;
 /// # Errors
 /// [`AgentError`] names the step and its object.
 pub async fn build(settings: Settings) -> Result<Agent, AgentError> {
+    build_at(settings, Utc::now()).await
+}
+
+/// The same, started at this time.
+pub(super) async fn build_at(settings: Settings, now: DateTime<Utc>) -> Result<Agent, AgentError> {
     let catalogue = Catalogue::new(settings.catalogue.clone()).map_err(AgentError::Catalogue)?;
     let signers = Signers::new(&settings.signatures).map_err(AgentError::KeyManager)?;
     let (base_dir, index_path, admin) = (settings.base_dir.clone(), settings.index_path(), settings.admin.clone());
@@ -131,7 +137,7 @@ pub async fn build(settings: Settings) -> Result<Agent, AgentError> {
         member,
         notes,
     };
-    let reconciler = Reconciler::new(parts).await.map_err(AgentError::Index)?;
+    let reconciler = Reconciler::new(parts, now).await.map_err(AgentError::Index)?;
     let control = Control { commands, status, catalogue };
     let fleet = fleet::Parts { settings: fleet_settings, index, control: control.clone(), view };
     Ok(Agent { reconciler, control, fleet, dir, admin, socket: None, configuration: None, _state: state })

@@ -1,12 +1,12 @@
 //! How a base goes, and how its last use is noted.
 
 use super::{BaseDir, BaseFile, Kind, NovaLock};
+use chrono::{DateTime, Utc};
 use std::{
     fs::{self, FileTimes, OpenOptions},
     io,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    time::SystemTime,
 };
 
 /// What became of it.
@@ -86,12 +86,12 @@ impl BaseDir {
         self.sync()
     }
 
-    /// Sets a base's mtime to now: it is in use. `false` when we may not (libvirt gave it to its own user).
+    /// Sets a base's mtime to `now`: it is in use. `false` when we may not (libvirt gave it to its own user).
     ///
     /// # Errors
     /// What the system says, but for missing permission.
-    pub fn touch(&self, name: &str) -> io::Result<bool> {
-        match touch(&self.path.join(name)) {
+    pub fn touch(&self, name: &str, now: DateTime<Utc>) -> io::Result<bool> {
+        match touch(&self.path.join(name), now) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(false),
             Err(error) => Err(error),
@@ -99,10 +99,10 @@ impl BaseDir {
     }
 }
 
-fn touch(path: &Path) -> io::Result<()> {
+fn touch(path: &Path, now: DateTime<Utc>) -> io::Result<()> {
     // Never makes a missing file: an empty base would be used. Never follows a link.
     let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-    let now = SystemTime::now();
+    let now = now.into();
     file.set_times(FileTimes::new().set_accessed(now).set_modified(now))
 }

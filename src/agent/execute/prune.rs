@@ -8,12 +8,12 @@
 
 use crate::admin::Pruned;
 use crate::agent::{
-    base_dir::{BaseDir, BaseFile, NovaLock, Removed},
+    base_dir::{BaseDir, BaseFile, Kind, NovaLock, Removed},
     in_use::{InUse, Lease, observe},
     plan::prune::{Decision, Reason, Settings, Verdict, decide},
 };
 use crate::base::chain;
-use chrono::Utc;
+use chrono::{DateTime, TimeDelta, Utc};
 use std::{collections::HashMap, path::Path, rc::Rc, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +24,8 @@ const LOCK_ROUNDS: u32 = 4;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// So often it is asked who has a base open, with the same pause.
 const LEASE_ROUNDS: u32 = 5;
+/// Clocks of hosts that share a directory differ by less.
+const AHEAD: TimeDelta = TimeDelta::hours(1);
 /// Longer lines are cut by some logs.
 const NAMES_A_LINE: usize = 100;
 
@@ -36,6 +38,8 @@ pub struct Job {
     pub in_use: InUse,
     /// As for [`decide`].
     pub wanted: HashMap<String, String>,
+    /// As for [`decide`]. One time for the whole pass: a clock that is set meanwhile makes nothing older.
+    pub now: DateTime<Utc>,
     /// As for [`decide`].
     pub settings: Settings,
     /// Says what would go; changes nothing, not even an mtime.
@@ -46,6 +50,7 @@ pub struct Job {
 ///
 /// A stop ends it between two batches; what was not reached is kept and looked at by the next pass.
 pub async fn run(dir: &Arc<BaseDir>, job: Job, shutdown: &CancellationToken) -> Pruned {
+    let now = job.now;
     let mut pass = Pass { dir: Arc::clone(dir), job, shutdown: shutdown.clone(), pruned: Pruned::default() };
     let work = tokio::task::spawn_blocking(move || {
         pass.run();
@@ -55,7 +60,7 @@ pub async fn run(dir: &Arc<BaseDir>, job: Job, shutdown: &CancellationToken) -> 
         tracing::error!(error = %chain(&error), "the prune pass ended early");
         Pruned::default()
     });
-    pruned.ended_at = Some(Utc::now());
+    pruned.ended_at = Some(now);
     pruned
 }
 
@@ -92,13 +97,14 @@ impl Pass {
         }
     }
 
-    /// What instances use now was last used now; nova's manager does the same.
+    /// What instances use now was last used now; nova's manager does the same. So was what is from the future: a clock
+    /// that was wrong left it, and until that day it could not grow old.
     fn touch_active(&self, decisions: &[Decision]) {
         if self.job.dry_run {
             return;
         }
-        for it in decisions.iter().filter(|it| it.file.kind.is_base() && self.job.in_use.is_active(it.name())) {
-            match self.dir.touch(it.name()) {
+        for it in decisions.iter().filter(|it| self.is_to_be_touched(it)) {
+            match self.dir.touch(it.name(), self.job.now) {
                 Ok(true) => {}
                 Ok(false) => tracing::debug!(base.file = it.name(), "may not touch it: it belongs to another user now"),
                 Err(error) => {
@@ -106,6 +112,11 @@ impl Pass {
                 }
             }
         }
+    }
+
+    fn is_to_be_touched(&self, it: &Decision) -> bool {
+        let novas = it.file.kind.is_base() || matches!(it.file.kind, Kind::Part { .. });
+        novas && (self.job.in_use.is_active(it.name()) || it.file.mtime > self.job.now + AHEAD)
     }
 
     /// Locks them all, looks again, and removes what may still go. A base and its leftover download share a lock.
@@ -160,7 +171,7 @@ impl Pass {
                 continue;
             }
             let file = BaseFile { last_used: now.last_used.max(it.file.last_used), ..now };
-            let mut again = decide(&[file], &in_use, &self.job.wanted, Utc::now(), &self.job.settings);
+            let mut again = decide(&[file], &in_use, &self.job.wanted, self.job.now, &self.job.settings);
             match again.pop() {
                 Some(again) if again.removes() => self.remove(again, &lock),
                 Some(again) => self.keep(again),

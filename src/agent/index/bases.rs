@@ -240,6 +240,21 @@ impl Index {
         })
         .await
     }
+
+    /// No last use is later than `now`, no next try later than `latest`: a clock that was ahead has left what is.
+    ///
+    /// # Errors
+    /// [`IndexError`]
+    pub async fn nothing_is_ahead(&self, now: DateTime<Utc>, latest: DateTime<Utc>) -> Result<(), IndexError> {
+        self.call("correct times that are ahead of the clock", move |connection| {
+            let transaction = connection.transaction()?;
+            let statement = "UPDATE bases SET last_used = ?1 WHERE last_used > ?1";
+            transaction.execute(statement, [now.timestamp_millis()])?;
+            transaction.execute("UPDATE queue SET retry_at = ?1 WHERE retry_at > ?1", [latest.timestamp_millis()])?;
+            transaction.commit()
+        })
+        .await
+    }
 }
 
 /// Inserts, or fills in what is new; a verified base stays one, hits and the first date are kept.

@@ -134,9 +134,9 @@ pub fn decide(
     now: DateTime<Utc>,
     settings: &Settings,
 ) -> Vec<Decision> {
-    // What a crash left of a pinned image's download is of no use.
-    let counts = |file: &BaseFile, why: &str| why != PINNED || !matches!(file.kind, Kind::Part { .. });
-    let asked = |file: &BaseFile| wanted.get(file.lock_name()).map(String::as_str).filter(|why| counts(file, why));
+    // What a crash of nova's left of a download is of no use: nobody goes on with it, and while nova fetches, its lock is held.
+    let is_part = |file: &BaseFile| matches!(file.kind, Kind::Part { .. });
+    let asked = |file: &BaseFile| wanted.get(&file.name).map(String::as_str).filter(|_| !is_part(file));
     bases.iter().map(|file| about(file, in_use, asked(file), now, settings)).collect()
 }
 

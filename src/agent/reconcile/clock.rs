@@ -1,4 +1,4 @@
-//! When the periodic passes begin.
+//! The time of the loop's turns, and when the periodic passes begin.
 
 use super::reconciler::Reconciler;
 use crate::runtime::schedule::Schedule;
@@ -31,11 +31,47 @@ impl Period<'_> {
     }
 }
 
+/// A clock that is set back by less is only being trimmed.
+const TRIMMED: TimeDelta = TimeDelta::seconds(5);
+
 // === impl Reconciler ===
 
 impl Reconciler {
+    /// The time of all that is decided until it is told anew.
+    pub(super) async fn it_is(&mut self, now: DateTime<Utc>) {
+        let before = std::mem::replace(&mut self.state.now, now);
+        if now < before - TRIMMED {
+            let minutes = (before - now).num_minutes();
+            self.warn(format!("the clock was set back by {minutes} min: what waits for a time waits for it anew"));
+            self.wait_anew().await;
+        }
+    }
+
+    /// Whatever waits for a moment of a clock that was ahead would wait for as long as it was.
+    async fn wait_anew(&mut self) {
+        let now = self.state.now;
+        self.set_clocks();
+        self.next_look = now;
+        self.state.put_off.values_mut().for_each(|it| it.until = it.until.min(now));
+        self.state.gone.next = self.state.gone.next.map(|it| it.min(now));
+        self.state.started_at = self.state.started_at.min(now);
+        self.asking.iter_mut().for_each(|(_, since, _)| *since = (*since).min(now));
+        self.scrubs.put_off.clear();
+        self.nothing_is_ahead().await;
+        self.reload().await;
+    }
+
+    /// No time in the index is later than it can be.
+    pub(super) async fn nothing_is_ahead(&mut self) {
+        let settings = &self.settings;
+        let longest = settings.retry_interval_max.max(settings.refused_retry_interval).max(settings.retry_interval);
+        let latest = TimeDelta::from_std(longest).ok().and_then(|it| self.state.now.checked_add_signed(it));
+        let noted = self.index.nothing_is_ahead(self.state.now, latest.unwrap_or(DateTime::<Utc>::MAX_UTC)).await;
+        self.note_trouble(noted);
+    }
+
     pub(super) fn set_clocks(&mut self) {
-        let now = Utc::now();
+        let now = self.state.now;
         self.set_prefetch_clock(now);
         self.set_prune_clock(now);
         self.set_scrub_clock(now);

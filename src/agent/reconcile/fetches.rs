@@ -131,6 +131,7 @@ impl Reconciler {
         let result = if new { "fetched" } else { "was_there" };
         metrics::counter!("larder_fetches_total", "result" => result).increment(1);
         tracing::info!(image.id = %id, base.file = %base, new, "the image is cached");
+        self.arrived.insert(base.clone());
         if let (Some(look), Some(file)) = (&mut self.state.look, file) {
             look.bases.retain(|it| it.name != base);
             look.bases.push(file);
@@ -149,7 +150,7 @@ impl Reconciler {
         if waited < self.settings.lock_wait {
             self.state
                 .put_off
-                .insert(id.clone(), PutOff { until: Utc::now() + LOCKED, locked_since: Some(since), held: None });
+                .insert(id.clone(), PutOff { until: self.state.now + LOCKED, locked_since: Some(since), held: None });
             return;
         }
         let why = format!(
@@ -162,7 +163,7 @@ impl Reconciler {
     }
 
     fn put_off(&mut self, id: &ImageId, by: TimeDelta) {
-        self.state.put_off.insert(id.clone(), PutOff { until: Utc::now() + by, locked_since: None, held: None });
+        self.state.put_off.insert(id.clone(), PutOff { until: self.state.now + by, locked_since: None, held: None });
     }
 
     /// There is no room: it waits, and is tried again once something was removed, or after a while. That is no failure
@@ -175,7 +176,7 @@ impl Reconciler {
         let why: String = why.chars().take(LONGEST_ERROR).collect();
         let held = Some(Full { why, missing, times: before.saturating_add(1) });
         let wait = FULL * 2_i32.saturating_pow(before.min(8)).min(FULL_LONGEST);
-        self.state.put_off.insert(id.clone(), PutOff { until: Utc::now() + wait, locked_since: None, held });
+        self.state.put_off.insert(id.clone(), PutOff { until: self.state.now + wait, locked_since: None, held });
         if missing == 0 {
             self.tell_passes_of_held();
         }
@@ -203,7 +204,7 @@ impl Reconciler {
             longest: self.settings.retry_interval_max,
             lasting: self.settings.refused_retry_interval,
         };
-        let now = Utc::now();
+        let now = self.state.now;
         let retry = retry_at(now, kind, attempts, &waits, rand::random()).max(now + patience);
         tracing::warn!(image.id = %id, attempts, retry_at = %retry, "fetching failed: {why}");
         let why: String = why.chars().take(LONGEST_ERROR).collect();
@@ -254,7 +255,7 @@ impl Reconciler {
         if self.state.queue.len() as u64 >= LONGEST_QUEUE && self.state.queued(id).is_none() {
             return Err(Fault::Unavailable(format!("the queue is full: it holds {LONGEST_QUEUE} images")));
         }
-        let added = self.index.enqueue(id, priority, Utc::now()).await.map_err(|error| internal(&error))?;
+        let added = self.index.enqueue(id, priority, self.state.now).await.map_err(|error| internal(&error))?;
         tracing::info!(image.id = %id, added, "queued");
         self.reload().await;
         Ok(())

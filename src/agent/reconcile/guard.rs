@@ -11,7 +11,6 @@ use crate::agent::{
 };
 use crate::base::{byte_size::ByteSize, pressure};
 use crate::image::ImageId;
-use chrono::Utc;
 use std::{
     cmp::Reverse,
     collections::{HashMap, HashSet},
@@ -104,7 +103,7 @@ impl Reconciler {
             None => None,
         };
         self.guard.paced = Some((now, landed.bytes()));
-        let (limit, threshold) = (self.settings.bandwidth(Utc::now()), self.settings.io_pressure_limit);
+        let (limit, threshold) = (self.settings.bandwidth(self.state.now), self.settings.io_pressure_limit);
         self.guard.cap = if threshold == 0 {
             None
         } else {

@@ -24,8 +24,7 @@ pub(super) struct Look {
 // === impl Look ===
 
 impl Look {
-    fn take(dir: &BaseDir) -> Result<Self, ScanError> {
-        let at = Utc::now();
+    fn take(dir: &BaseDir, at: DateTime<Utc>) -> Result<Self, ScanError> {
         let bases = dir.scan()?;
         let in_use = observe(dir, &bases);
         let space = dir.space().unwrap_or(Space { free: 0, total: 0 });
@@ -33,9 +32,9 @@ impl Look {
         Ok(Self { at, bases, in_use, space, own })
     }
 
-    /// The same on a blocking thread; the error in words.
-    pub(super) async fn beside(dir: Arc<BaseDir>) -> Result<Self, String> {
-        match tokio::task::spawn_blocking(move || Self::take(&dir)).await {
+    /// One that begins now, on a blocking thread; the error in words.
+    pub(super) async fn beside(dir: Arc<BaseDir>, now: DateTime<Utc>) -> Result<Self, String> {
+        match tokio::task::spawn_blocking(move || Self::take(&dir, now)).await {
             Ok(look) => look.map_err(|error| chain(&error).to_string()),
             Err(died) => Err(format!("looking at the disk ended early: {died}")),
         }

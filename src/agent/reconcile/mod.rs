@@ -25,6 +25,8 @@ mod scrubs;
 mod show;
 mod space;
 mod state;
+#[cfg(test)]
+mod tests;
 mod warnings;
 
 pub(super) use presence::Presence;

@@ -17,10 +17,10 @@ impl Reconciler {
         if self.state.pins.len() >= MOST_PINS && !self.state.is_pinned(id) {
             return Err(Fault::Unavailable(format!("there are {MOST_PINS} pinned images already: unpin some")));
         }
-        let added = self.index.pin(id, Utc::now()).await.map_err(|error| internal(&error))?;
+        let added = self.index.pin(id, self.state.now).await.map_err(|error| internal(&error))?;
         tracing::info!(image.id = %id, added, "pinned");
         self.state.pins.insert(id.clone());
-        self.queue_pinned(Utc::now()).await;
+        self.queue_pinned(self.state.now).await;
         self.reload().await;
         Ok(())
     }

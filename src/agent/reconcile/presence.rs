@@ -40,7 +40,7 @@ impl Reconciler {
             return;
         }
         let lost: Vec<ImageId> = gone.keys().cloned().collect();
-        let noted = self.index.at_centre(lost, there.iter().cloned().collect(), Utc::now()).await;
+        let noted = self.index.at_centre(lost, there.iter().cloned().collect(), self.state.now).await;
         self.note_trouble(noted);
         for (id, why) in gone {
             if self.state.gone.images.insert(id.clone(), why.clone()).is_none() {

@@ -36,7 +36,7 @@ use std::{
 };
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    task::JoinSet,
+    task::{JoinError, JoinSet},
     time::{Instant, sleep, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
@@ -103,6 +103,12 @@ pub(super) enum Done {
     Gone(Result<Pruned, String>),
 }
 
+/// What the loop woke up for.
+enum Event {
+    Asked(Command),
+    Ended(Result<Done, JoinError>),
+}
+
 #[derive(Debug)]
 pub(in crate::agent) struct Reconciler {
     pub(super) settings: Settings,
@@ -121,8 +127,10 @@ pub(in crate::agent) struct Reconciler {
     pub(super) looking: bool,
     pub(super) pruning: bool,
     pub(super) next_look: DateTime<Utc>,
+    /// Bases that came while the disk was looked at.
+    pub(super) arrived: HashSet<String>,
     /// Who wants to know about one image, since when: answered from a look at the disk that began later.
-    asking: Vec<(ImageId, DateTime<Utc>, Reply<Why>)>,
+    pub(super) asking: Vec<(ImageId, DateTime<Utc>, Reply<Why>)>,
     pub(super) shutdown: CancellationToken,
     /// Nothing is tried again by itself.
     pub(super) asked_only: bool,
@@ -147,13 +155,14 @@ const DRAIN: Duration = Duration::from_secs(30);
 impl Reconciler {
     /// # Errors
     /// [`IndexError`] when the index cannot be read.
-    pub(in crate::agent) async fn new(parts: Parts) -> Result<Self, IndexError> {
+    pub(in crate::agent) async fn new(parts: Parts, now: DateTime<Utc>) -> Result<Self, IndexError> {
         let Parts { settings, dir, index, fetcher, commands, status, catalogue, fleet, member, notes } = parts;
         let queue = index.queue().await?;
         let pins = index.pins().await?.into_iter().collect();
         let known = index.bases().await?.into_iter().map(|it| (it.base.clone(), it)).collect();
         let mut state = State {
-            started_at: Utc::now(),
+            now,
+            started_at: now,
             base_directory: dir.path().display().to_string(),
             catalogue: fetcher.catalogue.describe(),
             idle_because: settings.idle_because(),
@@ -197,7 +206,8 @@ impl Reconciler {
             evictions: Evictions::default(),
             looking: false,
             pruning: false,
-            next_look: Utc::now(),
+            next_look: now,
+            arrived: HashSet::new(),
             asking: Vec::new(),
             shutdown: CancellationToken::new(),
             asked_only: false,
@@ -208,6 +218,9 @@ impl Reconciler {
             said: String::new(),
         };
         reconciler.set_clocks();
+        // The clock may have been set while nothing ran.
+        reconciler.nothing_is_ahead().await;
+        reconciler.reload().await;
         reconciler.tidy_up().await;
         reconciler.publish();
         Ok(reconciler)
@@ -217,27 +230,36 @@ impl Reconciler {
     pub(in crate::agent) async fn run(mut self, shutdown: CancellationToken) {
         self.shutdown = shutdown;
         loop {
-            self.start_what_is_due();
-            self.end_passes();
-            self.publish();
+            self.turn(Utc::now()).await;
             let sleep_for = self.sleep_for();
-            tokio::select! {
+            let event = tokio::select! {
                 biased;
                 () = self.shutdown.cancelled() => break,
-                Some(done) = self.work.join_next(), if !self.work.is_empty() => match done {
-                    Ok(done) => self.take_in(done).await,
-                    // Panics are caught inside; nobody aborts.
-                    Err(error) => self.warn(format!("a task of the agent died: {error}")),
-                },
+                Some(done) = self.work.join_next(), if !self.work.is_empty() => Event::Ended(done),
                 command = self.commands.recv() => match command {
-                    Some(command) => self.obey(command).await,
+                    Some(command) => Event::Asked(command),
                     None => break,
                 },
-                Ok(()) = self.state.member.changed() => {}
-                () = sleep(sleep_for) => {}
+                Ok(()) = self.state.member.changed() => continue,
+                () = sleep(sleep_for) => continue,
+            };
+            self.it_is(Utc::now()).await;
+            match event {
+                Event::Asked(command) => self.obey(command).await,
+                Event::Ended(Ok(done)) => self.take_in(done).await,
+                // Panics are caught inside; nobody aborts.
+                Event::Ended(Err(error)) => self.warn(format!("a task of the agent died: {error}")),
             }
         }
         self.drain().await;
+    }
+
+    /// One turn at this time: what is due begins, and the status says how things are.
+    pub(super) async fn turn(&mut self, now: DateTime<Utc>) {
+        self.it_is(now).await;
+        self.start_what_is_due();
+        self.end_passes();
+        self.publish();
     }
 
     /// Nothing begins by itself from now on.
@@ -266,15 +288,14 @@ impl Reconciler {
         }
     }
 
-    async fn obey(&mut self, command: Command) {
+    pub(super) async fn obey(&mut self, command: Command) {
         match command {
             Command::Prefetch(reply) => self.begin_pass(reply),
             Command::Prune { dry_run, reply } => self.prune_for(dry_run, reply),
             Command::Scrub(reply) => self.scrub_for(reply),
             Command::Why(id, reply) => {
-                let now = Utc::now();
-                self.asking.push((id, now, reply));
-                self.next_look = now;
+                self.asking.push((id, self.state.now, reply));
+                self.next_look = self.state.now;
             }
             Command::Queue(id, priority, reply) => drop(reply.send(self.queue(&id, priority).await)),
             Command::Pin(id, reply) => drop(reply.send(self.pin(&id).await)),
@@ -294,7 +315,7 @@ impl Reconciler {
         }
     }
 
-    async fn take_in(&mut self, done: Done) {
+    pub(super) async fn take_in(&mut self, done: Done) {
         match done {
             Done::Fetched { id, result, file } => self.fetched(&id, *result, file).await,
             Done::Looked(result) => {
@@ -308,7 +329,7 @@ impl Reconciler {
                     Err(why) => {
                         self.warn(why);
                         // What is known is all there is to say.
-                        Utc::now()
+                        self.state.now
                     }
                 };
                 self.answer_why(seen);
@@ -330,13 +351,13 @@ impl Reconciler {
                 drop(reply.send(Ok(self.state.why(&id))));
             } else {
                 self.asking.push((id, since, reply));
-                self.next_look = Utc::now();
+                self.next_look = self.state.now;
             }
         }
     }
 
     fn start_what_is_due(&mut self) {
-        let now = Utc::now();
+        let now = self.state.now;
         if self.state.next_prefetch.is_some_and(|at| at <= now) {
             self.begin_periodic_pass(now);
         }
@@ -361,15 +382,16 @@ impl Reconciler {
     fn look(&mut self) {
         self.looking = true;
         let interval = TimeDelta::from_std(self.settings.scan_interval).unwrap_or(TimeDelta::minutes(2));
-        self.next_look = Utc::now() + interval.max(BETWEEN_LOOKS);
-        let dir = self.dir.clone();
-        self.work.spawn(async move { Done::Looked(Box::new(Look::beside(dir).await)) });
+        let (dir, now) = (self.dir.clone(), self.state.now);
+        self.next_look = now + interval.max(BETWEEN_LOOKS);
+        self.arrived.clear();
+        self.work.spawn(async move { Done::Looked(Box::new(Look::beside(dir, now).await)) });
     }
 
     /// The disk is looked at again soon, but not all the time.
     pub(super) fn look_soon(&mut self) {
         let last = self.state.look.as_ref().map_or(DateTime::UNIX_EPOCH, |it| it.at);
-        let soon = (last + BETWEEN_LOOKS).max(Utc::now() + TimeDelta::milliseconds(200));
+        let soon = (last + BETWEEN_LOOKS).max(self.state.now + TimeDelta::milliseconds(200));
         self.next_look = self.next_look.min(soon);
     }
 
@@ -377,7 +399,7 @@ impl Reconciler {
     async fn looked(&mut self, look: Look) {
         let originals: HashSet<&str> =
             look.bases.iter().filter(|it| it.kind == Kind::Original).map(|it| it.name.as_str()).collect();
-        let now = Utc::now();
+        let now = self.state.now;
         let adopted: Vec<Known> = look
             .bases
             .iter()
@@ -389,7 +411,7 @@ impl Reconciler {
             .state
             .known
             .values()
-            .filter(|it| !originals.contains(it.base.as_str()) && it.since < look.at)
+            .filter(|it| !originals.contains(it.base.as_str()) && !self.arrived.contains(&it.base))
             .map(|it| it.base.clone())
             .collect();
         self.adopt_and_forget(adopted, gone).await;
@@ -501,7 +523,7 @@ impl Reconciler {
 
     /// Until something is due, or the status is to be renewed.
     fn sleep_for(&self) -> Duration {
-        let now = Utc::now();
+        let now = self.state.now;
         let busy = self.busy(now);
         let turn = Turn { now, busy: &busy, asked: &self.passes.asked(), at_once: self.settings.prefetch_on_queue };
         let next_fetch = if self.may_fetch() { turn.next(&self.state.queue) } else { None };

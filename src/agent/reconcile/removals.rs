@@ -17,7 +17,7 @@ use crate::agent::{
     },
 };
 use crate::image::ImageId;
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
@@ -36,6 +36,7 @@ pub(super) struct Removal {
     known: BTreeMap<String, Known>,
     pub(super) wanted: HashMap<String, String>,
     settings: Settings,
+    now: DateTime<Utc>,
     dry_run: bool,
 }
 
@@ -59,7 +60,7 @@ impl Reconciler {
 
     pub(super) fn removal(&self, settings: Settings, dry_run: bool) -> Removal {
         let (dir, known, wanted) = (self.dir.clone(), self.state.known.clone(), self.state.wanted());
-        Removal { dir, known, wanted, settings, dry_run }
+        Removal { dir, known, wanted, settings, now: self.state.now, dry_run }
     }
 
     pub(super) async fn pruned(&mut self, result: Result<Pruned, String>, reply: Option<Reply<Pruned>>) {
@@ -195,11 +196,11 @@ impl Removal {
         missing: &[u64],
         shutdown: &CancellationToken,
     ) -> Result<Evicted, String> {
-        let Self { dir, known, wanted, settings, .. } = self;
-        let mut look = Look::beside(dir.clone()).await?;
+        let Self { dir, known, wanted, settings, now, .. } = self;
+        let mut look = Look::beside(dir.clone(), now).await?;
         let excess = marks.excess(look.own, look.space.free, bounds);
         look.raise(&known);
-        let mut left = decide(&look.bases, &look.in_use, &wanted, Utc::now(), &settings);
+        let mut left = decide(&look.bases, &look.in_use, &wanted, now, &settings);
         left.retain(Decision::removes);
         let able = left.iter().map(frees).sum();
         let mut bytes = enough(able, excess, missing);
@@ -217,6 +218,7 @@ impl Removal {
                 in_use: look.in_use.clone(),
                 wanted: wanted.clone(),
                 settings: settings.clone(),
+                now,
                 dry_run: false,
             };
             let done = run(&dir, job, shutdown).await;
@@ -248,14 +250,14 @@ impl Removal {
             return Ok(run(&self.dir, job, shutdown).await);
         }
         let kept = job.decisions.iter().map(|it| it.to_message(None)).collect();
-        Ok(Pruned { ended_at: Some(Utc::now()), kept, ..Pruned::default() })
+        Ok(Pruned { ended_at: Some(self.now), kept, ..Pruned::default() })
     }
 
     async fn job(&self) -> Result<Job, String> {
-        let mut look = Look::beside(self.dir.clone()).await?;
+        let mut look = Look::beside(self.dir.clone(), self.now).await?;
         look.raise(&self.known);
         let (wanted, settings) = (self.wanted.clone(), self.settings.clone());
-        let decisions = decide(&look.bases, &look.in_use, &wanted, Utc::now(), &settings);
-        Ok(Job { decisions, in_use: look.in_use, wanted, settings, dry_run: self.dry_run })
+        let decisions = decide(&look.bases, &look.in_use, &wanted, self.now, &settings);
+        Ok(Job { decisions, in_use: look.in_use, wanted, settings, now: self.now, dry_run: self.dry_run })
     }
 }

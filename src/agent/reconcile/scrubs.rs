@@ -29,7 +29,7 @@ pub(super) struct Scrubs {
     /// The base that is being read, or removed.
     at: Option<String>,
     /// Not before then, for what is read without a pass.
-    put_off: HashMap<String, DateTime<Utc>>,
+    pub(super) put_off: HashMap<String, DateTime<Utc>>,
     /// Bases whose list is lost.
     pub(super) lost: HashSet<String>,
     centre: Centre,
@@ -169,7 +169,8 @@ impl Reconciler {
         }
         let file = look.bases.iter().find(|it| it.name == base)?;
         let new = self.state.known.get(base).is_none_or(|it| it.verified.is_none());
-        (new && !look.in_use.is_settled(file, Utc::now())).then(|| "it was written less than a minute ago".to_owned())
+        (new && !look.in_use.is_settled(file, self.state.now))
+            .then(|| "it was written less than a minute ago".to_owned())
     }
 
     /// A base was read.
@@ -193,7 +194,7 @@ impl Reconciler {
             }
             Finding::Unclear(why) => {
                 tracing::warn!(base.file = %base, "whether the base is good could not be told: {why}");
-                self.scrubs.put_off.insert(base.clone(), Utc::now() + AGAIN);
+                self.scrubs.put_off.insert(base.clone(), self.state.now + AGAIN);
                 self.scrubbed(&base, read.size, ScrubOutcome::Unclear { why });
             }
             Finding::Damaged(damage) => self.damaged(base, read.size, damage),
@@ -229,7 +230,7 @@ impl Reconciler {
                 Ok(pruned) => pruned.kept.into_iter().next().map_or_else(|| "it is gone".to_owned(), |it| it.why),
                 Err(why) => why,
             };
-            self.scrubs.put_off.insert(base.clone(), Utc::now() + AGAIN);
+            self.scrubs.put_off.insert(base.clone(), self.state.now + AGAIN);
             let text = "stop what uses it and scrub again, or move those instances to another disk";
             tracing::error!(base.file = %base, "the damaged base stays: {why}; {text}");
             let then = format!("kept: {why}");
@@ -253,7 +254,7 @@ impl Reconciler {
         let Some(id) = image else {
             return ("its image is not known here; nova fetches it when it is needed".to_owned(), None);
         };
-        if let Err(error) = self.index.enqueue(&id, None, Utc::now()).await {
+        if let Err(error) = self.index.enqueue(&id, None, self.state.now).await {
             return (format!("image {id} could not be queued again: {}", crate::base::chain(&error)), None);
         }
         self.reload().await;
@@ -284,7 +285,7 @@ impl Reconciler {
         let damaged = done.iter().filter(|it| matches!(it.outcome, ScrubOutcome::Damaged { .. })).count();
         tracing::info!(bases = done.len(), damaged, "a scrub pass has ended");
         let good = done.iter().filter(|it| matches!(it.outcome, ScrubOutcome::Good { .. })).count() as u64;
-        let ended_at = Some(Utc::now());
+        let ended_at = Some(self.state.now);
         let notable = done.iter().filter(|it| !matches!(it.outcome, ScrubOutcome::Good { .. })).cloned().collect();
         self.state.scrub.end(Scrubbed { ended_at, good, bases: notable });
         let Some(reply) = reply else { return };
@@ -301,7 +302,7 @@ impl Reconciler {
                     };
                 }
             }
-            let _ = reply.send(Ok(Scrubbed { ended_at: Some(Utc::now()), good, bases: done }));
+            let _ = reply.send(Ok(Scrubbed { ended_at: Some(chrono::Utc::now()), good, bases: done }));
         });
     }
 

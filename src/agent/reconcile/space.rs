@@ -137,7 +137,7 @@ impl Reconciler {
 
     /// There is more room: what waits for it is tried at once.
     fn try_held_again(&mut self) {
-        let now = Utc::now();
+        let now = self.state.now;
         for it in self.state.put_off.values_mut() {
             if let Some(held) = &mut it.held {
                 (it.until, held.missing) = (now, 0);

@@ -20,6 +20,8 @@ use tokio::sync::watch;
 
 #[derive(Debug)]
 pub(super) struct State {
+    /// The time of all that this turn of the loop decides.
+    pub(super) now: DateTime<Utc>,
     pub(super) started_at: DateTime<Utc>,
     pub(super) base_directory: String,
     pub(super) catalogue: String,
@@ -97,7 +99,7 @@ impl State {
         let wanted = self.wanted();
         let Some(look) = &mut self.look else { return };
         look.raise(&self.known);
-        self.decisions = decide(&look.bases, &look.in_use, &wanted, Utc::now(), settings);
+        self.decisions = decide(&look.bases, &look.in_use, &wanted, self.now, settings);
     }
 
     /// The image that a base is of, when known.

@@ -96,8 +96,9 @@ impl Node {
     pub(super) fn job(&self, dry_run: bool) -> Job {
         let (files, settings) = (self.scan(), PruneSettings::default());
         let in_use = observe(&self.dir, &files);
-        let decisions = decide(&files, &in_use, &HashMap::new(), chrono::Utc::now(), &settings);
-        Job { decisions, in_use, wanted: HashMap::new(), settings, dry_run }
+        let now = chrono::Utc::now();
+        let decisions = decide(&files, &in_use, &HashMap::new(), now, &settings);
+        Job { decisions, in_use, wanted: HashMap::new(), now, settings, dry_run }
     }
 
     pub(super) async fn prune(&self) -> Pruned {

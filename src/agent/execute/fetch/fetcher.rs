@@ -187,7 +187,7 @@ impl Fetcher {
         let look = tokio::task::spawn_blocking(move || {
             let Some(file) = dir.look(&base)? else { return Ok(None) };
             if file.kind == Kind::Original {
-                match dir.touch(&base) {
+                match dir.touch(&base, Utc::now()) {
                     // It went in between: then it is not there.
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
                     Err(error) => tracing::warn!(base.file = %base, %error, "cannot touch a base that was asked for"),

@@ -52,6 +52,16 @@ fn ages_are_novas() {
     assert_eq!(one(file(X, 1 << 40), &none, &never).verdict, Verdict::Keep(Reason::Young));
 }
 
+/// An image that cannot be fetched stays in the queue for ever.
+#[test]
+fn what_novas_crash_left_of_a_wanted_image_goes() {
+    let files = [file(X, 1 << 20), file(&format!("{X}.part"), 1 << 20)];
+    let wanted = HashMap::from([(X.to_owned(), "queued".to_owned())]);
+    let decisions = decide(&files, &InUse::default(), &wanted, now(), &Settings::default());
+    assert_eq!((decisions[0].verdict, decisions[0].why.as_str()), (Verdict::Keep(Reason::Wanted), "kept: queued"));
+    assert!(decisions[1].removes());
+}
+
 #[test]
 fn a_clock_that_jumped_back_makes_files_young() {
     let ahead = one(file(X, -7200), &InUse::default(), &Settings::default());
@@ -72,15 +82,6 @@ fn sentences_say_what_keeps_it() {
     let off = Settings { remove_unused_base_images: false, ..settings };
     let stays = one(file(X, 3 * 86400), &InUse::default(), &off);
     assert_eq!((stays.verdict, stays.may_go_at), (Verdict::Keep(Reason::Off), None));
-}
-
-#[test]
-fn what_is_asked_for_stays_with_its_download() {
-    let wanted = HashMap::from([(X.to_owned(), "queued".to_owned())]);
-    let files = [file(X, 1 << 30), file(&format!("{X}.part"), 1 << 30)];
-    for decision in decide(&files, &InUse::default(), &wanted, now(), &Settings::default()) {
-        assert_eq!((decision.verdict, decision.why.as_str()), (Verdict::Keep(Reason::Wanted), "kept: queued"));
-    }
 }
 
 #[test]
@@ -168,7 +169,7 @@ proptest! {
                 && old
                 && settings.remove_unused_base_images
                 && in_use.evidence(&file.name).is_empty()
-                && !wanted.contains_key(file.lock_name())
+                && (!wanted.contains_key(&file.name) || !file.kind.is_base())
                 && in_use.doubt(&file.name).is_none();
             prop_assert_eq!(decision.removes(), may_go, "{:?}", decision);
             prop_assert!(!decision.in_use || decision.may_go_at.is_none());
