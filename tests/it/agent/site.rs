@@ -85,7 +85,7 @@ impl Site {
         loop {
             match self.built().await.bind() {
                 Ok(agent) => return self.run(agent),
-                Err(error) if start.elapsed() > Duration::from_secs(60) => panic!("{error:?}"),
+                Err(error) if start.elapsed() > Duration::from_secs(300) => panic!("{error:?}"),
                 // Nor is an earlier agent's socket closed before that.
                 Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             }
@@ -98,7 +98,7 @@ impl Site {
         loop {
             match agent::build(self.settings.clone()).await {
                 Ok(agent) => return agent,
-                Err(error) if start.elapsed() > Duration::from_secs(60) => panic!("{error:?}"),
+                Err(error) if start.elapsed() > Duration::from_secs(300) => panic!("{error:?}"),
                 Err(error) => assert!(chain(&error).to_string().contains("is held by"), "{error:?}"),
             }
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -14,7 +14,7 @@ fn the_dashboard_does_all_of_its_images_and_metadata() {
     let server = Server::at(
         keystone.image_port,
         &format!(
-            "[paste_deploy]\nflavor = keystone\n[keystone_authtoken]\nauth_url = {}\nauth_type = password\nusername = glance\n\
+            "[paste_deploy]\nflavor = keystone\n[keystone_authtoken]\nauth_url = {}\nauth_type = password\nhttp_connect_timeout = 120\nusername = glance\n\
              password = {}\nproject_name = service\nuser_domain_id = default\nproject_domain_id = default\n\
              [cors]\nallowed_origin = http://127.0.0.1:{port}\nallow_headers = Content-Type,X-Auth-Token,X-Requested-With\n",
             keystone.auth_url,

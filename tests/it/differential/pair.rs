@@ -137,7 +137,7 @@ pub(super) fn configuration(dir: &Path, port: u16, auth_url: &str, database: &st
          [glance_store]\nstores = file\ndefault_store = file\nfilesystem_store_datadir = {dir}/images\n\
          [database]\nconnection = {database}\n\
          [paste_deploy]\nflavor = keystone\nconfig_file = {venv}/etc/glance/glance-api-paste.ini\n\
-         [keystone_authtoken]\nwww_authenticate_uri = {auth_url}\nauth_url = {auth_url}\nauth_type = password\n\
+         [keystone_authtoken]\nwww_authenticate_uri = {auth_url}\nauth_url = {auth_url}\nauth_type = password\nhttp_connect_timeout = 120\n\
          username = glance\npassword = {PASSWORD}\nproject_name = service\nuser_domain_id = default\n\
          project_domain_id = default\n[oslo_concurrency]\nlock_path = {dir}/lock\n"
     )

@@ -308,7 +308,7 @@ async fn keystone_may_be_gone_for_a_while() {
     proxy.cut(true);
     let start = Instant::now();
     assert!(matches!(of(2).await, Err(Refusal::Unavailable(_))));
-    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(300), "{:?}", start.elapsed());
     assert!(of(0).await.is_ok() && of(1).await.is_ok());
     proxy.cut(false);
     assert!(of(2).await.is_ok(), "a failure is not remembered");
@@ -319,7 +319,7 @@ async fn keystone_may_be_gone_for_a_while() {
     proxy.silence(true);
     let start = Instant::now();
     assert!(matches!(ask(&impatient, &[("x-auth-token", &tokens[0])]).await, Err(Refusal::Unavailable(_))));
-    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(300), "{:?}", start.elapsed());
 }
 
 #[tokio::test]

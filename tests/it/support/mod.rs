@@ -29,8 +29,9 @@ use std::{
 /// The program under test.
 pub(crate) const LARDER: &str = env!("CARGO_BIN_EXE_larder");
 
-/// Waits until `done` says so; panics with `what` after `limit`.
+/// Waits until `done` says so; panics with `what` after `limit`, and not before five minutes: machines are busy.
 pub(crate) fn wait_until(what: &str, limit: Duration, mut done: impl FnMut() -> bool) {
+    let limit = limit.max(Duration::from_secs(300));
     let start = Instant::now();
     while !done() {
         assert!(start.elapsed() < limit, "waited {limit:?} in vain: {what}");

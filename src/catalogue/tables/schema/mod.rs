@@ -63,6 +63,7 @@ enum State {
 /// [`SchemaError`] when there is another schema; nothing is then changed.
 pub async fn ensure(db: &Db) -> Result<(), SchemaError> {
     const TRIES: u32 = 20;
+    const WAITS: u32 = 4;
     db.reach().await?;
     let mut tried = 0;
     loop {
@@ -72,12 +73,13 @@ pub async fn ensure(db: &Db) -> Result<(), SchemaError> {
         }
         match bring_up(db).await {
             // On another node of a cluster another process does the same.
-            Err(SchemaError::Db(DbError::Duplicate | DbError::Contended)) if tried < TRIES => {
-                tried += 1;
-                tokio::time::sleep(Duration::from_millis(500)).await;
-            }
+            Err(SchemaError::Db(DbError::Duplicate | DbError::Contended)) if tried < TRIES => {}
+            // Another one does it here, and takes its time.
+            Err(SchemaError::Db(DbError::Busy)) if tried < WAITS => {}
             other => return other,
         }
+        tried += 1;
+        tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
 

@@ -81,7 +81,7 @@ fn caching(keystone: &Keystone, url: &str) -> Server {
     let dir = tempfile::tempdir().unwrap();
     let options = format!(
         "image_cache_dir = {}/cache\nworker_self_reference_url = {url}\n[paste_deploy]\nflavor = keystone+cachemanagement\n\
-         [keystone_authtoken]\nauth_url = {}\nauth_type = password\nusername = glance\npassword = {PASSWORD}\n\
+         [keystone_authtoken]\nauth_url = {}\nauth_type = password\nhttp_connect_timeout = 120\nusername = glance\npassword = {PASSWORD}\n\
          project_name = service\nuser_domain_id = default\nproject_domain_id = default\n",
         dir.path().display(),
         keystone.auth_url

@@ -54,11 +54,19 @@ async fn an_upload_goes_on_when_its_token_has_expired() {
     };
     let made = ask(&fresh().await, "POST", "/v2/images", fields.as_bytes());
     let image = format!("/v2/images/{}", made.json()["id"].as_str().unwrap());
-    let status = async || ask(&fresh().await, "GET", &image, b"").json()["status"].as_str().unwrap().to_owned();
+    // A busy machine may be so slow that a token expires before the request has come in.
+    let status = async || {
+        for _ in 0..10 {
+            let answer = ask(&fresh().await, "GET", &image, b"");
+            if answer.status != 401 {
+                return answer.json()["status"].as_str().unwrap().to_owned();
+            }
+        }
+        panic!("tokens expire before they are used");
+    };
 
     let mut under_way = None;
-    // A busy machine may be so slow that the token expires before the request has come in.
-    for _ in 0..5 {
+    for _ in 0..10 {
         let token = fresh().await;
         let upload = SlowUpload::begin(&server, image.rsplit('/').next().unwrap(), &token);
         let gone = |token: &str| ask(token, "GET", "/v2/images", b"").status == 401;

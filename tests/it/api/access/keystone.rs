@@ -12,7 +12,7 @@ pub(crate) fn behind(keystone: &Keystone) -> Server {
     Server::with(&format!(
         "[paste_deploy]\nflavor = keystone+cachemanagement\n[keystone_authtoken]\nauth_url = {}\nauth_type = password\n\
          username = glance\npassword = {PASSWORD}\nproject_name = service\nuser_domain_id = default\n\
-         project_domain_id = default\n",
+         project_domain_id = default\nhttp_connect_timeout = 120\n",
         keystone.auth_url
     ))
 }

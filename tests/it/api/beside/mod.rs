@@ -160,7 +160,7 @@ impl Pair {
     pub(super) fn glance_is_done(&self, done: impl Fn() -> bool) -> bool {
         let start = Instant::now();
         while !self.lost.get() && !done() {
-            if start.elapsed() > Duration::from_secs(60) {
+            if start.elapsed() > Duration::from_secs(300) {
                 self.lose("has lost a task");
             }
             std::thread::sleep(Duration::from_millis(50));
