@@ -1,6 +1,6 @@
 //! What goes over the admin socket.
 
-use super::{Check, Member, Priority};
+use super::{Check, Member, Priority, ReadThrough};
 use crate::image::ImageId;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,9 @@ pub struct Status {
     /// The newest answer to the question which cached images the catalogue has.
     #[serde(default)]
     pub last_check: Option<Check>,
+    /// The read-through endpoint; none when it is off.
+    #[serde(default)]
+    pub read_through: Option<ReadThrough>,
     /// Things an operator should know: adopted files, unreadable disks, what could not be done.
     pub warnings: Vec<String>,
 }

@@ -22,6 +22,7 @@ mod finding;
 mod member;
 mod messages;
 mod priority;
+mod read_through;
 pub mod server;
 
 pub use client::{Client, ClientError};
@@ -32,6 +33,7 @@ pub use messages::{
     Scrubbing, Status, Verdict, Verified, Why,
 };
 pub use priority::{InvalidPriority, Priority};
+pub use read_through::{Download, ReadThrough};
 
 /// Where the agent listens unless configured otherwise.
 pub const DEFAULT_SOCKET: &str = "/run/larder/agent.sock";

@@ -1,6 +1,9 @@
 //! The agent, as the admin socket sees it: what is asked goes to the loop, which answers.
 
-use super::reconcile::{Command, Reply};
+use super::{
+    reconcile::{Command, Reply},
+    through::Through,
+};
 use crate::admin::{
     CachedImage, ImageState, ImageStatus, Pass, Priority, Pruned, Scrubbed, Status, Why,
     server::{Fault, Handler},
@@ -20,6 +23,8 @@ pub(super) struct Control {
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) status: watch::Receiver<Arc<Status>>,
     pub(super) catalogue: watch::Receiver<Catalogue>,
+    /// The read-through endpoint, which knows best what it does.
+    pub(super) through: Option<Arc<Through>>,
 }
 
 /// A catalogue that answers later than this does not keep an image from being queued.
@@ -63,7 +68,11 @@ impl Control {
 
 impl Handler for Control {
     fn status(&self) -> Arc<Status> {
-        self.status.borrow().clone()
+        let status = self.status.borrow().clone();
+        match &self.through {
+            Some(through) => Arc::new(Status { read_through: Some(through.status()), ..(*status).clone() }),
+            None => status,
+        }
     }
 
     fn why<'a>(&'a self, id: &'a ImageId) -> BoxFuture<'a, Result<Why, Fault>> {

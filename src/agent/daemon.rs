@@ -18,6 +18,7 @@ use crate::agent::{
     lists::Lists,
     plan::fetch::Ledger,
     signatures::Signers,
+    through::{self, Through, ThroughError},
 };
 use crate::base::{
     chain,
@@ -40,6 +41,7 @@ pub struct Agent {
     dir: Arc<BaseDir>,
     admin: server::Settings,
     socket: Option<(Listener, Peers)>,
+    through: Option<Listener>,
     configuration: Option<Configuration>,
     /// One agent per index.
     pub(super) _state: DirLock,
@@ -76,6 +78,9 @@ pub enum AgentError {
     /// The admin socket cannot be opened.
     #[error("the agent has no admin socket")]
     Socket(#[source] SocketError),
+    /// The read-through endpoint cannot be had.
+    #[error("the agent has no read-through endpoint")]
+    Through(#[source] ThroughError),
     /// A blocking step died.
     #[error("starting the agent ended by a fault of this program")]
     Died(#[source] tokio::task::JoinError),
@@ -123,6 +128,7 @@ pub(super) async fn build_at(settings: Settings, now: DateTime<Utc>) -> Result<A
     let (commands, waiting) = mpsc::channel(WAITING);
     let (publish, status) = watch::channel(Arc::new(Status::default()));
     let (exchange, catalogue) = watch::channel(catalogue);
+    let through = read_through(&settings, &fetcher, index.clone(), catalogue.clone()).await?;
     let (tell, fleet_settings) = watch::channel(settings.fleet.clone());
     let (view, member) = watch::channel(Member::default());
     let parts = Parts {
@@ -135,25 +141,41 @@ pub(super) async fn build_at(settings: Settings, now: DateTime<Utc>) -> Result<A
         catalogue: exchange,
         fleet: tell,
         member,
+        originals: through.as_ref().and_then(|it| it.shelf()),
         notes,
     };
     let reconciler = Reconciler::new(parts, now).await.map_err(AgentError::Index)?;
-    let control = Control { commands, status, catalogue };
+    let control = Control { commands, status, catalogue, through };
     let fleet = fleet::Parts { settings: fleet_settings, index, control: control.clone(), view };
-    Ok(Agent { reconciler, control, fleet, dir, admin, socket: None, configuration: None, _state: state })
+    Ok(Agent {
+        reconciler,
+        control,
+        fleet,
+        dir,
+        admin,
+        socket: None,
+        through: None,
+        configuration: None,
+        _state: state,
+    })
 }
 
 // === impl Agent ===
 
 impl Agent {
-    /// Opens the admin socket, so that clients can connect from now on; [`Agent::run`] does it otherwise. A socket that
+    /// Opens the admin socket and the read-through endpoint, so that clients can connect from now on; [`Agent::run`] does it otherwise. A socket that
     /// systemd hands over is used in place of `admin_socket`.
     ///
     /// # Errors
-    /// [`AgentError::Socket`]
+    /// [`AgentError::Socket`], [`AgentError::Through`]
     pub fn bind(self) -> Result<Self, AgentError> {
+        // First: whoever finds the socket finds the endpoint, too.
+        let through = match &self.control.through {
+            Some(through) => through.bind().map_err(AgentError::Through)?,
+            None => None,
+        };
         let socket = server::bind(&self.admin, systemd::unix_listener()).map_err(AgentError::Socket)?;
-        Ok(Self { socket: Some(socket), ..self })
+        Ok(Self { socket: Some(socket), through, ..self })
     }
 
     /// Reads the configuration again by `read` at each hang-up (SIGHUP) and when one of `files` changes. What cannot
@@ -179,8 +201,17 @@ impl Agent {
     /// [`AgentError::Socket`] when the admin socket was not bound before and cannot be.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), AgentError> {
         let bound = if self.socket.is_some() { self } else { self.bind()? };
-        let Self { reconciler, control, fleet, dir, socket: Some((listener, peers)), configuration, _state, .. } =
-            bound
+        let Self {
+            reconciler,
+            control,
+            fleet,
+            dir,
+            socket: Some((listener, peers)),
+            through,
+            configuration,
+            _state,
+            ..
+        } = bound
         else {
             return Ok(());
         };
@@ -202,6 +233,9 @@ impl Agent {
         beside.spawn(watch.run(shutdown.clone()));
         beside.spawn(metrics::upkeep(shutdown.clone()));
         fleet::start(fleet, &beside, &shutdown);
+        if let Some((through, listener)) = control.through.clone().zip(through) {
+            beside.spawn(through.serve(listener, shutdown.clone()));
+        }
         beside.spawn(server::serve(listener, peers, Arc::new(control), shutdown.clone()));
         beside.close();
         reconciler.run(shutdown.clone()).await;
@@ -254,6 +288,28 @@ impl Agent {
         let _ = work.await;
         answer
     }
+}
+
+/// The read-through endpoint, if there is to be one.
+async fn read_through(
+    settings: &Settings,
+    fetcher: &Fetcher,
+    index: Index,
+    catalogue: watch::Receiver<Catalogue>,
+) -> Result<Option<Arc<Through>>, AgentError> {
+    let parts = through::Parts {
+        settings: settings.through.clone(),
+        rules: settings.originals(),
+        patience: settings.fetch_idle_timeout,
+        state_path: settings.state_path.clone(),
+        dir: fetcher.dir.clone(),
+        index,
+        lists: fetcher.lists.clone(),
+        ledger: fetcher.ledger.clone(),
+        catalogue,
+    };
+    let opened = tokio::task::spawn_blocking(move || Through::open(parts)).await.map_err(AgentError::Died)?;
+    opened.map_err(AgentError::Through)
 }
 
 fn open_index(path: &std::path::Path) -> Result<(Index, Vec<String>, DirLock), AgentError> {

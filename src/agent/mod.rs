@@ -21,6 +21,7 @@ pub mod plan;
 mod reconcile;
 mod settings;
 pub mod signatures;
+pub mod through;
 mod watch;
 
 pub use daemon::{Agent, AgentError, build};

@@ -11,7 +11,7 @@ use crate::agent::{
         pace::Windows,
         prune,
     },
-    signatures,
+    signatures, through,
 };
 use crate::diskformat::{self, convert};
 use crate::remote;
@@ -36,6 +36,8 @@ pub struct Settings {
     pub admin: admin::server::Settings,
     /// The node's place in the fleet, and images that the catalogue loses.
     pub fleet: fleet::Settings,
+    /// The read-through endpoint.
+    pub through: through::Settings,
     /// `state_path`: the folder of the index (`index.db`) and of the piece lists (`pieces`); must be on a local file system.
     pub state_path: PathBuf,
     /// `force_raw_images` (Nova's): what is not raw is converted.
@@ -146,6 +148,7 @@ impl Default for Settings {
             rules: diskformat::Rules::default(),
             admin: admin::server::Settings::default(),
             fleet: fleet::Settings::default(),
+            through: through::Settings::default(),
             state_path: PathBuf::from("/var/lib/larder"),
             force_raw_images: true,
             images_type: ImagesType::Default,
@@ -229,6 +232,17 @@ impl Settings {
         }
     }
 
+    /// How much the read-through endpoint keeps, and for how long: unused originals go when unused bases do.
+    pub(super) fn originals(&self) -> through::Rules {
+        let age = Duration::from_secs(self.prune.remove_unused_original_minimum_age_seconds);
+        through::Rules {
+            limit: self.through.cache_size,
+            min_free: self.cache_min_free,
+            until_free: self.evict.until_free,
+            max_age: self.prune.remove_unused_base_images.then_some(age),
+        }
+    }
+
     /// How much room there may be taken.
     pub(super) fn bounds(&self) -> Bounds {
         Bounds { max_size: Some(self.cache_max_size).filter(|it| *it > 0), min_free: self.cache_min_free }
@@ -249,13 +263,20 @@ impl Settings {
             ),
             (self.state_path != new.state_path, "state_path"),
             (self.admin != new.admin, "the admin socket"),
+            (self.through != new.through, "the read-through endpoint (read_through_*)"),
         ];
         changed.into_iter().filter(|(differs, _)| *differs).map(|(_, what)| what).collect()
     }
 
     /// These, but what cannot change as in `old`.
     pub(super) fn with_fixed_of(self, old: &Self) -> Self {
-        Self { base_dir: old.base_dir.clone(), state_path: old.state_path.clone(), admin: old.admin.clone(), ..self }
+        Self {
+            base_dir: old.base_dir.clone(),
+            state_path: old.state_path.clone(),
+            admin: old.admin.clone(),
+            through: old.through.clone(),
+            ..self
+        }
     }
 }
 

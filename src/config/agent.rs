@@ -83,6 +83,7 @@ pub(super) fn visit(options: &mut Options<'_>, it: &mut Agent) {
     shared_with_nova(options, settings);
     prefetcher(options, settings);
     fetching(options, settings);
+    read_through(options, &mut settings.through);
     pruner(options, settings);
     conversion(options, settings);
     catalogue_checks(options, settings);
@@ -261,6 +262,35 @@ fn fetching(options: &mut Options<'_>, settings: &mut agent::Settings) {
         "lock_hold",
         &mut settings.lock_hold,
         "How long the agent itself holds such a lock; starts of that image wait meanwhile.",
+    );
+}
+
+fn read_through(options: &mut Options<'_>, it: &mut agent::through::Settings) {
+    options.bind_as(
+        "read_through_bind",
+        &mut it.bind,
+        parsed_or_unset("an address with a port, such as 127.0.0.1:9292"),
+        "Answer nova-compute here in the catalogue's place: [glance] endpoint_override of nova.conf may be this address, while \
+         that of this file is the catalogue's own. Everything passes through with the caller's token; data of images comes \
+         from this node once the catalogue has allowed it to that caller. Not set: no such endpoint.",
+    );
+    options.bind(
+        "read_through_allow_remote",
+        &mut it.allow_remote,
+        "Let read_through_bind be an address that other machines reach. Tokens come to it without encryption then, and \
+         whoever reaches it can fill read_through_cache_size with what the catalogue lets them read.",
+    );
+    options.bind_as(
+        "read_through_cache_size",
+        &mut it.cache_size,
+        BYTES,
+        "What images that were read through may take as they are at the catalogue, beside the bases; the least recently used \
+         go. A download that several wait for takes room here too: an image that does not fit is streamed to each. 0 for none.",
+    );
+    options.bind(
+        "read_through_path",
+        &mut it.path,
+        "Where they are kept. Not set: the folder originals in state_path.",
     );
 }
 
@@ -470,6 +500,15 @@ pub(super) fn logins(options: &mut Options<'_>, it: &mut Logins) {
     login::visit(options, &mut it.authtoken);
 }
 
+// === impl Logins ===
+
+impl Logins {
+    /// Where the image service is, as configured.
+    pub(super) fn endpoint(&self) -> Option<String> {
+        self.endpoint.as_ref().map(ToString::to_string).or_else(|| self.api_server.clone())
+    }
+}
+
 // === impl Agent ===
 
 impl Agent {
@@ -478,7 +517,10 @@ impl Agent {
         let remote = &mut self.settings.catalogue;
         let it = &self.logins;
         let server = it.api_server.as_deref().and_then(|text| url::Url::parse(text).ok());
-        remote.endpoint = it.endpoint.clone().or(server).or_else(|| remote.endpoint.take());
+        // What nova.conf says may be this agent's own endpoint, behind which there would be nobody.
+        let through = &self.settings.through;
+        let [endpoint, server] = [it.endpoint.clone(), server].map(|it| it.filter(|it| !through.is_here(it)));
+        remote.endpoint = endpoint.or(server).or_else(|| remote.endpoint.take());
         if let Some(interface) = &it.interface {
             interface.clone_into(&mut remote.interface);
         }

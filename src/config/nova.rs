@@ -65,6 +65,7 @@ impl Nova {
         self.agent.nova.remove_unused_base_images = prune.remove_unused_base_images;
         self.agent.nova.remove_unused_original_minimum_age_seconds = prune.remove_unused_original_minimum_age_seconds;
         self.agent.settings.counted_by_nova = self.agent.nova.reserve_disk_resource_for_image_cache;
+        self.agent.nova.glance_endpoint = self.agent.logins.endpoint();
         self.agent.settings.fleet.node_name = Some(self.host.to_ascii_lowercase());
         self.agent
     }

@@ -130,6 +130,15 @@ impl Session {
         Ok(access)
     }
 
+    /// The URL of `path` at the image service; a login is needed only where Keystone has to say where that is.
+    pub(super) async fn url(&self, path: &str) -> Result<Url, RemoteError> {
+        let root = match &self.settings.endpoint {
+            Some(fixed) => root(fixed),
+            None => self.access(None).await?.endpoint.clone(),
+        };
+        resolve(&root, path).map_err(|e| settings_error("the catalogue's endpoint is not usable", Some(Box::new(e))))
+    }
+
     fn renews(&self) -> bool {
         matches!(self.settings.auth, Auth::Password(_) | Auth::ApplicationCredential(_))
     }

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use http::{HeaderMap, StatusCode, header};
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response, redirect};
 use serde::de::DeserializeOwned;
-use std::{fs, time::Duration};
+use std::{fs, io, sync::OnceLock, time::Duration};
 use url::Url;
 
 /// Longest JSON body that is read, bytes; a page of 1000 images is 2 MB or less.
@@ -26,6 +26,8 @@ pub(super) struct Transport {
     pub(super) calls: Client,
     /// For uploads, where the server is silent for as long as it takes.
     pub(super) uploads: Client,
+    /// For requests of others, which are passed on as they are; made when the first one comes.
+    forwards: OnceLock<Client>,
     pub(super) read_timeout: Duration,
     pub(super) finish_timeout: Duration,
 }
@@ -34,16 +36,27 @@ pub(super) struct Transport {
 
 impl Transport {
     pub(super) fn new(settings: &Settings) -> Result<Self, RemoteError> {
-        let build = |builder: ClientBuilder| {
-            builder.build().map_err(|e| settings_error("no HTTP client can be made of them", Some(Box::new(e))))
-        };
         Ok(Self {
             calls: build(builder(settings)?.read_timeout(settings.read_timeout))?,
             uploads: build(builder(settings)?)?,
+            forwards: OnceLock::new(),
             read_timeout: settings.read_timeout,
             finish_timeout: settings.finish_timeout,
         })
     }
+
+    /// Follows no redirect: where it leads is for the caller to know.
+    pub(super) fn forwards(&self, settings: &Settings) -> Result<&Client, RemoteError> {
+        if let Some(client) = self.forwards.get() {
+            return Ok(client);
+        }
+        let client = build(builder(settings)?.redirect(redirect::Policy::none()))?;
+        Ok(self.forwards.get_or_init(|| client))
+    }
+}
+
+fn build(builder: ClientBuilder) -> Result<Client, RemoteError> {
+    builder.build().map_err(|e| settings_error("no HTTP client can be made of them", Some(Box::new(e))))
 }
 
 fn builder(settings: &Settings) -> Result<ClientBuilder, RemoteError> {
@@ -135,6 +148,12 @@ impl Call {
     pub(super) fn transport(&self, error: reqwest::Error) -> RemoteError {
         let source = Box::new(error.without_url());
         RemoteError::Transport { doing: self.doing.clone(), url: self.url.clone(), source }
+    }
+
+    /// Nothing has moved for `patience`.
+    pub(super) fn silence(&self, patience: Duration) -> RemoteError {
+        let source = io::Error::new(io::ErrorKind::TimedOut, format!("nothing moved for {} s", patience.as_secs()));
+        RemoteError::Transport { doing: self.doing.clone(), url: self.url.clone(), source: Box::new(source) }
     }
 
     pub(super) fn malformed(&self, what: impl Into<String>) -> RemoteError {

@@ -6,6 +6,7 @@
 //! shared    one instances_path of several hosts: the registry, the mount
 //! labels    SELinux and AppArmor
 //! rights    the agent's user and capabilities
+//! through   nova-compute and the read-through endpoint
 //! centre    the catalogue: does it answer, do the clocks agree
 //! ```
 //!
@@ -22,6 +23,7 @@ mod shared;
 mod signatures;
 #[cfg(test)]
 mod tests;
+mod through;
 
 pub use nova::NovaSays;
 pub use run::check;

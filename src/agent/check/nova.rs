@@ -24,6 +24,8 @@ pub struct NovaSays {
     /// Whether nova-compute verifies signatures of what it downloads: `[glance] verify_glance_signatures`, or
     /// `default_trusted_certificate_ids` with `enable_certificate_validation`.
     pub verifies_signatures: bool,
+    /// `[glance] endpoint_override`, or the first of `api_servers`: where it asks for images.
+    pub glance_endpoint: Option<String>,
 }
 
 // === impl NovaSays ===
@@ -40,6 +42,7 @@ impl Default for NovaSays {
             preallocate_images: "none".to_owned(),
             reserve_disk_resource_for_image_cache: false,
             verifies_signatures: false,
+            glance_endpoint: None,
         }
     }
 }

@@ -1,12 +1,13 @@
 //! All checks, one after another.
 
-use super::{NovaSays, agreed, centre, labels, places, rights, shared, signatures};
+use super::{NovaSays, agreed, centre, labels, places, rights, shared, signatures, through};
 use crate::admin::Finding;
 use crate::agent::Settings;
 
 /// Looks at everything; the findings are in the order in which an operator would look. Changes nothing.
 pub async fn check(settings: &Settings, nova: &NovaSays) -> Vec<Finding> {
     let mut found = agreed::check(settings, nova);
+    found.push(through::check(&settings.through, nova));
     let (host, says) = (settings.clone(), nova.clone());
     let looked = tokio::task::spawn_blocking(move || {
         let mut found = places::check(&host);

@@ -3,7 +3,7 @@
 use super::{Index, IndexError, queue::moment};
 use crate::image::ImageId;
 use chrono::{DateTime, Utc};
-use rusqlite::Row;
+use rusqlite::{OptionalExtension, Row};
 
 /// A base that is there, and what is known of its image.
 #[derive(Clone, Debug, PartialEq)]
@@ -134,6 +134,18 @@ impl Index {
             let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM bases ORDER BY base"))?;
             let rows = statement.query_map([], known)?;
             rows.collect()
+        })
+        .await
+    }
+
+    /// One of them, by name.
+    ///
+    /// # Errors
+    /// [`IndexError`]
+    pub async fn base(&self, base: String) -> Result<Option<Known>, IndexError> {
+        self.call("read a base", move |connection| {
+            let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM bases WHERE base = ?1"))?;
+            statement.query_row([base], known).optional()
         })
         .await
     }

@@ -23,6 +23,7 @@ use crate::agent::{
     fleet,
     index::{Index, IndexError, Known},
     signatures::Signers,
+    through::Shelf,
 };
 use crate::base::chain;
 use crate::image::ImageId;
@@ -86,6 +87,8 @@ pub(in crate::agent) struct Parts {
     pub(in crate::agent) fleet: watch::Sender<fleet::Settings>,
     /// The node's place in it.
     pub(in crate::agent) member: watch::Receiver<Member>,
+    /// Original images beside the bases, which go first when room is needed.
+    pub(in crate::agent) originals: Option<Arc<Shelf>>,
     /// For the status; logged already.
     pub(in crate::agent) notes: Vec<String>,
 }
@@ -124,6 +127,7 @@ pub(in crate::agent) struct Reconciler {
     pub(super) begun: u64,
     pub(super) guard: Guard,
     pub(super) evictions: Evictions,
+    pub(super) originals: Option<Arc<Shelf>>,
     pub(super) looking: bool,
     pub(super) pruning: bool,
     pub(super) next_look: DateTime<Utc>,
@@ -155,8 +159,8 @@ const DRAIN: Duration = Duration::from_secs(30);
 impl Reconciler {
     /// # Errors
     /// [`IndexError`] when the index cannot be read.
-    pub(in crate::agent) async fn new(parts: Parts, now: DateTime<Utc>) -> Result<Self, IndexError> {
-        let Parts { settings, dir, index, fetcher, commands, status, catalogue, fleet, member, notes } = parts;
+    pub(in crate::agent) async fn new(it: Parts, now: DateTime<Utc>) -> Result<Self, IndexError> {
+        let Parts { settings, dir, index, fetcher, commands, status, catalogue, fleet, member, originals, notes } = it;
         let queue = index.queue().await?;
         let pins = index.pins().await?.into_iter().collect();
         let known = index.bases().await?.into_iter().map(|it| (it.base.clone(), it)).collect();
@@ -204,6 +208,7 @@ impl Reconciler {
             begun: 0,
             guard: Guard::default(),
             evictions: Evictions::default(),
+            originals,
             looking: false,
             pruning: false,
             next_look: now,

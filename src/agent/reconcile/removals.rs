@@ -228,7 +228,7 @@ impl Removal {
             all.removed.extend(done.removed);
             all.kept.extend(done.kept);
         }
-        Ok(Evicted { pruned: all, able })
+        Ok(Evicted { pruned: all, able, originals: 0 })
     }
 
     /// Looks, decides, removes those that are meant.

@@ -41,6 +41,7 @@ impl State {
             pace: self.pace.clone(),
             fleet: self.member.borrow().clone(),
             last_check: self.gone.check.clone(),
+            read_through: None,
             warnings: self.all_warnings(),
         }
     }

@@ -5,11 +5,15 @@ use super::{
     removals::Removal,
 };
 use crate::admin::Pruned;
-use crate::agent::plan::prune;
+use crate::agent::{
+    plan::{evict::Marks, fetch::Bounds, prune},
+    through::Shelf,
+};
 use crate::base::byte_size::ByteSize;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::{
     collections::HashSet,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -29,6 +33,8 @@ pub(super) struct Evicted {
     pub(super) pruned: Pruned,
     /// Bytes that were to be had.
     pub(super) able: u64,
+    /// Bytes of original images that went before any base.
+    pub(super) originals: u64,
 }
 
 const FIRST: Duration = Duration::from_secs(2);
@@ -59,8 +65,16 @@ impl Reconciler {
         let (removal, marks) = (self.eviction(), self.settings.evict.clone());
         let pinned = self.pinned_bases();
         let shutdown = self.shutdown.clone();
-        self.work
-            .spawn(async move { Done::Evicted(removal.evict(&pinned, (&marks, bounds), &missing, &shutdown).await) });
+        let originals = self.originals.clone().filter(|it| it.shares_disk_with(self.dir.path()));
+        let promised = self.fetcher.ledger.promised();
+        self.work.spawn(async move {
+            let lacking = lacking(space.free.saturating_sub(promised), &missing, (&marks, bounds));
+            let given = give_originals(originals, lacking).await;
+            // What they gave is seen by the look at the disk, but not yet by those who wait.
+            let missing: Vec<u64> = missing.iter().map(|it| it.saturating_sub(given)).collect();
+            let evicted = removal.evict(&pinned, (&marks, bounds), &missing, &shutdown).await;
+            Done::Evicted(evicted.map(|it| Evicted { originals: given, ..it }))
+        });
     }
 
     /// Somebody new needs room.
@@ -105,7 +119,7 @@ impl Reconciler {
     pub(super) async fn evicted(&mut self, result: Result<Evicted, String>) {
         let evictions = &mut self.evictions;
         evictions.running = false;
-        let freed = result.as_ref().map_or(0, |it| it.pruned.freed);
+        let freed = result.as_ref().map_or(0, |it| it.pruned.freed + it.originals);
         evictions.wait = if freed > 0 { FIRST } else { (evictions.wait * 2).clamp(FIRST, LONGEST) };
         evictions.next = Some(Instant::now() + evictions.wait);
         match result {
@@ -117,8 +131,12 @@ impl Reconciler {
         }
     }
 
-    async fn note_evicted(&mut self, Evicted { pruned, able }: Evicted) {
+    async fn note_evicted(&mut self, Evicted { pruned, able, originals }: Evicted) {
         self.state.evictable = Some(able.saturating_sub(pruned.freed));
+        if originals > 0 {
+            tracing::info!(freed_bytes = originals, "original images went for the room of bases");
+            self.try_held_again();
+        }
         if pruned.removed.is_empty() {
             return self.tell_passes_of_held();
         }
@@ -144,6 +162,19 @@ impl Reconciler {
             }
         }
     }
+}
+
+/// Bytes that the file system lacks, whatever `cache_max_size` says.
+fn lacking(free: u64, missing: &[u64], (marks, bounds): (&Marks, Bounds)) -> u64 {
+    let on_disk = Bounds { max_size: None, ..bounds };
+    let wanted = missing.iter().max().copied().unwrap_or(0).saturating_add(bounds.min_free).saturating_sub(free);
+    marks.excess(0, free, on_disk).max(wanted)
+}
+
+/// Copies that can be fetched again go before bases; what they freed.
+async fn give_originals(originals: Option<Arc<Shelf>>, bytes: u64) -> u64 {
+    let Some(originals) = originals.filter(|_| bytes > 0) else { return 0 };
+    tokio::task::spawn_blocking(move || originals.give(bytes)).await.unwrap_or(0)
 }
 
 fn plural(count: usize) -> String {

@@ -11,6 +11,7 @@ mod manage;
 mod node;
 mod pass;
 mod pins;
+mod read_through;
 mod scrub;
 mod states;
 mod status;

@@ -83,6 +83,9 @@ fn head(text: &mut String, status: &Status, now: DateTime<Utc>) {
         let _ = writeln!(text, "DAMAGED: {base}: {damage}");
     }
     fleet(text, &status.fleet, now);
+    if let Some(it) = &status.read_through {
+        super::read_through::write(text, it);
+    }
     if let Some(check) = &status.last_check {
         let _ = writeln!(text, "Catalogue check {}", checked(check, now));
     }

@@ -11,7 +11,6 @@ use std::{
     io,
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 use tokio::time::Instant;
 
@@ -68,7 +67,7 @@ impl Catalogue {
         let response: Response = answer?;
         tokio::time::timeout(self.session.transport.read_timeout, call.check(response))
             .await
-            .unwrap_or_else(|_| Err(silence(&call, self.session.transport.read_timeout)))
+            .unwrap_or_else(|_| Err(call.silence(self.session.transport.read_timeout)))
             .map(drop)
     }
 
@@ -80,16 +79,11 @@ impl Catalogue {
             let patience = if complete { transport.finish_timeout } else { transport.read_timeout };
             let end = last + patience;
             if end <= Instant::now() {
-                return silence(call, patience);
+                return call.silence(patience);
             }
             tokio::time::sleep_until(end).await;
         }
     }
-}
-
-fn silence(call: &Call, patience: Duration) -> RemoteError {
-    let source = io::Error::new(io::ErrorKind::TimedOut, format!("nothing moved for {} s", patience.as_secs()));
-    RemoteError::Transport { doing: call.doing.clone(), url: call.url.clone(), source: Box::new(source) }
 }
 
 /// The data, counted and checked against `len`; a failure breaks the request, so that no server takes half an image.

@@ -71,3 +71,26 @@ fn each_error_has_its_remedy() {
     }
     assert!(said.trim_end().ends_with(" errors"), "{said}");
 }
+
+#[test]
+fn nova_may_ask_the_agent_but_the_agent_not_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let here = "[glance]\nendpoint_override = http://localhost:9292/v2\n";
+    let found = |nova: &str, agent: &str| {
+        configure(dir.path(), nova, &format!("read_through_bind = 127.0.0.1:9292\n{agent}"));
+        let said = text(&check(dir.path(), &[]).stdout);
+        said.lines().map(|it| it.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>().join("\n")
+    };
+    let agent = "[glance]\nendpoint_override = http://127.0.0.1:1\n";
+    let said = found(here, agent);
+    assert!(said.contains("ok read-through nova-compute asks the agent at 127.0.0.1:9292"), "{said}");
+    assert!(said.contains("error catalogue") && said.contains("http://127.0.0.1:1/"), "{said}");
+    let said = found("[glance]\nendpoint_override = http://controller:9292\n", agent);
+    assert!(said.contains("warning read-through nova-compute asks another address"), "{said}");
+    assert!(said.contains("set [glance] endpoint_override = http://127.0.0.1:9292 in nova.conf"), "{said}");
+    // What nova.conf says of the catalogue is the agent itself: it has none.
+    let said = found(here, "");
+    assert!(said.contains("error catalogue the settings for the catalogue are not usable"), "{said}");
+    let said = found(here, "read_through_bind = 0.0.0.0:9292\n");
+    assert!(said.contains("error read-through read_through_bind = 0.0.0.0:9292 is not a loopback address"), "{said}");
+}

@@ -18,3 +18,5 @@ mod signed;
 mod site;
 mod space;
 mod stock_glance;
+#[cfg(feature = "catalogue")]
+mod through;

@@ -16,6 +16,7 @@ pub(crate) mod judge;
 pub(crate) mod own_server;
 mod ports;
 pub(crate) mod rig;
+pub(crate) mod toll;
 pub(crate) mod web;
 
 pub(crate) use ports::free_port;

@@ -148,8 +148,8 @@ pub fn with_overhead(bytes: u64) -> u64 {
     bytes.saturating_add(bytes / 2048).saturating_add(64 << 10)
 }
 
-/// `os_hash_value` if its algorithm can be computed here, else the md5.
-fn digest(image: &RemoteImage) -> Option<(Algorithm, String)> {
+/// What the image's bytes must hash to: `os_hash_value` if its algorithm can be computed here, else the md5; in lower-case hex.
+pub fn digest(image: &RemoteImage) -> Option<(Algorithm, String)> {
     let strong = image.os_hash_algo.as_deref().and_then(|it| it.parse().ok()).zip(image.os_hash_value.as_deref());
     let weak = image.checksum.as_deref().map(|it| (Algorithm::Md5, it));
     let fits = |(algorithm, hex): &(Algorithm, &str)| {
