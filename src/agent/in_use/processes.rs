@@ -1,6 +1,6 @@
 //! Who has a base open.
 //!
-//! Other users' processes are open to root only (CAP_SYS_PTRACE). Of the rest the command line tells what they were
+//! Other users' processes are open to root only (CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH). Of the rest the command line tells what they were
 //! started with: libvirt writes the whole chain of every disk there. A guest of nova's that we cannot look into is no
 //! doubt, since its disks are looked at; another's guest is, unless its command line tells its disks.
 
@@ -46,7 +46,7 @@ pub(super) fn look(proc: &Path, look: &mut Look<'_>) {
     }
     if closed > 0 {
         look.found.note(format!(
-            "{closed} processes of other users cannot be looked into; as root, or with CAP_SYS_PTRACE, the agent sees which files they have open"
+            "{closed} processes of other users cannot be looked into; as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, the agent sees which files they have open"
         ));
     }
 }
@@ -54,9 +54,12 @@ pub(super) fn look(proc: &Path, look: &mut Look<'_>) {
 fn descriptors(look: &mut Look<'_>, process: &Path, pid: u32) -> io::Result<()> {
     for entry in fs::read_dir(process.join("fd"))?.flatten() {
         let path = entry.path();
-        // Pipes, sockets and devices are no bases.
-        if !path.read_link().is_ok_and(|it| it.is_absolute() && !it.starts_with("/dev")) {
-            continue;
+        match path.read_link() {
+            Ok(target) if target.is_absolute() && !target.starts_with("/dev") => {}
+            // CAP_DAC_READ_SEARCH alone lists them, and tells nothing of them.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
+            // Pipes, sockets and devices are no bases; or it was closed meanwhile.
+            _ => continue,
         }
         let Ok(meta) = path.metadata() else { continue };
         let names = look.bases.of_inode((meta.dev(), meta.ino())).to_vec();
@@ -107,10 +110,12 @@ fn command_line(look: &mut Look<'_>, process: &Path, pid: u32) {
     }
 }
 
-/// The files of a command line that could be disks: absolute paths, whatever option they are in.
+/// The files of a command line that could be disks: absolute paths, whatever option they are in. Its first word is the
+/// program.
 fn disks(line: &[u8]) -> Vec<PathBuf> {
     const NO_DISKS: [&str; 8] = ["/usr", "/etc", "/run", "/dev", "/proc", "/sys", "/var/run", "/var/log"];
-    let tokens = line.split(|it| matches!(it, 0 | b',' | b'=' | b'"' | b'\'' | b' ' | b'\n'));
+    let arguments = line.iter().position(|it| *it == 0).map_or(&[][..], |end| &line[end..]);
+    let tokens = arguments.split(|it| matches!(it, 0 | b',' | b'=' | b'"' | b'\'' | b' ' | b'\n'));
     let paths = tokens.filter(|it| it.starts_with(b"/")).map(|it| PathBuf::from(OsStr::from_bytes(it)));
     let mut disks: Vec<_> = paths.filter(|path| !NO_DISKS.iter().any(|it| path.starts_with(it))).collect();
     disks.sort();
@@ -122,7 +127,7 @@ fn disks(line: &[u8]) -> Vec<PathBuf> {
 
 fn doubt(look: &mut Look<'_>, pid: u32, command: &str) {
     look.found.doubt_every(format!(
-        "process {pid} ({command}) is not nova's, and what disks it has open cannot be seen; run the agent as root or with CAP_SYS_PTRACE"
+        "process {pid} ({command}) is not nova's, and what disks it has open cannot be seen; run the agent as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
     ));
 }
 
@@ -169,7 +174,9 @@ mod tests {
             c.display(),
             tmp.path().display()
         );
-        assert_eq!(disks(line.as_bytes()), [a, b, c]);
+        assert_eq!(disks(line.as_bytes()), [a.clone(), b, c]);
+        let program = format!("{}\0-version", a.display());
+        assert!(disks(program.as_bytes()).is_empty() && disks(b"").is_empty());
     }
 
     #[test]
