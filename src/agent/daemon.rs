@@ -1,6 +1,7 @@
 //! Puts the agent together and runs it.
 
 use super::{
+    check,
     control::Control,
     reconcile::{Command, Parts, Reconciler},
     watch::{Watch, debounce},
@@ -217,6 +218,10 @@ impl Agent {
         };
         let shutdown = shutdown.child_token();
         tracing::info!(base.directory = %dir.path().display(), socket = %listener, "the agent is ready");
+        let lacking = check::lacking();
+        if !lacking.is_empty() {
+            tracing::info!("runs without {}; larder agent check says what it cannot do for that", lacking.join(", "));
+        }
         let beside = TaskTracker::new();
         let folders = vec![dir.path().to_owned(), dir.instances_path().to_owned()];
         let files = configuration.as_ref().map(|it| it.files.clone()).unwrap_or_default();

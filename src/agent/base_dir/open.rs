@@ -10,11 +10,12 @@ use crate::base::{
 use crate::image::ImageId;
 use nix::{
     errno::Errno,
+    libc,
     unistd::{AccessFlags, Uid, access},
 };
 use std::{
     fs, io,
-    os::unix::fs::{DirBuilderExt, MetadataExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -89,6 +90,16 @@ pub enum BaseDirError {
         /// What the system said.
         source: io::Error,
     },
+    /// Root may not give files away: it lacks CAP_CHOWN.
+    #[error("what is made in {path} cannot be given to user {owner}, to whom instances_path belongs, and nova could not use it: run the agent as that user, or as root with CAP_CHOWN", path = path.display())]
+    NotGiven {
+        /// What was to be given.
+        path: PathBuf,
+        /// Its owner's user id.
+        owner: u32,
+        /// What the system said.
+        source: io::Error,
+    },
     /// Another agent has it, or the lock failed.
     #[error("cannot take over {path}", path = path.display())]
     Lock {
@@ -139,6 +150,7 @@ impl BaseDir {
         if !us.is_root() && us.as_raw() != owner.uid {
             return Err(BaseDirError::WrongUser { path: instances, owner: owner.uid, us: us.as_raw() });
         }
+        check_can_give(&instances, owner)?;
         let path = instances.join(&settings.subdirectory_name);
         let locks = instances.join("locks");
         for folder in [&path, &locks] {
@@ -147,7 +159,7 @@ impl BaseDir {
         }
         let lock =
             DirLock::acquire(&path.join(LOCK)).map_err(|source| BaseDirError::Lock { path: path.clone(), source })?;
-        give(lock.path(), owner).map_err(|source| BaseDirError::Make { path: lock.path().to_owned(), source })?;
+        give(lock.path(), owner).map_err(|source| not_given(lock.path(), owner, source))?;
         let removed_at_start = clean(&path, keep)?;
         let settings = Settings { instances_path: instances, ..settings };
         Ok(Self { settings, path, locks, owner, removed_at_start, _lock: lock })
@@ -257,7 +269,7 @@ fn make_folder(path: &Path, mode: u32, owner: Owner) -> Result<(), BaseDirError>
     match fs::DirBuilder::new().mode(mode).create(path) {
         Ok(()) => {
             tracing::info!(path = %path.display(), "made the directory");
-            give(path, owner).map_err(failed)
+            give(path, owner).map_err(|source| not_given(path, owner, source))
         }
         // A link to a directory on a larger disk is as good.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
@@ -271,6 +283,21 @@ fn give(path: &Path, owner: Owner) -> io::Result<()> {
         std::os::unix::fs::lchown(path, Some(owner.uid), Some(owner.gid))?;
     }
     Ok(())
+}
+
+/// Before anything is made that nova could not use, and that nova's user could not even remove.
+fn check_can_give(instances: &Path, owner: Owner) -> Result<(), BaseDirError> {
+    // A file without a name; file systems without such files are no reason to stop.
+    let file = fs::OpenOptions::new().write(true).custom_flags(libc::O_TMPFILE).mode(0o600).open(instances);
+    match file {
+        Ok(file) if Uid::effective().is_root() => std::os::unix::fs::fchown(&file, Some(owner.uid), Some(owner.gid))
+            .map_err(|source| not_given(instances, owner, source)),
+        _ => Ok(()),
+    }
+}
+
+fn not_given(path: &Path, owner: Owner, source: io::Error) -> BaseDirError {
+    BaseDirError::NotGiven { path: path.to_owned(), owner: owner.uid, source }
 }
 
 fn check_writable(path: &Path) -> Result<(), BaseDirError> {

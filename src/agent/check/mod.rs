@@ -26,4 +26,5 @@ mod tests;
 mod through;
 
 pub use nova::NovaSays;
+pub(super) use rights::lacking;
 pub use run::check;

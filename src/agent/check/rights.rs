@@ -10,7 +10,11 @@ const CAPABILITIES: [(u32, &str, &str); 4] = [
     (3, "CAP_FOWNER", "set the time of last use of bases that libvirt owns by now: they look older than they are"),
     (28, "CAP_LEASE", "ask the kernel whether such a base is open before it is removed: other evidence decides alone"),
     (2, "CAP_DAC_READ_SEARCH", "read disks and domain files that are closed to others: what they may use stays"),
-    (19, "CAP_SYS_PTRACE", "see which files the guests' processes have open: what they may use stays"),
+    (
+        19,
+        "CAP_SYS_PTRACE",
+        "see which files the guests' processes have open (which takes CAP_DAC_READ_SEARCH too): what they may use stays",
+    ),
 ];
 const UNIT: &str = "let the unit of the package start it, or set AmbientCapabilities= as that does";
 
@@ -39,6 +43,12 @@ pub(super) fn check(places: &base_dir::Settings) -> Vec<Finding> {
         )];
     };
     judge(&who, process, owner)
+}
+
+/// Names of the capabilities that this process could use and has not.
+pub(in crate::agent) fn lacking() -> Vec<&'static str> {
+    let Some(us) = read(std::process::id()) else { return Vec::new() };
+    CAPABILITIES.iter().filter(|(bit, ..)| us.effective & (1 << bit) == 0).map(|(_, name, _)| *name).collect()
 }
 
 fn read(pid: u32) -> Option<Process> {
