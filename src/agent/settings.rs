@@ -46,6 +46,8 @@ pub struct Settings {
     pub images_type: ImagesType,
     /// `[workarounds] reserve_disk_resource_for_image_cache` (Nova's): nova counts the base directory's blocks as used disk.
     pub counted_by_nova: bool,
+    /// Nova's own manager removes bases without an instance that were last used so many seconds ago; none, where it does not.
+    pub nova_removes_after: Option<u64>,
 
     /// `cache_prefetcher_interval` (Glance's), seconds between passes; 0 and -1 switch periodic passes off.
     pub cache_prefetcher_interval: i64,
@@ -142,6 +144,7 @@ impl Default for Settings {
         Self {
             catalogue: remote::Settings::default(),
             counted_by_nova: false,
+            nova_removes_after: None,
             base_dir: base_dir::Settings::default(),
             prune: prune::Settings::default(),
             convert: convert::Settings::default(),

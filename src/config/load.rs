@@ -60,6 +60,10 @@ pub fn agent(sources: &Sources, nova_files: &[PathBuf]) -> Result<Loaded<Agent>,
     let mut loaded = load(super::agent::visit, shared.into_agent(), sources.gather()?, false)?;
     loaded.settings = loaded.settings.finish().map_err(|(section, source)| ConfigError::Login { section, source })?;
     loaded.settings.nova.files.clone_from(&nova.files);
+    let says = &loaded.settings.nova;
+    // Without its file there may be no nova at all.
+    let removes = !says.files.is_empty() && says.prunes();
+    loaded.settings.settings.nova_removes_after = removes.then_some(says.remove_unused_original_minimum_age_seconds);
     loaded.files.splice(0..0, nova.files);
     Ok(loaded)
 }

@@ -38,15 +38,16 @@ fn pruning(settings: &Settings, nova: &NovaSays) -> Finding {
         (true, true) => Finding::warning(
             "pruning",
             format!(
-                "nova-compute removes unused bases too: images that were fetched ahead go after {hours} h, and so do bases of \
-                 rescue disks and unconfirmed resizes, which the agent would keep"
+                "nova-compute removes unused bases too: images that were fetched ahead and not pinned go after {hours} h; bases \
+                 of rescue disks and unconfirmed resizes stay only as long as the agent runs and may touch them"
             ),
             "set [image_cache] remove_unused_base_images = False in nova.conf and True in agent.conf, and restart nova-compute",
         ),
         (true, false) => Finding::warning(
             "pruning",
             format!(
-                "only nova-compute removes bases: images that were fetched ahead go after {hours} h without an instance"
+                "only nova-compute removes bases: images that were fetched ahead and not pinned go after {hours} h without \
+                 an instance"
             ),
             "set [image_cache] remove_unused_base_images = False in nova.conf and True in agent.conf, and restart nova-compute",
         ),

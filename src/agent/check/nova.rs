@@ -54,7 +54,7 @@ impl NovaSays {
     }
 
     /// Whether nova-compute removes bases.
-    pub(super) fn prunes(&self) -> bool {
+    pub fn prunes(&self) -> bool {
         self.passes() && self.remove_unused_base_images
     }
 }

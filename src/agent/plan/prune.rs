@@ -140,6 +140,14 @@ pub fn decide(
     bases.iter().map(|file| about(file, in_use, asked(file), now, settings)).collect()
 }
 
+/// Whether a base that is to stay is half as old as nova's own manager lets it become (`limit`, seconds): nova sees no
+/// pins, no rescue disks, no directories that its database does not list.
+pub fn due_for_nova(it: &Decision, in_use: &InUse, now: DateTime<Utc>, limit: u64) -> bool {
+    let half = i64::try_from(limit / 2).ok().and_then(TimeDelta::try_seconds).unwrap_or(TimeDelta::MAX);
+    let stays = it.verdict == Verdict::Keep(Reason::Wanted) || in_use.is_active(it.name());
+    stays && it.file.kind.is_base() && now.signed_duration_since(it.file.mtime) >= half
+}
+
 fn about(file: &BaseFile, in_use: &InUse, wanted: Option<&str>, now: DateTime<Utc>, settings: &Settings) -> Decision {
     let keep = |reason, why: String, may_go_at| Decision {
         file: file.clone(),

@@ -14,6 +14,7 @@ mod fetches;
 mod guard;
 mod identify;
 mod job;
+mod keep;
 mod look;
 mod passes;
 mod pins;

@@ -194,7 +194,7 @@ impl Reconciler {
             last_prune: None,
             warnings: super::warnings::Warnings::default(),
         };
-        notes.into_iter().for_each(|it| state.warnings.add(it));
+        notes.into_iter().for_each(|it| _ = state.warnings.add(it));
         let mut reconciler = Self {
             settings,
             dir,
@@ -437,6 +437,7 @@ impl Reconciler {
             self.room_is_needed();
         }
         self.reload().await;
+        self.keep_from_nova().await;
     }
 
     async fn adopt_and_forget(&mut self, adopted: Vec<Known>, gone: Vec<String>) {

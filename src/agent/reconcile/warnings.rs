@@ -12,16 +12,17 @@ pub(super) struct Warnings(VecDeque<String>);
 // === impl Warnings ===
 
 impl Warnings {
-    pub(super) fn add(&mut self, text: impl Into<String>) {
+    /// Whether it is new: what happens again and again is said once.
+    pub(super) fn add(&mut self, text: impl Into<String>) -> bool {
         let text = text.into();
-        // What happens again and again is said once.
         if self.0.iter().any(|it| it.split_once(' ').is_some_and(|(_, old)| old == text)) {
-            return;
+            return false;
         }
         if self.0.len() == NEWEST {
             self.0.pop_front();
         }
         self.0.push_back(format!("{} {text}", chrono::Utc::now().format("%Y-%m-%dT%H:%M:%SZ")));
+        true
     }
 
     pub(super) fn all(&self) -> Vec<String> {

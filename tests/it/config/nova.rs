@@ -65,6 +65,17 @@ user_domain_name = Default
 }
 
 #[test]
+fn whether_nova_removes_bases_is_known() {
+    let after = |nova: &str, own: &str| load(&[nova], own).unwrap().settings.settings.nova_removes_after;
+    assert_eq!(after("", ""), Some(86_400), "Nova's default");
+    let age = "[image_cache]\nremove_unused_original_minimum_age_seconds = 600\n";
+    assert_eq!(after(age, ""), Some(600));
+    let ours = "[image_cache]\nremove_unused_base_images = True\n";
+    assert_eq!(after("[image_cache]\nremove_unused_base_images = False\n", ours), None);
+    assert_eq!(after("[image_cache]\nmanager_interval = -1\n", ""), None);
+}
+
+#[test]
 fn the_agents_own_file_wins() {
     let nova = "[DEFAULT]\ninstances_path = /a\n[libvirt]\nimages_type = rbd\n[keystone_authtoken]\nauth_url = http://k\nusername = nova\npassword = x\n";
     let own = "[DEFAULT]\ninstances_path = /b\n[libvirt]\nimages_type = raw\n[glance]\nendpoint_override = http://c:1\nauth_type = none\n";

@@ -85,6 +85,22 @@ fn sentences_say_what_keeps_it() {
 }
 
 #[test]
+fn what_stays_is_touched_at_half_of_novas_age() {
+    let due = |age, in_use: &InUse, wanted: &[&str]| {
+        let wanted = wanted.iter().map(|it| ((*it).to_owned(), PINNED.to_owned())).collect();
+        let settings = Settings::default();
+        let [ref it] = decide(&[file(X, age)], in_use, &wanted, now(), &settings)[..] else { unreachable!() };
+        due_for_nova(it, in_use, now(), 86_400)
+    };
+    let unused = InUse::default();
+    assert!(due(43_200, &unused, &[X]) && due(43_200, &used(X), &[]));
+    assert!(!due(43_199, &unused, &[X]) && !due(1 << 30, &unused, &[]));
+    let mut locked = InUse::default();
+    locked.by_base.insert(X.into(), vec![Evidence::Locked]);
+    assert!(!due(1 << 30, &locked, &[]), "that is no use by an instance");
+}
+
+#[test]
 fn a_doubt_about_one_keeps_one() {
     let mut in_use = InUse::default();
     in_use.doubts.push(Doubt { about: About::One(X.into()), why: "cannot look at its lock: EIO".into() });
