@@ -27,7 +27,6 @@ pub(super) struct Centre {
 pub(super) struct Identified {
     /// To be noted, when the catalogue said something new.
     pub(super) known: Option<Box<Known>>,
-    /// Only where the base is the image's data, byte for byte.
     pub(super) expected: Option<Expected>,
 }
 
@@ -43,14 +42,21 @@ const PATIENCE: Duration = Duration::from_secs(60);
 impl Centre {
     /// Asks the catalogue about a base, unless the index says enough.
     pub(super) async fn identify(&self, catalogue: &Catalogue, known: Known) -> Identified {
+        let was_good = known.verified.as_ref().is_some_and(|it| it.damage.is_none());
         if known.id.is_some() && known.hash_value.is_some() {
-            return Identified { expected: expected(&known, None), known: None };
+            let expected = bytes(&known, None);
+            if expected.is_some() || was_good {
+                return Identified { expected, known: None };
+            }
         }
         let image = match &known.id {
             Some(id) => timeout(PATIENCE, catalogue.image(id)).await.ok().and_then(Result::ok),
             None => self.images(catalogue).await.get(&known.base).cloned(),
         };
-        let Some(image) = image else { return Identified::default() };
+        let Some(image) = image else {
+            let damaged = known.verified.is_some() && !was_good;
+            return Identified { expected: damaged.then_some(Expected::Unknown), known: None };
+        };
         let Ok(id) = image.id.parse::<ImageId>() else { return Identified::default() };
         let terms = fetch::Terms { allow_unverified: true, force_raw: false, signatures: Signatures::Off };
         let Ok(order) = fetch::order(&id, &image, terms) else { return Identified::default() };
@@ -64,7 +70,8 @@ impl Centre {
             hash_value: value,
             ..known
         };
-        Identified { expected: expected(&known, order.size), known: Some(Box::new(known)) }
+        let expected = bytes(&known, order.size).or_else(|| disk(&known, order.size, image.virtual_size));
+        Identified { expected, known: Some(Box::new(known)) }
     }
 
     async fn images(&self, catalogue: &Catalogue) -> Images {
@@ -90,9 +97,15 @@ impl Centre {
 }
 
 /// Nova keeps raw images as they came; all else it has made raw, and its bytes are not the image's any more.
-fn expected(known: &Known, size: Option<u64>) -> Option<Expected> {
+fn bytes(known: &Known, size: Option<u64>) -> Option<Expected> {
     let raw = ["raw", "iso", "ami", "aki", "ari"].contains(&known.disk_format.as_deref()?);
     let algorithm = known.hash_algorithm.as_deref()?.parse().ok()?;
     let digest = (algorithm, known.hash_value.clone()?);
-    raw.then_some(Expected { size, digest })
+    raw.then_some(Expected::Bytes { size, digest })
+}
+
+/// Of a qcow2 image its length is known all the same; other formats round it in ways of their own.
+fn disk(known: &Known, file: Option<u64>, virtual_size: Option<u64>) -> Option<Expected> {
+    let (file, virtual_size) = file.zip(virtual_size).filter(|_| known.disk_format.as_deref() == Some("qcow2"))?;
+    Some(Expected::Disk { file, virtual_size })
 }

@@ -40,13 +40,25 @@ pub struct Reader {
     pub rate: u64,
 }
 
-/// What the bytes of a base must be by the catalogue: only where they are the image's own, unconverted.
+/// What a base must be by the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Expected {
-    /// Length of the image, if the record says.
-    pub size: Option<u64>,
-    /// The algorithm and the hash.
-    pub digest: (Algorithm, String),
+pub enum Expected {
+    /// The image's own bytes, unconverted.
+    Bytes {
+        /// Length of the image, if the record says.
+        size: Option<u64>,
+        /// The algorithm and the hash.
+        digest: (Algorithm, String),
+    },
+    /// The image's own file, or the raw disk of this length that was made of it.
+    Disk {
+        /// Length of the image.
+        file: u64,
+        /// Bytes that a guest sees.
+        virtual_size: u64,
+    },
+    /// It was damaged by what the catalogue had said, which now says nothing.
+    Unknown,
 }
 
 /// How far the reading of one base is.
@@ -206,11 +218,16 @@ impl One<'_> {
 
     /// There is no list of this file yet.
     fn first(&self, expected: Option<&Expected>, before: Seen, stop: &(dyn Fn() -> bool + Sync)) -> Outcome {
-        if let Some(size) = expected.and_then(|it| it.size).filter(|it| *it != before.size) {
-            return self.damaged(format!("it has {} bytes, and the image has {size}", before.size), before);
+        if let Some(damage) = wrong_length(expected, before.size) {
+            return self.damaged(damage, before);
         }
+        let digest = match expected {
+            Some(Expected::Bytes { digest, .. }) => Some(digest),
+            Some(Expected::Unknown) => return Err("the catalogue does not say what it must be".to_owned()),
+            Some(Expected::Disk { .. }) | None => None,
+        };
         let mut pieces = PieceHasher::default();
-        let mut hash = expected.map(|it| Hasher::new(it.digest.0));
+        let mut hash = digest.map(|it| Hasher::new(it.0));
         let mut trouble = None;
         let visit = |block: Block<'_>| match block {
             Block::Data(bytes) => {
@@ -233,10 +250,9 @@ impl One<'_> {
         if !all {
             return Ok(Finding::Stopped);
         }
-        let trust = match expected.zip(hash) {
+        let trust = match digest.zip(hash) {
             None => Trust::FirstSeen,
-            Some((expected, hash)) => {
-                let (algorithm, wanted) = &expected.digest;
+            Some(((algorithm, wanted), hash)) => {
                 let got = hash.finish().ok_or_else(|| format!("its {algorithm} could not be computed"))?;
                 if got != *wanted {
                     return self.damaged(format!("its {algorithm} is {got}, and the image's is {wanted}"), before);
@@ -251,6 +267,20 @@ impl One<'_> {
         let kept = self.reader.lists.save(self.base, &pieces.finish(), &label);
         kept.map_err(|error| format!("its piece list cannot be written: {error}"))?;
         Ok(Finding::Good(if trust == Trust::Catalogue { How::Catalogue } else { How::FirstSeen }))
+    }
+}
+
+/// A copy from another host that broke off is used by nova as it is: the guest reads zeros behind its end.
+fn wrong_length(expected: Option<&Expected>, is: u64) -> Option<String> {
+    match expected {
+        _ if is == 0 => Some("it is empty".to_owned()),
+        Some(Expected::Bytes { size: Some(size), .. }) if is != *size => {
+            Some(format!("it has {is} bytes, and the image has {size}"))
+        }
+        Some(Expected::Disk { file, virtual_size }) if is != *file && is < *virtual_size => {
+            Some(format!("it has {is} bytes, and the image's disk has {virtual_size}"))
+        }
+        _ => None,
     }
 }
 
