@@ -11,6 +11,7 @@ mod node;
 mod openers;
 mod pins;
 mod prefetch;
+mod privileges;
 mod prune;
 mod resume;
 mod scrub;
@@ -18,5 +19,6 @@ mod signed;
 mod site;
 mod space;
 mod stock_glance;
+mod surprises;
 #[cfg(feature = "catalogue")]
 mod through;
