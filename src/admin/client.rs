@@ -1,6 +1,6 @@
 //! The operator's side of the admin socket.
 
-use crate::admin::{CachedImage, Pass, Priority, Pruned, Scrubbed, Status, Why};
+use crate::admin::{CachedImage, Pass, Plan, Priority, Pruned, Scrubbed, Status, Why};
 use crate::image::ImageId;
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
@@ -126,6 +126,14 @@ impl Client {
     /// [`ClientError`]
     pub async fn why(&self, id: &ImageId) -> Result<Why, ClientError> {
         self.json(Method::GET, &format!("/why/{id}"), Some(self.quick)).await
+    }
+
+    /// What the agent would fetch and remove now; changes nothing.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn plan(&self) -> Result<Plan, ClientError> {
+        self.json(Method::GET, "/plan", None).await
     }
 
     /// A prefetch pass over everything queued, now; answers when it is over, however long that takes.

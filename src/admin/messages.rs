@@ -1,6 +1,6 @@
 //! What goes over the admin socket.
 
-use super::{Check, Member, Priority, ReadThrough};
+use super::{Check, Member, Priority, ReadThrough, Rules};
 use crate::image::ImageId;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,9 @@ pub struct Status {
     /// The node's place in the fleet that the catalogue keeps.
     #[serde(default)]
     pub fleet: Member,
+    /// The prefetch rules that hold here.
+    #[serde(default)]
+    pub rules: Rules,
     /// The newest answer to the question which cached images the catalogue has.
     #[serde(default)]
     pub last_check: Option<Check>,
@@ -69,9 +72,15 @@ pub struct ImageStatus {
     /// How urgent it is, while it is queued.
     #[serde(default, skip_serializing_if = "Priority::is_normal")]
     pub priority: Priority,
-    /// Never pruned, and fetched again when it is gone.
+    /// Pinned by an operator: never pruned, and fetched again when it is gone.
     #[serde(default)]
     pub pinned: bool,
+    /// The prefetch rules that want it, the most urgent first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
+    /// One of them pins it: never pruned while the rule finds it.
+    #[serde(default)]
+    pub pinned_by_rule: bool,
     /// Another process waits for the lock of its base, such as nova-compute that starts an instance.
     #[serde(default)]
     pub waited_for: bool,
@@ -145,9 +154,12 @@ pub struct Verdict {
     /// Whether the catalogue has its image no more, so that it cannot be fetched again.
     #[serde(default)]
     pub gone: bool,
-    /// Whether its image is pinned.
+    /// Whether an operator has pinned its image.
     #[serde(default)]
     pub pinned: bool,
+    /// The prefetch rules that want its image.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
     /// The verdict in words: `in use by 7c1d…/disk`, `used 2 h ago, may go after 24 h`…
     pub why: String,
     /// When it may go, if nothing uses it until then; none while it is in use or pruning is off.

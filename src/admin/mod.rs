@@ -5,6 +5,7 @@
 //! ```text
 //! GET    /status                 Status: what the agent is doing now
 //! GET    /why/{id}               Why: everything known about one image on this node
+//! GET    /plan                   Plan: what would be fetched and removed now; changes nothing
 //! POST   /prefetch               Pass: one prefetch pass, answered when it is done
 //! POST   /prune?dry_run=true     Pruned: one prune pass
 //! PUT    /queue/{id}?priority=N  202: queues an image, or gives a queued one this priority
@@ -23,6 +24,7 @@ mod member;
 mod messages;
 mod priority;
 mod read_through;
+mod rules;
 pub mod server;
 
 pub use client::{Client, ClientError};
@@ -34,6 +36,7 @@ pub use messages::{
 };
 pub use priority::{InvalidPriority, Priority};
 pub use read_through::{Download, ReadThrough};
+pub use rules::{LeftOut, Plan, PlannedFetch, RuleStatus, Rules};
 
 /// Where the agent listens unless configured otherwise.
 pub const DEFAULT_SOCKET: &str = "/run/larder/agent.sock";

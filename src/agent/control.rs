@@ -5,7 +5,7 @@ use super::{
     through::Through,
 };
 use crate::admin::{
-    CachedImage, ImageState, ImageStatus, Pass, Priority, Pruned, Scrubbed, Status, Why,
+    CachedImage, ImageState, ImageStatus, Pass, Plan, Priority, Pruned, Scrubbed, Status, Why,
     server::{Fault, Handler},
 };
 use crate::image::ImageId;
@@ -77,6 +77,10 @@ impl Handler for Control {
 
     fn why<'a>(&'a self, id: &'a ImageId) -> BoxFuture<'a, Result<Why, Fault>> {
         Box::pin(self.ask(|reply| Command::Why(id.clone(), reply)))
+    }
+
+    fn plan(&self) -> BoxFuture<'_, Result<Plan, Fault>> {
+        Box::pin(self.ask(Command::Plan))
     }
 
     fn prefetch(&self) -> BoxFuture<'_, Result<Pass, Fault>> {

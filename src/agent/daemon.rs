@@ -3,7 +3,7 @@
 use super::{
     check,
     control::Control,
-    reconcile::{Command, Parts, Reconciler},
+    reconcile::{Command, Parts, Reconciler, RulesLine},
     watch::{Watch, debounce},
 };
 use crate::admin::{
@@ -18,6 +18,7 @@ use crate::agent::{
     index::{Index, IndexError},
     lists::Lists,
     plan::fetch::Ledger,
+    rules::{self, Bell, Follower},
     signatures::Signers,
     through::{self, Through, ThroughError},
 };
@@ -28,6 +29,7 @@ use crate::base::{
 use crate::http::server::Listener;
 use crate::remote::{Catalogue, RemoteError};
 use crate::runtime::{metrics, systemd};
+use crate::wire::fleet::RuleSet;
 use chrono::{DateTime, Utc};
 use std::{path::PathBuf, sync::Arc};
 use tokio::sync::{mpsc, watch};
@@ -39,6 +41,7 @@ pub struct Agent {
     pub(super) reconciler: Reconciler,
     control: Control,
     fleet: fleet::Parts,
+    follower: Follower,
     dir: Arc<BaseDir>,
     admin: server::Settings,
     socket: Option<(Listener, Peers)>,
@@ -132,6 +135,7 @@ pub(super) async fn build_at(settings: Settings, now: DateTime<Utc>) -> Result<A
     let through = read_through(&settings, &fetcher, index.clone(), catalogue.clone()).await?;
     let (tell, fleet_settings) = watch::channel(settings.fleet.clone());
     let (view, member) = watch::channel(Member::default());
+    let (follower, line, share) = follower(&settings, &index, &commands, &catalogue).await;
     let parts = Parts {
         settings,
         dir: dir.clone(),
@@ -143,15 +147,18 @@ pub(super) async fn build_at(settings: Settings, now: DateTime<Utc>) -> Result<A
         fleet: tell,
         member,
         originals: through.as_ref().and_then(|it| it.shelf()),
+        rules: line,
         notes,
     };
     let reconciler = Reconciler::new(parts, now).await.map_err(AgentError::Index)?;
     let control = Control { commands, status, catalogue, through };
-    let fleet = fleet::Parts { settings: fleet_settings, index, control: control.clone(), view };
+    let (control_too, bell) = (control.clone(), follower.bell.clone());
+    let fleet = fleet::Parts { settings: fleet_settings, index, control: control_too, view, rules: share, bell };
     Ok(Agent {
         reconciler,
         control,
         fleet,
+        follower,
         dir,
         admin,
         socket: None,
@@ -159,6 +166,27 @@ pub(super) async fn build_at(settings: Settings, now: DateTime<Utc>) -> Result<A
         configuration: None,
         _state: state,
     })
+}
+
+/// What follows prefetch rules, how the loop reaches it, and where the centre's rules are told.
+async fn follower(
+    settings: &Settings,
+    index: &Index,
+    commands: &mpsc::Sender<Command>,
+    catalogue: &watch::Receiver<Catalogue>,
+) -> (Follower, RulesLine, watch::Sender<RuleSet>) {
+    let (tell, rule_settings) = watch::channel(settings.for_rules());
+    let (share, centre) = watch::channel(rules::known(index).await.0);
+    let bell = Arc::new(Bell::default());
+    let follower = Follower {
+        settings: rule_settings,
+        centre,
+        catalogue: catalogue.clone(),
+        bell: bell.clone(),
+        commands: commands.clone(),
+        index: index.clone(),
+    };
+    (follower, RulesLine { settings: tell, bell }, share)
 }
 
 // === impl Agent ===
@@ -206,6 +234,7 @@ impl Agent {
             reconciler,
             control,
             fleet,
+            follower,
             dir,
             socket: Some((listener, peers)),
             through,
@@ -241,6 +270,7 @@ impl Agent {
         if let Some((through, listener)) = control.through.clone().zip(through) {
             beside.spawn(through.serve(listener, shutdown.clone()));
         }
+        beside.spawn(rules::follow(follower, shutdown.clone()));
         beside.spawn(server::serve(listener, peers, Arc::new(control), shutdown.clone()));
         beside.close();
         reconciler.run(shutdown.clone()).await;
@@ -251,13 +281,18 @@ impl Agent {
         Ok(())
     }
 
-    /// One prefetch pass over everything that is queued, in this process; [`crate::agent::prefetch_once`] asks the
+    /// One prefetch pass over everything that is queued and that prefetch rules want, in this process; [`crate::agent::prefetch_once`] asks the
     /// running agent first. Images that failed are in the result.
     ///
     /// # Errors
     /// [`Fault`] when the pass did not end.
     pub async fn prefetch_once(self, shutdown: CancellationToken) -> Result<Pass, Fault> {
-        self.once(&shutdown, async |it| it.prefetch().await).await
+        let (follower, mut status) = (self.follower.clone(), self.status());
+        self.once(&shutdown, async move |it| {
+            follower.once(&mut status).await;
+            it.prefetch().await
+        })
+        .await
     }
 
     /// One prune pass, in this process; [`crate::agent::prune_once`] asks the running agent first. `dry_run` removes

@@ -19,6 +19,7 @@ pub mod lists;
 mod once;
 pub mod plan;
 mod reconcile;
+mod rules;
 mod settings;
 pub mod signatures;
 pub mod through;

@@ -11,11 +11,12 @@ use crate::agent::{
         pace::Windows,
         prune,
     },
-    signatures, through,
+    rules, signatures, through,
 };
 use crate::diskformat::{self, convert};
 use crate::remote;
 use crate::runtime::schedule::Schedule;
+use crate::wire::fleet::Rule;
 use chrono::{DateTime, Local, Utc};
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
@@ -93,6 +94,9 @@ pub struct Settings {
     pub lock_wait: Duration,
     /// `lock_hold`: how long the agent itself holds it, so long as spawns of this image wait for the agent.
     pub lock_hold: Duration,
+
+    /// `[rule:NAME]`: prefetch rules of this node's own, each with its name.
+    pub prefetch_rules: Vec<Rule>,
 
     /// `prune_interval`: seconds between prune passes (Nova's `manager_interval`); 0 and -1 switch them off.
     pub prune_interval: i64,
@@ -177,6 +181,7 @@ impl Default for Settings {
             refused_retry_interval: Duration::from_secs(6 * 3600),
             lock_wait: Duration::from_secs(1800),
             lock_hold: Duration::from_secs(1800),
+            prefetch_rules: Vec::new(),
             prune_interval: 2400,
             prune_schedule: None,
             scrub_schedule: None,
@@ -203,6 +208,17 @@ impl Settings {
     /// The folder of the piece lists.
     pub fn pieces_path(&self) -> PathBuf {
         self.state_path.join("pieces")
+    }
+
+    /// What follows rules is told.
+    pub(super) fn for_rules(&self) -> rules::Settings {
+        rules::Settings {
+            rules: self.prefetch_rules.clone(),
+            labels: self.fleet.labels.clone(),
+            joins: self.fleet.fleet != fleet::Membership::Off,
+            force_raw: self.force_raw_images,
+            jitter: self.prefetch_jitter,
+        }
     }
 
     /// Why this node gets no bases, if so.

@@ -57,7 +57,21 @@ pub fn agent(sources: &Sources, nova_files: &[PathBuf]) -> Result<Loaded<Agent>,
     let nova = Sources { optional_files: nova_files.to_vec(), ..Sources::default() }.gather()?;
     let mut shared = Nova::over(Agent::default());
     read(super::nova::visit, &mut shared, &nova).map_err(ConfigError::Invalid)?;
-    let mut loaded = load(super::agent::visit, shared.into_agent(), sources.gather()?, false)?;
+    let mut found = sources.gather()?;
+    let rules = super::rules::take(&mut found);
+    let mut loaded = match (rules, load(super::agent::visit, shared.into_agent(), found, false)) {
+        (Ok((rules, notes)), Ok(mut loaded)) => {
+            loaded.settings.settings.prefetch_rules = rules;
+            loaded.notes.extend(notes);
+            loaded
+        }
+        // All that is wrong is told together.
+        (Err(wrong), Err(ConfigError::Invalid(others))) => {
+            return Err(ConfigError::Invalid(super::Problems(others.0.into_iter().chain(wrong.0).collect())));
+        }
+        (_, Err(error)) => return Err(error),
+        (Err(wrong), Ok(_)) => return Err(ConfigError::Invalid(wrong)),
+    };
     loaded.settings = loaded.settings.finish().map_err(|(section, source)| ConfigError::Login { section, source })?;
     loaded.settings.nova.files.clone_from(&nova.files);
     let says = &loaded.settings.nova;
@@ -77,7 +91,9 @@ pub fn catalogue_sample() -> String {
 /// The sample file of the agent: every option at its default.
 #[cfg(feature = "agent")]
 pub fn agent_sample() -> String {
-    sample(super::agent::INTRO, &describe(super::agent::visit, &mut Agent::default()))
+    let mut described = describe(super::agent::visit, &mut Agent::default());
+    described.extend(super::rules::described());
+    sample(super::agent::INTRO, &described)
 }
 
 fn load<S>(visit: Visitor<S>, mut settings: S, found: Found, glance: bool) -> Result<Loaded<S>, ConfigError> {

@@ -27,6 +27,8 @@ mod notes;
 #[cfg(feature = "agent")]
 mod nova;
 mod options;
+#[cfg(feature = "agent")]
+mod rules;
 mod sample;
 #[cfg(feature = "agent")]
 mod signatures;

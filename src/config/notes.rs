@@ -155,6 +155,20 @@ fn distance(a: &str, b: &str) -> usize {
 // === impl Note ===
 
 impl Note {
+    /// The same about a section of another name.
+    #[cfg(feature = "agent")]
+    pub(super) fn in_section(self, section: &str, name: &str) -> Self {
+        let (from, to) = (format!("[{section}]"), format!("[{name}]"));
+        match self {
+            Self::Unknown { origin, name, meant } => Self::Unknown {
+                origin,
+                name: name.replacen(&from, &to, 1),
+                meant: meant.map(|it| it.replacen(&from, &to, 1)),
+            },
+            other => other,
+        }
+    }
+
     /// Whether it is worth a warning, rather than a line for those who look for it.
     pub fn is_warning(&self) -> bool {
         !matches!(self, Self::Unused { .. })

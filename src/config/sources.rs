@@ -113,6 +113,38 @@ impl Found {
         Ok(true)
     }
 
+    /// The names of sections that begin like this, in the order in which they were read, as they are written first.
+    #[cfg(feature = "agent")]
+    pub(super) fn sections(&self, prefix: &str) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for (it, _) in &self.assignments {
+            let begins = it.section.get(..prefix.len()).is_some_and(|it| it.eq_ignore_ascii_case(prefix));
+            // What stands behind is a name of the operator's own, in which case counts.
+            if begins && !names.contains(&it.section) {
+                names.push(it.section.clone());
+            }
+        }
+        names
+    }
+
+    /// Takes a section out, under another name.
+    #[cfg(feature = "agent")]
+    pub(super) fn take_section(&mut self, section: &str, name: &str) -> Self {
+        let all = std::mem::take(&mut self.assignments).into_iter();
+        let (taken, rest): (Vec<_>, Vec<_>) = all.partition(|(it, _)| it.section == section);
+        self.assignments = rest;
+        let renamed = taken.into_iter().map(|(it, origin)| (Assignment { section: name.to_owned(), ..it }, origin));
+        Self { assignments: renamed.collect(), ..Self::default() }
+    }
+
+    /// Both together.
+    #[cfg(feature = "agent")]
+    pub(super) fn with(&self, other: &Self) -> Self {
+        let mut both = self.clone();
+        both.assignments.extend(other.assignments.iter().cloned());
+        both
+    }
+
     /// The same, where a section goes by another name, in place of the section that has it.
     #[cfg(feature = "catalogue")]
     pub(super) fn with_section_as(mut self, section: &str, name: &str) -> Self {

@@ -233,3 +233,64 @@ fn logins_stand_in_sections_of_their_own() {
     let refused = load("[keystone_authtoken]\nauth_type = v3oidcpassword\n").unwrap_err();
     assert!(refused.contains("auth_type") && refused.contains("v3applicationcredential"), "{refused}");
 }
+
+#[cfg(feature = "agent")]
+mod rules {
+    use super::*;
+    use crate::image::Visibility;
+
+    fn agent(text: &str) -> Result<(Vec<crate::wire::fleet::Rule>, Vec<String>), String> {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("agent.conf");
+        fs::write(&file, text).unwrap();
+        let loaded = super::super::agent(&Sources { files: vec![file], ..Sources::default() }, &[]);
+        let loaded = loaded.map_err(|it| it.to_string())?;
+        let notes = loaded.notes.iter().map(ToString::to_string).collect();
+        Ok((loaded.settings.settings.prefetch_rules, notes))
+    }
+
+    #[test]
+    fn sections_are_rules() {
+        let text = "[rule:golden]\ntags = a, b\nproperties = os_distro:debian\nname = deb*\nvisibility = public\nowner = p\n\
+                    newest = 2\nmost_used = 3\nnodes = site:x,rack=1\nwindow_opens = 0 1 * * *\nwindow_lasts = 600\n\
+                    budget = 10GiB\npriority = -5\npin = true\n[DEFAULT]\nstate_path = /s\n[RULE:Other.1]\nname = $state_path\n";
+        let (rules, notes) = agent(text).unwrap();
+        assert_eq!(notes, Vec::<String>::new());
+        let expected = serde_json::json!({
+            "name": "golden", "nodes": "rack=1,site=x", "window": {"opens": "0 1 * * *", "lasts": 600},
+            "budget": 10_u64 << 30, "priority": -5, "pin": true,
+            "match": {"tags": ["a", "b"], "properties": {"os_distro": "debian"}, "name": "deb*", "visibility": "public",
+                      "owner": "p", "newest": 2, "most_used": 3}
+        });
+        assert_eq!(serde_json::to_value(&rules[0]).unwrap(), expected);
+        assert_eq!(rules[0].images.visibility, Some(Visibility::Public));
+        let other = &rules[1];
+        assert_eq!((other.name.as_ref().unwrap().as_str(), other.images.name.as_deref()), ("Other.1", Some("/s")));
+    }
+
+    #[test]
+    fn wrong_values_name_file_section_and_key() {
+        let text = "[rule:a]\nnewest = many\nbudget = lots\npriority = 101\nwindow_opens = never\nwindow_lasts = 5\n\
+                    nodes = x\nvisibility = open\n[rule:b c]\nname = x\n[rule:d]\npin = true\n[rule:e]\nname = x\ntgas = y\n\
+                    [DEFAULT]\nprune_interval = soon\n";
+        let error = agent(text).unwrap_err();
+        for words in [
+            "10 values are wrong:",
+            "agent.conf: [DEFAULT] prune_interval = 'soon'",
+            "agent.conf: [rule:a] newest = 'many': it takes a whole number from 1 to 10000",
+            "[rule:a] budget = 'lots': it takes bytes",
+            "[rule:a] priority = '101': it takes a whole number from -100 to 100",
+            "[rule:a] window_opens = 'never'",
+            "[rule:a] window_lasts = '5': it takes seconds, from 60",
+            "[rule:a] nodes = 'x': 'x' is not a label",
+            "[rule:a] visibility = 'open': it takes public, private, shared or community",
+            "[rule:b c] name = 'x': 'b c' is not a rule's name",
+            "[rule:d] pin = 'true': a rule needs at least one condition",
+        ] {
+            assert!(error.contains(words), "{words}\n{error}");
+        }
+        let (rules, notes) = agent("[rule:e]\nname = x\ntgas = y\n").unwrap();
+        assert_eq!(rules.len(), 1);
+        assert!(notes[0].contains("no option [rule:e] tgas; is [rule:e] tags meant?"), "{notes:?}");
+    }
+}

@@ -1,6 +1,6 @@
 //! What the agent does for those who ask.
 
-use crate::admin::{CachedImage, Pass, Priority, Pruned, Scrubbed, Status, Why};
+use crate::admin::{CachedImage, Pass, Plan, Priority, Pruned, Scrubbed, Status, Why};
 use crate::image::ImageId;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -12,6 +12,9 @@ pub trait Handler: Send + Sync + 'static {
 
     /// Everything known about one image.
     fn why<'a>(&'a self, id: &'a ImageId) -> BoxFuture<'a, Result<Why, Fault>>;
+
+    /// What would be fetched and removed now; changes nothing.
+    fn plan(&self) -> BoxFuture<'_, Result<Plan, Fault>>;
 
     /// A prefetch pass; ready when it is over.
     fn prefetch(&self) -> BoxFuture<'_, Result<Pass, Fault>>;

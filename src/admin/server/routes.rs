@@ -37,6 +37,7 @@ fn router(handler: Arc<dyn Handler>, peers: Peers) -> Router {
     Router::new()
         .route("/status", get(status))
         .route("/why/{id}", get(why))
+        .route("/plan", get(plan))
         .route("/prefetch", post(prefetch))
         .route("/prune", post(prune))
         .route("/queue/{id}", put(queue))
@@ -75,6 +76,10 @@ async fn why(State(agent): Agent, Path(id): Path<String>) -> Response {
         Ok(id) => json(agent.why(&id).await),
         Err(invalid) => error(StatusCode::BAD_REQUEST, &invalid.to_string()),
     }
+}
+
+async fn plan(State(agent): Agent) -> Response {
+    json(agent.plan().await)
 }
 
 async fn prefetch(State(agent): Agent) -> Response {

@@ -1,5 +1,5 @@
 use super::{Fault, Handler, Settings, bind, serve};
-use crate::admin::{CachedImage, Client, ClientError, Pass, Priority, Pruned, Scrubbed, Status, Why};
+use crate::admin::{CachedImage, Client, ClientError, Pass, Plan, Priority, Pruned, Scrubbed, Status, Why};
 use crate::image::ImageId;
 use futures_util::future::BoxFuture;
 use http::StatusCode;
@@ -27,6 +27,10 @@ impl Handler for Queue {
 
     fn why<'a>(&'a self, id: &'a ImageId) -> BoxFuture<'a, Result<Why, Fault>> {
         ready(Err(Fault::NotFound(format!("{id} is unknown here"))))
+    }
+
+    fn plan(&self) -> BoxFuture<'_, Result<Plan, Fault>> {
+        ready(Ok(Plan { freed: 5, ..Plan::default() }))
     }
 
     fn prefetch(&self) -> BoxFuture<'_, Result<Pass, Fault>> {

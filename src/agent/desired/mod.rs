@@ -1,7 +1,8 @@
-//! What should be here, and when to try: the queue in its order, and the waits after failures. Pure.
+//! What should be here, and when to try: the queue in its order, the waits after failures, and prefetch rules. Pure.
 
 mod due;
 mod retry;
+pub mod rules;
 #[cfg(test)]
 mod tests;
 

@@ -18,6 +18,7 @@ fn queued(number: u128, retry_in: Option<i64>) -> Queued {
         attempts: 0,
         retry_at,
         last_error: None,
+        for_rules: false,
     }
 }
 

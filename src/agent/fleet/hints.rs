@@ -1,9 +1,10 @@
 //! What is to be looked at: images that the feed named, or all of them.
 
+use crate::agent::rules::Bell;
 use crate::image::ImageId;
 use std::{
     collections::BTreeSet,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 use tokio::sync::Notify;
 
@@ -15,6 +16,8 @@ const MOST: usize = 1000;
 pub(super) struct Hints {
     waiting: Mutex<Waiting>,
     bell: Notify,
+    /// Follows prefetch rules, for which other images may count now.
+    rules: Arc<Bell>,
     /// The catalogue was away, and may be another one now.
     pub(super) back: Notify,
 }
@@ -28,6 +31,10 @@ pub(super) struct Waiting {
 // === impl Hints ===
 
 impl Hints {
+    pub(super) fn new(rules: Arc<Bell>) -> Self {
+        Self { rules, ..Self::default() }
+    }
+
     pub(super) fn image(&self, id: ImageId) {
         self.put(|it| {
             it.images.insert(id);
@@ -45,6 +52,7 @@ impl Hints {
     fn put(&self, change: impl FnOnce(&mut Waiting)) {
         change(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
         self.bell.notify_one();
+        self.rules.ring();
     }
 
     /// Waits for the next hint.

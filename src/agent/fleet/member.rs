@@ -15,6 +15,7 @@ use crate::admin::{Member as View, MemberState, Status};
 use crate::agent::{
     control::Control,
     index::{Fact, Index, IndexError},
+    rules::Bell,
 };
 use crate::base::chain;
 use crate::remote::{Catalogue, RemoteError};
@@ -52,6 +53,9 @@ pub(in crate::agent) struct Parts {
     pub(in crate::agent) index: Index,
     pub(in crate::agent) control: Control,
     pub(in crate::agent) view: watch::Sender<View>,
+    /// The rules of the centre, for whoever follows them.
+    pub(in crate::agent) rules: watch::Sender<RuleSet>,
+    pub(in crate::agent) bell: Arc<Bell>,
 }
 
 /// What ran beside the loop.
@@ -67,6 +71,7 @@ pub(super) struct Member {
     index: Index,
     control: Control,
     view: watch::Sender<View>,
+    shared_rules: watch::Sender<RuleSet>,
     hints: Arc<Hints>,
     /// None: this node joins no fleet.
     node: Option<NodeName>,
@@ -138,7 +143,7 @@ pub(super) async fn run(parts: Parts, hints: Arc<Hints>, shutdown: CancellationT
 
 impl Member {
     async fn new(parts: Parts, hints: Arc<Hints>) -> Result<Self, IndexError> {
-        let Parts { settings, index, control, view } = parts;
+        let Parts { settings, index, control, view, rules: shared_rules, .. } = parts;
         let journal = Journal::new(index.work().await?);
         let session = index.fact(Fact::Session).await?.map(Session);
         let rules = index.fact(Fact::Rules).await?.and_then(|text| serde_json::from_str(&text).ok());
@@ -148,6 +153,7 @@ impl Member {
             index,
             control,
             view,
+            shared_rules,
             hints,
             node: None,
             link: Link::default(),
@@ -374,7 +380,8 @@ impl Member {
         if let Err(error) = self.index.set_fact(Fact::Session, Some(it.session.0)).await {
             tracing::warn!(error = %chain(&error), "cannot write the session down");
         }
-        self.rules_wanted = it.rules_version != self.rules.version;
+        // With other labels there are other rules, of the same version.
+        self.rules_wanted = it.rules_version != 0 || self.rules.version != 0;
         self.is_absent = false;
         // The first beat may go at once.
         self.last_beat = Instant::now().checked_sub(SHORTEST).unwrap_or_else(Instant::now);
@@ -496,6 +503,7 @@ impl Member {
             }
             Err(error) => tracing::warn!(%error, "cannot write the rules down"),
         }
+        self.shared_rules.send_replace(rules.clone());
         self.rules = rules;
         // The catalogue hears of it.
         self.urgent = true;

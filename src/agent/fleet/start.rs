@@ -10,7 +10,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Both parts run until `shutdown`, on this tracker.
 pub(in crate::agent) fn start(parts: Parts, tasks: &TaskTracker, shutdown: &CancellationToken) {
-    let hints = Arc::new(Hints::default());
+    let hints = Arc::new(Hints::new(parts.bell.clone()));
     let watch = presence::Watch {
         settings: parts.settings.clone(),
         status: parts.control.status.clone(),

@@ -142,6 +142,8 @@ impl Node {
             base: it.image.base_name(),
             name: None,
             priority: Priority::default(),
+            rules: Vec::new(),
+            pinned_by_rule: false,
             pinned: false,
             waited_for: false,
             state: match it.state {

@@ -15,6 +15,8 @@ pub enum Fact {
     Rules,
     /// Images that were found gone all at once, and when, as JSON.
     Suspects,
+    /// What rules have found at the catalogue, as JSON.
+    Found,
 }
 
 /// Work that was taken over: one image of one job.
@@ -57,6 +59,7 @@ impl Fact {
             Self::Session => "session",
             Self::Rules => "rules",
             Self::Suspects => "suspects",
+            Self::Found => "found",
         }
     }
 }

@@ -8,6 +8,7 @@ mod fleet;
 mod open;
 mod pins;
 mod queue;
+mod rules;
 #[cfg(test)]
 mod tests;
 

@@ -37,7 +37,7 @@ CREATE TABLE bases (
 ";
 
 /// From each version to the next.
-const STEPS: [&str; 3] = [PINS, VERIFIED, FLEET];
+const STEPS: [&str; 4] = [PINS, VERIFIED, FLEET, RULES];
 
 const PINS: &str = "
 ALTER TABLE queue ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
@@ -74,6 +74,22 @@ CREATE TABLE work (
     told INTEGER NOT NULL,
     closed INTEGER NOT NULL,
     PRIMARY KEY (job, image_id)
+) STRICT, WITHOUT ROWID;
+";
+
+/// What only rules have queued, and which bases were used how much, by whom.
+const RULES: &str = "
+ALTER TABLE queue ADD COLUMN for_rules INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE uses (
+    base TEXT PRIMARY KEY,
+    score REAL NOT NULL,
+    at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE users (
+    base TEXT NOT NULL,
+    instance TEXT NOT NULL,
+    seen INTEGER NOT NULL,
+    PRIMARY KEY (base, instance)
 ) STRICT, WITHOUT ROWID;
 ";
 
@@ -138,7 +154,9 @@ fn prepare(path: &Path) -> rusqlite::Result<(Connection, i64)> {
     if found == VERSION {
         // A file of the right version without our tables is as good as damaged.
         connection
-            .prepare("SELECT position, image_id, queued_at, attempts, retry_at, last_error, priority FROM queue")
+            .prepare(
+                "SELECT position, image_id, queued_at, attempts, retry_at, last_error, priority, for_rules FROM queue",
+            )
             .map_err(misshapen)?;
         connection
             .prepare(
@@ -148,6 +166,8 @@ fn prepare(path: &Path) -> rusqlite::Result<(Connection, i64)> {
         connection.prepare("SELECT image_id, pinned_at FROM pins").map_err(misshapen)?;
         connection.prepare("SELECT key, value FROM fleet").map_err(misshapen)?;
         connection.prepare("SELECT job, image_id, outcome, told, closed FROM work").map_err(misshapen)?;
+        connection.prepare("SELECT base, score, at FROM uses").map_err(misshapen)?;
+        connection.prepare("SELECT base, instance, seen FROM users").map_err(misshapen)?;
     }
     Ok((connection, found))
 }
@@ -173,7 +193,9 @@ fn salvage(path: &Path) -> [Vec<Wish>; 2] {
         // Up to the first unreadable page.
         Ok(rows.map_while(Result::ok).collect())
     };
-    let queue = read("SELECT image_id, queued_at, priority FROM queue ORDER BY position")
+    // What rules have queued they queue again.
+    let queue = read("SELECT image_id, queued_at, priority FROM queue WHERE for_rules = 0 ORDER BY position")
+        .or_else(|_| read("SELECT image_id, queued_at, priority FROM queue ORDER BY position"))
         .or_else(|_| read("SELECT image_id, queued_at, 0 FROM queue ORDER BY position"));
     [queue.unwrap_or_default(), read("SELECT image_id, pinned_at, 0 FROM pins").unwrap_or_default()]
 }

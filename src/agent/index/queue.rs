@@ -21,6 +21,8 @@ pub struct Queued {
     pub retry_at: Option<DateTime<Utc>>,
     /// What happened last.
     pub last_error: Option<String>,
+    /// Only rules ask for it.
+    pub for_rules: bool,
 }
 
 /// The longest queue; beyond it an image is refused with the reason.
@@ -36,7 +38,7 @@ impl Index {
     pub async fn queue(&self) -> Result<Vec<Queued>, IndexError> {
         self.call("read the queue", |connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT image_id, queued_at, attempts, retry_at, last_error, priority FROM queue
+                "SELECT image_id, queued_at, attempts, retry_at, last_error, priority, for_rules FROM queue
                  ORDER BY priority DESC, position",
             )?;
             let rows = statement.query_map([], queued)?;
@@ -47,7 +49,7 @@ impl Index {
     }
 
     /// Puts an image at the end of its priority; false when it was queued already: then its next try is at once, and
-    /// a priority that is given becomes its own.
+    /// a priority that is given becomes its own, and it stays when rules ask for it no more.
     ///
     /// # Errors
     /// [`IndexError`]
@@ -65,7 +67,8 @@ impl Index {
                 (id.as_str(), now.timestamp_millis(), priority),
             )?;
             if added == 0 {
-                let again = "UPDATE queue SET retry_at = NULL, priority = coalesce(?2, priority) WHERE image_id = ?1";
+                let again = "UPDATE queue SET retry_at = NULL, priority = coalesce(?2, priority), for_rules = 0
+                             WHERE image_id = ?1";
                 transaction.execute(again, (id.as_str(), priority))?;
             }
             transaction.commit()?;
@@ -118,6 +121,7 @@ fn queued(row: &Row<'_>) -> rusqlite::Result<Option<Queued>> {
         retry_at: row.get::<_, Option<i64>>(3)?.map(moment),
         last_error: row.get(4)?,
         priority: row.get::<_, i32>(5)?.clamp(-100, 100).try_into().unwrap_or_default(),
+        for_rules: row.get(6)?,
     }))
 }
 

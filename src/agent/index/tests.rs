@@ -1,5 +1,6 @@
 use super::{Fact, How, Index, Known, Origin, Taken, Verified};
 use crate::admin::Priority;
+use crate::agent::desired::rules::Uses;
 use crate::image::ImageId;
 use crate::wire::fleet::{Action, JobId, Outcome};
 use chrono::{DateTime, Duration, Utc};
@@ -82,6 +83,38 @@ async fn the_queue_is_ordered_by_priority_and_then_by_arrival() {
     assert_eq!(order(&index).await, [3, 5, 2, 1, 4].map(id));
     drop(index);
     assert_eq!(order(&open(&path)).await, [3, 5, 2, 1, 4].map(id));
+}
+
+#[tokio::test]
+async fn what_rules_queue_goes_with_them_and_what_an_operator_queues_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = open(&folder.path().join("index.db"));
+    let priority = |number: i32| Priority::try_from(number).unwrap();
+    index.enqueue(&id(1), None, now()).await.unwrap();
+    let put = vec![(id(1), priority(9)), (id(2), priority(9)), (id(3), priority(-9)), (id(4), priority(1))];
+    index.queue_for_rules(put, Vec::new(), now()).await.unwrap();
+    // The operator takes one over.
+    assert!(!index.enqueue(&id(4), None, now()).await.unwrap());
+    index.queue_for_rules(vec![(id(3), priority(50))], vec![id(1), id(2), id(4)], now()).await.unwrap();
+    let queue = index.queue().await.unwrap();
+    let seen: Vec<_> = queue.iter().map(|it| (it.id.clone(), i32::from(it.priority), it.for_rules)).collect();
+    assert_eq!(seen, [(id(3), 50, true), (id(4), 1, false), (id(1), 0, false)]);
+}
+
+#[tokio::test]
+async fn uses_survive() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index.db");
+    let index = open(&path);
+    let mut uses = Uses::default();
+    let user = |base: &str, instance: &str| (base.to_owned(), instance.to_owned());
+    let seen = [user("a", "1"), user("a", "2"), user("b", "1")].into();
+    index.note_uses(uses.see(&seen, now())).await.unwrap();
+    index.note_uses(uses.see(&[user("b", "4")].into(), now() + Duration::days(2))).await.unwrap();
+    drop(index);
+    let index = open(&path);
+    assert_eq!(index.uses().await.unwrap(), uses);
+    assert_eq!((uses.users.len(), uses.bases.len()), (1, 2));
 }
 
 #[tokio::test]

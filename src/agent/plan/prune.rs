@@ -70,6 +70,8 @@ pub enum Reason {
 
 /// Why a pinned base is wanted.
 pub const PINNED: &str = "pinned, until larder cache unpin";
+/// Why a base is wanted that rules want; their names follow.
+pub const BY_RULE: &str = "wanted by ";
 
 // === impl Settings ===
 
@@ -117,6 +119,7 @@ impl Decision {
             in_use: self.in_use,
             gone: false,
             pinned: false,
+            rules: Vec::new(),
             why: self.why.clone(),
             may_go_at: self.may_go_at,
             verified: None,

@@ -13,7 +13,7 @@ use crate::agent::{
         fetch::{FetchError, Outcome},
         gate::gate,
     },
-    index::{IndexError, Known, LONGEST_QUEUE},
+    index::{IndexError, Known, LONGEST_QUEUE, Queued},
 };
 use crate::base::chain;
 use crate::image::ImageId;
@@ -36,7 +36,8 @@ impl Reconciler {
     /// In work, or put off.
     pub(super) fn busy(&self, now: DateTime<Utc>) -> HashSet<ImageId> {
         let put_off = self.state.put_off.iter().filter(|(_, it)| it.until > now).map(|(id, _)| id);
-        self.jobs.keys().chain(put_off).cloned().collect()
+        let waits = self.state.queue.iter().filter(|it| self.state.ruled.is_waiting(it)).map(|it| &it.id);
+        self.jobs.keys().chain(put_off).chain(waits).cloned().collect()
     }
 
     pub(super) fn may_fetch(&self) -> bool {
@@ -56,7 +57,10 @@ impl Reconciler {
         let (busy, asked) = (self.busy(now), self.passes.asked());
         let turn = Turn { now, busy: &busy, asked: &asked, at_once: self.settings.prefetch_on_queue };
         for id in turn.due(&self.state.queue, places) {
-            self.start_fetch(id);
+            match self.lacks_room_for_rules(&id) {
+                Some(why) => self.full(&id, why, 0),
+                None => self.start_fetch(id),
+            }
         }
     }
 
@@ -220,7 +224,7 @@ impl Reconciler {
     /// A pass that somebody asked for: over all of the queue, waits or not.
     pub(super) fn begin_pass(&mut self, reply: Reply<Pass>) {
         let (ended, wait) = oneshot::channel();
-        let all: HashSet<ImageId> = self.state.queue.iter().map(|it| it.id.clone()).collect();
+        let all = self.may_be_tried(|_| true);
         if !self.passes.begin(all.clone(), Some(ended)) {
             let _ = reply.send(Err(Fault::Unavailable("too many prefetch passes are waited for already".to_owned())));
             return;
@@ -234,13 +238,26 @@ impl Reconciler {
         });
     }
 
+    pub(super) fn end_passes(&mut self) {
+        if let Some(pass) = self.passes.end() {
+            tracing::debug!(images = pass.images.len(), "a prefetch pass has ended");
+            self.state.last_prefetch = Some(pass);
+        }
+    }
+
     pub(super) fn begin_periodic_pass(&mut self, now: DateTime<Utc>) {
         self.set_prefetch_clock(now);
-        let due = self.state.queue.iter().filter(|it| it.retry_at.is_none_or(|at| at <= now));
-        let due: HashSet<ImageId> = due.map(|it| it.id.clone()).collect();
+        self.rules.bell.ring_for_pass();
+        let due = self.may_be_tried(|it| it.retry_at.is_none_or(|at| at <= now));
         if self.passes.begin(due.clone(), None) {
             self.refuse_when_idle(&due);
         }
+    }
+
+    /// What a pass is over: what waits for a rule's window is no part of it.
+    fn may_be_tried(&self, which: impl Fn(&Queued) -> bool) -> HashSet<ImageId> {
+        let open = |it: &&Queued| which(it) && !self.state.ruled.is_waiting(it);
+        self.state.queue.iter().filter(open).map(|it| it.id.clone()).collect()
     }
 
     fn refuse_when_idle(&mut self, images: &HashSet<ImageId>) {
@@ -307,7 +324,7 @@ impl Reconciler {
     }
 
     /// Nobody wants it any more: what is there of it goes, at once or when its fetch has ended.
-    async fn drop_download(&self, id: &ImageId) {
+    pub(super) async fn drop_download(&self, id: &ImageId) {
         match self.jobs.get(id) {
             Some(job) => job.cancel.cancel(),
             None => self.fetcher.discard(id).await,

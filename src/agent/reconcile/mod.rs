@@ -11,6 +11,7 @@
 
 mod clock;
 mod fetches;
+mod gauges;
 mod guard;
 mod identify;
 mod job;
@@ -18,9 +19,12 @@ mod keep;
 mod look;
 mod passes;
 mod pins;
+mod plan;
 mod presence;
 mod reconciler;
 mod removals;
+mod rules;
+mod rules_status;
 mod scrub_status;
 mod scrubs;
 mod show;
@@ -28,7 +32,9 @@ mod space;
 mod state;
 #[cfg(test)]
 mod tests;
+mod users;
 mod warnings;
 
 pub(super) use presence::Presence;
 pub(super) use reconciler::{Command, Parts, Reconciler, Reply};
+pub(super) use rules::RulesLine;

@@ -27,6 +27,12 @@ impl Reconciler {
 
     pub(super) async fn unpin(&mut self, id: &ImageId) -> Result<(), Fault> {
         if !self.index.unpin(id).await.map_err(|error| internal(&error))? {
+            if let Some(held) = self.state.ruled.wanted(id).filter(|it| it.is_pinned()) {
+                let rules = held.by_rules();
+                return Err(Fault::NotFound(format!(
+                    "no operator has pinned image {id} on this node: {rules} holds it for as long as it is found; change that rule"
+                )));
+            }
             return Err(Fault::NotFound(format!("image {id} is not pinned on this node")));
         }
         tracing::info!(image.id = %id, "unpinned");

@@ -54,6 +54,8 @@ impl Reconciler {
             }
         }
         self.reload().await;
+        // No rule keeps what is gone.
+        self.follow_rules(self.state.now).await;
         self.remove_gone();
     }
 

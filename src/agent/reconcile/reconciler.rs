@@ -1,17 +1,19 @@
 //! The loop.
 
 use super::{
+    gauges,
     guard::Guard,
     job::Job,
     look::Look,
     passes::Passes,
     presence::Presence,
     removals::Asked,
+    rules::{Ruled, RulesLine},
     scrubs::Scrubs,
     space::{Evicted, Evictions},
     state::State,
 };
-use crate::admin::{CachedImage, ImageState, Member, Pass, Priority, Pruned, Scrubbed, Status, Why, server::Fault};
+use crate::admin::{CachedImage, Member, Pass, Plan, Priority, Pruned, Scrubbed, Status, Why, server::Fault};
 use crate::agent::{
     Settings,
     base_dir::{BaseDir, BaseFile, Kind},
@@ -22,6 +24,7 @@ use crate::agent::{
     },
     fleet,
     index::{Index, IndexError, Known},
+    rules::News,
     signatures::Signers,
     through::Shelf,
 };
@@ -53,6 +56,7 @@ pub(in crate::agent) enum Command {
         reply: Reply<Pruned>,
     },
     Scrub(Reply<Scrubbed>),
+    Plan(Reply<Plan>),
     Why(ImageId, Reply<Why>),
     Queue(ImageId, Option<Priority>, Reply<()>),
     Pin(ImageId, Reply<()>),
@@ -66,6 +70,8 @@ pub(in crate::agent) enum Command {
     Reconfigure(Box<Settings>),
     /// What the catalogue has, and has no more.
     Presence(Presence),
+    /// The rules that hold, and what there is for them.
+    Rules(Box<News>),
     /// Something changed on disk.
     Hint,
     /// Worth a place in the status.
@@ -89,6 +95,8 @@ pub(in crate::agent) struct Parts {
     pub(in crate::agent) member: watch::Receiver<Member>,
     /// Original images beside the bases, which go first when room is needed.
     pub(in crate::agent) originals: Option<Arc<Shelf>>,
+    /// For those who follow prefetch rules.
+    pub(in crate::agent) rules: RulesLine,
     /// For the status; logged already.
     pub(in crate::agent) notes: Vec<String>,
 }
@@ -104,6 +112,7 @@ pub(super) enum Done {
     Read { base: String, known: Option<Box<Known>>, read: Read },
     Replaced { base: String, size: u64, damage: String, result: Result<Pruned, String> },
     Gone(Result<Pruned, String>),
+    Planned { result: Result<Pruned, String>, gone: Result<Pruned, String>, reply: Reply<Plan> },
 }
 
 /// What the loop woke up for.
@@ -142,6 +151,7 @@ pub(in crate::agent) struct Reconciler {
     status: watch::Sender<Arc<Status>>,
     catalogue: watch::Sender<Catalogue>,
     fleet: watch::Sender<fleet::Settings>,
+    pub(super) rules: RulesLine,
     said: String,
 }
 
@@ -160,19 +170,17 @@ impl Reconciler {
     /// # Errors
     /// [`IndexError`] when the index cannot be read.
     pub(in crate::agent) async fn new(it: Parts, now: DateTime<Utc>) -> Result<Self, IndexError> {
-        let Parts { settings, dir, index, fetcher, commands, status, catalogue, fleet, member, originals, notes } = it;
-        let queue = index.queue().await?;
-        let pins = index.pins().await?.into_iter().collect();
-        let known = index.bases().await?.into_iter().map(|it| (it.base.clone(), it)).collect();
+        let Parts { settings, dir, index, fetcher, commands, status, catalogue, fleet, member, .. } = it;
+        let (originals, rules, notes) = (it.originals, it.rules, it.notes);
         let mut state = State {
             now,
             started_at: now,
             base_directory: dir.path().display().to_string(),
             catalogue: fetcher.catalogue.describe(),
             idle_because: settings.idle_because(),
-            queue,
-            known,
-            pins,
+            queue: index.queue().await?,
+            known: index.bases().await?.into_iter().map(|it| (it.base.clone(), it)).collect(),
+            pins: index.pins().await?.into_iter().collect(),
             look: None,
             decisions: Vec::new(),
             active: None,
@@ -185,6 +193,7 @@ impl Reconciler {
             bounds: settings.bounds(),
             counted_by_nova: settings.counted_by_nova,
             gone: super::presence::Gone::default(),
+            ruled: Ruled::open(&index, &settings, now).await?,
             member,
             next_prefetch: None,
             next_prune: None,
@@ -220,6 +229,7 @@ impl Reconciler {
             status,
             catalogue,
             fleet,
+            rules,
             said: String::new(),
         };
         reconciler.set_clocks();
@@ -262,6 +272,7 @@ impl Reconciler {
     /// One turn at this time: what is due begins, and the status says how things are.
     pub(super) async fn turn(&mut self, now: DateTime<Utc>) {
         self.it_is(now).await;
+        self.follow_windows().await;
         self.start_what_is_due();
         self.end_passes();
         self.publish();
@@ -315,6 +326,8 @@ impl Reconciler {
             Command::DeleteAllQueued(reply) => drop(reply.send(self.delete_all_queued().await)),
             Command::Reconfigure(settings) => self.reconfigure(*settings),
             Command::Presence(it) => self.presence(it).await,
+            Command::Rules(news) => self.take_rules(*news).await,
+            Command::Plan(reply) => self.plan(reply),
             Command::Hint => self.look_soon(),
             Command::Warn(text) => self.warn(text),
         }
@@ -346,6 +359,7 @@ impl Reconciler {
             Done::Read { base, known, read } => self.read_done(base, known, read).await,
             Done::Replaced { base, size, damage, result } => self.replaced(base, size, damage, result).await,
             Done::Gone(result) => self.removed_gone(result).await,
+            Done::Planned { result, gone, reply } => self.planned(result, gone, reply),
         }
     }
 
@@ -433,6 +447,7 @@ impl Reconciler {
         self.state.active = Some(active);
         self.state.look = Some(look);
         self.queue_pinned(now).await;
+        self.rules_after_look(now).await;
         if self.state.put_off.values().any(|it| it.held.is_some()) {
             self.room_is_needed();
         }
@@ -485,13 +500,6 @@ impl Reconciler {
         self.state.warnings.add(text);
     }
 
-    fn end_passes(&mut self) {
-        if let Some(pass) = self.passes.end() {
-            tracing::debug!(images = pass.images.len(), "a prefetch pass has ended");
-            self.state.last_prefetch = Some(pass);
-        }
-    }
-
     fn reconfigure(&mut self, settings: Settings) {
         if settings == self.settings {
             // The clocks go on as they were.
@@ -519,6 +527,7 @@ impl Reconciler {
         self.settings = settings.with_fixed_of(&self.settings);
         let fleet = self.settings.fleet.clone();
         self.fleet.send_if_modified(|it| std::mem::replace(it, fleet.clone()) != fleet);
+        self.tell_rules();
         self.state.bounds = self.settings.bounds();
         self.state.counted_by_nova = self.settings.counted_by_nova;
         self.room_is_needed();
@@ -547,6 +556,7 @@ impl Reconciler {
             evict,
             read,
             self.state.gone.next,
+            self.state.ruled.desired.changes,
         ];
         let due = due.into_iter().flatten().min();
         let until = due.map_or(LONGEST_SLEEP, |at| (at - now).to_std().unwrap_or(Duration::ZERO));
@@ -557,19 +567,7 @@ impl Reconciler {
 
     fn publish(&mut self) {
         let status = Arc::new(self.state.status());
-        let mut count: HashMap<&'static str, u64> = HashMap::new();
-        for it in &status.images {
-            *count.entry(label(&it.state)).or_default() += 1;
-        }
-        for state in STATES {
-            metrics::gauge!("larder_images", "state" => state).set(count.get(state).copied().unwrap_or(0) as f64);
-        }
-        let damaged = self.state.known.values().filter(|it| it.verified.as_ref().is_some_and(|it| it.damage.is_some()));
-        metrics::gauge!("larder_damaged_bases").set(damaged.count() as f64);
-        metrics::gauge!("larder_base_files").set(status.bases.len() as f64);
-        metrics::gauge!("larder_base_used_bytes").set(status.room.used as f64);
-        metrics::gauge!("larder_promised_bytes").set(status.room.promised as f64);
-        metrics::gauge!("larder_base_free_bytes").set(status.room.free as f64);
+        let count = gauges::tell(&status, &self.state.known);
         let of = |state| count.get(state).copied().unwrap_or(0);
         let busy = of("fetching") + of("verifying") + of("converting");
         let said = format!("{} cached, {busy} in work, {} queued, {} failed", of("cached"), of("queued"), of("failed"));
@@ -578,21 +576,5 @@ impl Reconciler {
             self.said = said;
         }
         self.status.send_replace(status);
-    }
-}
-
-const STATES: [&str; 8] =
-    ["queued", "waiting_for_lock", "held", "fetching", "verifying", "converting", "cached", "failed"];
-
-fn label(state: &ImageState) -> &'static str {
-    match state {
-        ImageState::Queued { .. } => "queued",
-        ImageState::WaitingForLock => "waiting_for_lock",
-        ImageState::Held { .. } => "held",
-        ImageState::Fetching { .. } => "fetching",
-        ImageState::Verifying => "verifying",
-        ImageState::Converting { .. } => "converting",
-        ImageState::Cached => "cached",
-        ImageState::Failed { .. } => "failed",
     }
 }

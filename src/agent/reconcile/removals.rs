@@ -8,6 +8,7 @@ use super::{
 use crate::admin::{Pruned, server::Fault};
 use crate::agent::{
     base_dir::{BaseDir, Kind, own_bytes},
+    desired::rules::Wanted,
     execute::prune::{Job, run},
     index::Known,
     plan::{
@@ -142,7 +143,7 @@ impl Reconciler {
         let mut removal = self.removal(everything(), false);
         if let Asked::One(id, _) = &asked {
             // Asked for both ways: what was said last counts, and the queue brings it back.
-            if !self.state.is_pinned(id) {
+            if !self.state.is_pinned(id) && !self.state.ruled.wanted(id).is_some_and(Wanted::is_pinned) {
                 removal.wanted.remove(&id.base_name());
             }
         }

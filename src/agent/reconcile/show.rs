@@ -4,6 +4,7 @@ use super::state::{Full, State};
 use crate::admin::{self, CachedImage, ImageState, ImageStatus, Priority, Room, Status, Verdict, Why};
 use crate::agent::{
     base_dir::own_bytes,
+    desired::rules::Wanted,
     index::{How, Known, Origin, Queued, Verified},
     plan::prune::Decision,
 };
@@ -40,6 +41,7 @@ impl State {
             last_scrub: self.scrub.last.clone(),
             pace: self.pace.clone(),
             fleet: self.member.borrow().clone(),
+            rules: self.rules(),
             last_check: self.gone.check.clone(),
             read_through: None,
             warnings: self.all_warnings(),
@@ -51,11 +53,13 @@ impl State {
         let put_off = self.put_off.get(&it.id);
         let locked = put_off.is_some_and(|it| it.locked_since.is_some());
         let held = put_off.and_then(|it| it.held.as_ref()).map(|it| self.held(it));
+        let window = self.ruled.waits(it);
         let base = it.id.base_name();
         let known = self.known.get(&base).and_then(|it| it.name.clone());
         let (name, state) = match (working, &it.last_error) {
             (Some(working), _) => (working.name.or(known), working.state),
             (None, _) if locked => (known, ImageState::WaitingForLock),
+            (None, _) if window.is_some() => (known, ImageState::Held { why: window.unwrap_or_default() }),
             (None, _) if held.is_some() => (known, ImageState::Held { why: held.unwrap_or_default() }),
             (None, Some(why)) => {
                 let retry_at = it.retry_at.filter(|_| self.idle_because.is_none());
@@ -64,18 +68,25 @@ impl State {
             (None, None) => (known, ImageState::Queued { since: it.since }),
         };
         let (pinned, waited_for) = (self.is_pinned(&it.id), self.waited_for.contains(&it.id));
-        ImageStatus { id: Some(it.id.clone()), base, name, state, priority: it.priority, pinned, waited_for }
+        let (name, rules, pinned_by_rule) = self.of_rules(&it.id, name);
+        let id = Some(it.id.clone());
+        ImageStatus { id, base, name, state, priority: it.priority, pinned, rules, pinned_by_rule, waited_for }
     }
 
     fn cached_status(&self, it: &Known) -> ImageStatus {
-        let pinned = self.image_of(&it.base).is_some_and(|id| self.is_pinned(&id));
+        let id = self.image_of(&it.base);
+        let pinned = id.as_ref().is_some_and(|id| self.is_pinned(id));
+        let (name, rules, pinned_by_rule) =
+            id.map_or_else(|| (it.name.clone(), Vec::new(), false), |id| self.of_rules(&id, it.name.clone()));
         ImageStatus {
             id: it.id.clone(),
             base: it.base.clone(),
-            name: it.name.clone(),
+            name,
             state: ImageState::Cached,
             priority: Priority::default(),
             pinned,
+            rules,
+            pinned_by_rule,
             waited_for: false,
         }
     }
@@ -96,7 +107,8 @@ impl State {
         let id = self.image_of(it.name());
         let pinned = id.as_ref().is_some_and(|id| self.is_pinned(id));
         let verified = self.known.get(it.name()).and_then(|it| it.verified.as_ref()).map(Verified::to_message);
-        let mut verdict = admin::Verdict { pinned, verified, ..it.to_message(id) };
+        let rules = id.as_ref().and_then(|id| self.ruled.wanted(id)).map(Wanted::rules).unwrap_or_default();
+        let mut verdict = admin::Verdict { pinned, rules, verified, ..it.to_message(id) };
         self.say_if_gone(&mut verdict);
         verdict
     }
@@ -197,6 +209,7 @@ impl State {
         if self.is_pinned(id) {
             story.push("It is pinned: never pruned, and fetched again when it is gone.".to_owned());
         }
+        story.extend(self.told_by_rules(id));
         if self.waited_for.contains(id) {
             story.push(
                 "Another process waits for its lock, such as nova-compute that starts an instance: it goes first."

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::admin::Pruned;
 use crate::agent::{
+    index::Queued,
     plan::{evict::Marks, fetch::Bounds, prune},
     through::Shelf,
 };
@@ -51,18 +52,21 @@ impl Reconciler {
         let Ok(space) = self.dir.space() else { return };
         let bounds = self.settings.bounds();
         let excess = self.settings.evict.excess(self.own_bytes(), space.free, bounds);
-        let missing: Vec<u64> = self
-            .state
-            .queue
-            .iter()
-            .filter_map(|it| self.state.put_off.get(&it.id)?.held.as_ref().map(|it| it.missing))
-            .filter(|it| *it > 0)
-            .collect();
+        let lacks =
+            |it: &Queued| self.state.put_off.get(&it.id)?.held.as_ref().map(|it| it.missing).filter(|it| *it > 0);
+        let missing =
+            |for_rules| self.state.queue.iter().filter(move |it| it.for_rules == for_rules).filter_map(lacks).collect();
+        let (mut missing, of_rules): (Vec<u64>, Vec<u64>) = (missing(false), missing(true));
+        // Rules do not displace what other rules want: that would come back, and so in turns.
+        let for_rules = excess == 0 && missing.is_empty();
+        if for_rules {
+            missing = of_rules;
+        }
         if excess == 0 && missing.is_empty() {
             return;
         }
         self.evictions.running = true;
-        let (removal, marks) = (self.eviction(), self.settings.evict.clone());
+        let (removal, marks) = (self.eviction(for_rules), self.settings.evict.clone());
         let pinned = self.pinned_bases();
         let shutdown = self.shutdown.clone();
         let originals = self.originals.clone().filter(|it| it.shares_disk_with(self.dir.path()));
@@ -94,7 +98,8 @@ impl Reconciler {
         self.asked_only && self.passes.asked().is_empty()
     }
 
-    fn eviction(&self) -> Removal {
+    /// What keeps to its rules, and for rules to their images, too.
+    fn eviction(&self, for_rules: bool) -> Removal {
         let marks = &self.settings.evict;
         let age = &self.settings.prune;
         let settings = prune::Settings {
@@ -105,15 +110,22 @@ impl Reconciler {
             ..age.clone()
         };
         let mut removal = self.removal(settings, false);
+        if for_rules {
+            return removal;
+        }
+        let queued: HashSet<String> = self.state.queue.iter().map(|it| it.id.base_name()).collect();
         if marks.pinned_too {
-            let queued: HashSet<String> = self.state.queue.iter().map(|it| it.id.base_name()).collect();
             removal.wanted.retain(|name, _| queued.contains(name));
+        } else {
+            let pinned = self.pinned_bases();
+            removal.wanted.retain(|name, _| queued.contains(name) || pinned.contains(name));
         }
         removal
     }
 
     fn pinned_bases(&self) -> HashSet<String> {
-        self.state.pins.iter().map(crate::image::ImageId::base_name).collect()
+        let by_rules = self.state.ruled.desired.images.values().filter(|it| it.is_pinned()).map(|it| it.base.clone());
+        self.state.pins.iter().map(crate::image::ImageId::base_name).chain(by_rules).collect()
     }
 
     pub(super) async fn evicted(&mut self, result: Result<Evicted, String>) {

@@ -1,13 +1,13 @@
 //! What the loop knows: the index in memory, the last look, what is put off.
 
-use super::{look::Look, presence::Gone, scrub_status::ScrubStatus, warnings::Warnings};
+use super::{look::Look, presence::Gone, rules::Ruled, scrub_status::ScrubStatus, warnings::Warnings};
 use crate::admin::{Member, Pass, Pruned};
 use crate::agent::{
     execute::progress::Board,
     index::{Known, Queued},
     plan::{
         fetch::{Bounds, Ledger},
-        prune::{Decision, PINNED, Settings, decide},
+        prune::{BY_RULE, Decision, PINNED, Settings, decide},
     },
 };
 use crate::image::ImageId;
@@ -51,6 +51,7 @@ pub(super) struct State {
     /// Nova's `reserve_disk_resource_for_image_cache`.
     pub(super) counted_by_nova: bool,
     pub(super) gone: Gone,
+    pub(super) ruled: Ruled,
     /// The node's place in the fleet.
     pub(super) member: watch::Receiver<Member>,
     pub(super) next_prefetch: Option<DateTime<Utc>>,
@@ -91,7 +92,9 @@ impl State {
         let why = |it: &Queued| if working.contains_key(&it.id) { "being fetched" } else { "queued" };
         let queued = self.queue.iter().map(|it| (it.id.base_name(), why(it).to_owned()));
         let pinned = self.pins.iter().map(|it| (it.base_name(), PINNED.to_owned()));
-        queued.chain(pinned).collect()
+        let ruled =
+            self.ruled.desired.images.values().map(|it| (it.base.clone(), format!("{BY_RULE}{}", it.by_rules())));
+        ruled.chain(queued).chain(pinned).collect()
     }
 
     /// Decides anew about every file of the last look.
@@ -107,6 +110,7 @@ impl State {
         let known = self.known.get(base).and_then(|it| it.id.clone());
         known
             .or_else(|| self.queue.iter().map(|it| &it.id).chain(&self.pins).find(|it| it.base_name() == base).cloned())
+            .or_else(|| self.ruled.desired.images.iter().find(|(_, it)| it.base == base).map(|(id, _)| id.clone()))
     }
 
     pub(super) fn is_pinned(&self, id: &ImageId) -> bool {

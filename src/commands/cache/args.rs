@@ -9,7 +9,7 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(after_help = format!("Without --host, the node's agent is asked over its admin socket: the first of --socket, LARDER_SOCKET, \
         ./larder-dev/agent.sock when it is there, /run/larder/agent.sock.\n\nExamples:\n  larder cache status --watch\n  \
-        larder cache queue-image ID\n  larder cache why ID\n  larder cache prune --dry-run\n\n{EXIT_CODES}"))]
+        larder cache queue-image ID\n  larder cache why ID\n  larder cache plan\n  larder cache prune --dry-run\n\n{EXIT_CODES}"))]
 pub struct CacheArgs {
     /// Whom to ask, and how to answer.
     #[command(flatten)]
@@ -75,6 +75,11 @@ pub enum CacheVerb {
         #[arg(value_name = "ID")]
         id: String,
     },
+    /// Say what would be fetched and removed now, by queue, pins, prefetch rules and prune rules; changes nothing
+    #[command(after_help = format!("What rules find is as the catalogue listed it last. An image that does not fit a rule's budget is \
+        left out; one that waits for a window, or for room, says so.\n\nExamples:\n  larder cache plan\n  \
+        larder cache plan --json | jq -r '.fetch[] | [.id, .reason, .waits] | @tsv'\n\n{EXIT_CODES}"))]
+    Plan,
     /// Fetch what is queued now, and say what became of each image
     #[command(after_help = format!("Examples:\n  larder cache prefetch\n\nExit codes: 0 done, 1 failed or an image failed, 2 wrong usage."))]
     Prefetch,

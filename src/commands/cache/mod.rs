@@ -3,7 +3,7 @@
 //! ```text
 //! manage   glance-cache-manage's arguments, texts and exit codes ─┐
 //! verbs    its seven verbs ───────────────────────────────────────┴→ node   one node's cache: admin socket, or HTTP
-//! status, why, pass, pins   what only an agent can do ────────────────────→ admin::Client
+//! status, why, plan, pass, pins   what only an agent can do ────────────────────→ admin::Client
 //! ```
 
 mod args;
@@ -11,6 +11,7 @@ mod manage;
 mod node;
 mod pass;
 mod pins;
+mod plan;
 mod read_through;
 mod scrub;
 mod states;
@@ -47,6 +48,7 @@ async fn dispatch(args: &CacheArgs, node: &Node) -> anyhow::Result<bool> {
     match &args.verb {
         CacheVerb::Status { watch } => status::run(agent(node)?, *watch, json).await.map(|()| true),
         CacheVerb::Why { id } => why::run(agent(node)?, &parse_id(id)?, json).await.map(|()| true),
+        CacheVerb::Plan => plan::run(agent(node)?, json).await.map(|()| true),
         CacheVerb::Prefetch => print_pass(&agent(node)?.prefetch().await?, json),
         CacheVerb::Prune { dry_run } => print_pruned(&agent(node)?.prune(*dry_run).await?, json).map(|()| true),
         CacheVerb::Queue { ids, priority } => pins::run(agent(node)?, ids, pins::Wish::Queue(*priority), json).await,

@@ -1,5 +1,6 @@
 //! `larder cache queue`, `pin` and `unpin`: what a node should have.
 
+use super::status::by_rules;
 use crate::admin::{Client, Priority};
 use crate::commands::output::{print, print_json};
 use crate::image::ImageId;
@@ -28,7 +29,7 @@ pub(super) async fn run(client: &Client, ids: &[String], wish: Wish, json: bool)
             Ok(()) if json => done.push(id),
             Ok(()) => {
                 done.push(id);
-                print(&wish.said(id))?;
+                print(&format!("{}{}", wish.said(id), still_held(client, id, wish).await))?;
             }
             Err(error) => eprintln!("larder: cannot {} image {id}: {:#}", wish.word(), anyhow::Error::from(error)),
         }
@@ -37,6 +38,16 @@ pub(super) async fn run(client: &Client, ids: &[String], wish: Wish, json: bool)
         print_json(&wish.as_json(&done))?;
     }
     Ok(done.len() == ids.len())
+}
+
+/// An image that an operator lets go may be held by a rule.
+async fn still_held(client: &Client, id: &ImageId, wish: Wish) -> String {
+    if !matches!(wish, Wish::Unpin) {
+        return String::new();
+    }
+    let held = client.status().await.ok();
+    let image = held.and_then(|it| it.images.into_iter().find(|it| it.id.as_ref() == Some(id) && it.pinned_by_rule));
+    image.map_or_else(String::new, |it| format!("; {} holds it still", by_rules(&it.rules)))
 }
 
 // === impl Wish ===

@@ -1,7 +1,7 @@
 //! `larder cache status`: everything about a node, in words.
 
 use super::states::{in_words, trouble};
-use crate::admin::{Check, Client, ImageState, ImageStatus, Member, MemberState, Status, Verdict};
+use crate::admin::{Check, Client, ImageState, ImageStatus, Member, MemberState, RuleStatus, Rules, Status, Verdict};
 use crate::base::ByteSize;
 use crate::commands::output::{Align, ago, fitted, print, print_json, span, until};
 use chrono::{DateTime, Utc};
@@ -86,6 +86,7 @@ fn head(text: &mut String, status: &Status, now: DateTime<Utc>) {
     if let Some(it) = &status.read_through {
         super::read_through::write(text, it);
     }
+    rules(text, &status.rules, now);
     if let Some(check) = &status.last_check {
         let _ = writeln!(text, "Catalogue check {}", checked(check, now));
     }
@@ -142,6 +143,50 @@ fn fleet(text: &mut String, it: &Member, now: DateTime<Utc>) {
     }
 }
 
+/// One line a rule.
+fn rules(text: &mut String, it: &Rules, now: DateTime<Utc>) {
+    if it.rules.is_empty() {
+        return;
+    }
+    let listed = it.listed_at.map_or_else(|| "not listed yet".to_owned(), |at| format!("listed {}", ago(at, now)));
+    let why = it.why.as_deref().map_or_else(String::new, |why| format!("; not since: {why}"));
+    let _ = writeln!(text, "Rules           {}, images {listed}{why}", it.rules.len());
+    for rule in &it.rules {
+        let _ = writeln!(text, "  {}", in_a_line(rule, now));
+    }
+}
+
+/// `golden (centre): 2 of 3 images here, 4.0 GiB of 10.0 GiB, pins, 1 left out; its window opens in 3 h`
+pub(super) fn in_a_line(rule: &RuleStatus, now: DateTime<Utc>) -> String {
+    let replaces = if rule.replaces { ", in place of the centre's" } else { "" };
+    let (here, wanted, bytes) = (rule.here, rule.wanted, ByteSize(rule.bytes));
+    let mut line = format!("{} ({}{replaces}): {here} of {wanted} images here, {bytes}", rule.name, rule.origin);
+    if let Some(budget) = rule.budget {
+        let _ = write!(line, " of {}", ByteSize(budget));
+    }
+    if rule.pin {
+        line.push_str(", pins");
+    }
+    if rule.left_out > 0 {
+        let _ = write!(line, ", {} left out", rule.left_out);
+    }
+    match (rule.open, rule.changes_at) {
+        (true, None) => {}
+        (true, Some(at)) => drop(write!(line, "; its window is open, and shuts {}", until(at, now))),
+        (false, Some(at)) => drop(write!(line, "; its window opens {}", until(at, now))),
+        (false, None) => line.push_str("; its window never opens"),
+    }
+    line
+}
+
+/// `rule golden`, `rules golden and lts`.
+pub(super) fn by_rules(names: &[String]) -> String {
+    match names {
+        [one] => format!("rule {one}"),
+        more => format!("rules {}", more.join(" and ")),
+    }
+}
+
 fn images(text: &mut String, status: &Status, now: DateTime<Utc>) {
     if status.images.is_empty() {
         let _ = writeln!(text, "\nNo images are queued or cached. Queue one: larder cache queue-image ID");
@@ -167,6 +212,10 @@ fn state(image: &ImageStatus, now: DateTime<Utc>) -> String {
     }
     if image.pinned {
         text.push_str(", pinned");
+    }
+    if !image.rules.is_empty() {
+        let verb = if image.pinned_by_rule { "pinned" } else { "wanted" };
+        let _ = write!(text, ", {verb} by {}", by_rules(&image.rules));
     }
     if image.waited_for {
         text.push_str(", waited for by an instance's start");

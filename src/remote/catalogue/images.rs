@@ -15,6 +15,8 @@ const MAX_PAGES: usize = 10_000;
 /// Images on a page, unless the caller says otherwise; servers cap it at their `api_limit_max`.
 const PAGE: &str = "500";
 
+const LISTING: &str = "listing images";
+
 const JSON_PATCH: &str = "application/openstack-images-v2.1-json-patch";
 
 #[derive(Deserialize)]
@@ -53,30 +55,44 @@ impl Catalogue {
 
     /// The same, but no more than `max` images, and no pages after that.
     pub async fn images_up_to(&self, query: &[(&str, &str)], max: usize) -> Result<Vec<RemoteImage>, RemoteError> {
-        let doing = "listing images";
-        let mut path = first_page(query);
         let mut images = Vec::new();
+        let mut endless = false;
+        self.pages_of_images(query, |page| {
+            images.extend(page);
+            endless = images.len() > MAX_IMAGES && images.len() < max;
+            images.len() < max && !endless
+        })
+        .await?;
+        if endless {
+            return Err(self.listing().malformed(format!("it has more than {MAX_IMAGES} images")));
+        }
+        images.truncate(max);
+        Ok(images)
+    }
+
+    /// Lists images page by page, for as long as `take` wants more: no more than a page is held at a time.
+    pub async fn pages_of_images(
+        &self,
+        query: &[(&str, &str)],
+        mut take: impl FnMut(Vec<RemoteImage>) -> bool,
+    ) -> Result<(), RemoteError> {
+        let mut path = first_page(query);
         let mut seen = HashSet::new();
         for _ in 0..MAX_PAGES {
-            let (call, response) = self.session.call(doing, &path, |client, url| client.get(url)).await?;
+            let (call, response) = self.session.call(LISTING, &path, |client, url| client.get(url)).await?;
             let page: Page = call.json(call.check(response).await?).await?;
-            images.extend(page.images);
-            if images.len() >= max {
-                images.truncate(max);
-                return Ok(images);
+            if !take(page.images) {
+                return Ok(());
             }
-            let Some(next) = page.next else { return Ok(images) };
+            let Some(next) = page.next else { return Ok(()) };
             // Under a folder, servers leave the folder out; a host of the server's choice gets no token of ours.
             let start = next.find("/v2/images").ok_or_else(|| call.malformed("its `next` is no page of images"))?;
             next[start..].clone_into(&mut path);
             if !seen.insert(path.clone()) {
                 return Err(call.malformed("its pages go round in a circle"));
             }
-            if images.len() > MAX_IMAGES {
-                return Err(call.malformed(format!("it has more than {MAX_IMAGES} images")));
-            }
         }
-        Err(Call { doing: doing.to_owned(), url: self.describe() }.malformed("its pages never end"))
+        Err(self.listing().malformed("its pages never end"))
     }
 
     /// Registers an image; `image` is the body of Glance's `POST /v2/images`.
@@ -103,6 +119,10 @@ impl Catalogue {
         let (call, response) =
             self.session.call(&doing, &format!("/v2/images/{id}"), |client, url| client.delete(url)).await?;
         call.check(response).await.map(drop)
+    }
+
+    fn listing(&self) -> Call {
+        Call { doing: LISTING.to_owned(), url: self.describe() }
     }
 
     pub(in crate::remote) async fn get<T: DeserializeOwned>(&self, doing: &str, path: &str) -> Result<T, RemoteError> {

@@ -37,14 +37,16 @@ pub struct Rule {
     /// When they may be fetched; left out, always.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<Window>,
-    /// The most bytes that a node fetches and keeps for this rule: images are taken in their order (the newest, or the
-    /// most used, first) while they fit. Left out, as many as there is room for.
+    /// The most bytes of data that a node fetches and keeps for this rule: images are taken in their order (the newest, or
+    /// the most used, first), and one that does not fit in what is left is passed over. Left out, as many as there is room
+    /// for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<u64>,
     /// From -100 to 100, the greatest first.
     #[serde(default)]
     pub priority: i32,
-    /// What it finds is never pruned while it finds it.
+    /// What it finds is never removed while it finds it, and makes room for itself. Otherwise it is fetched only while there is
+    /// room, is not pruned by its age, and goes when others need its room.
     #[serde(default)]
     pub pin: bool,
 }

@@ -2,7 +2,7 @@
 
 use crate::support::{
     daemon::Agent,
-    disks, have,
+    disks, have, larder,
     rig::{self, Keystone, PASSWORD},
     run, wait_until,
 };
@@ -81,4 +81,37 @@ fn with_a_password_and_with_an_application_credential() {
     assert!(status.contains("Keystone") || status.contains("401"), "{status}");
     assert!(!status.contains("guess"), "{status}");
     assert!(run(&mut agent.larder(&["cache", "list-queued"])).contains(id));
+}
+
+#[test]
+fn a_rule_of_the_file_works_beside_a_stock_glance() {
+    let Some(glance) = rig::open_glance() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (tag, raw) = (format!("rule-{}", std::process::id()), dir.path().join("disk.raw"));
+    disks::noise(&raw, 1 << 20, 7);
+    let push = |tags: &[&str]| {
+        let mut command =
+            larder(&["image", "push", "--endpoint", &glance.url, "--name", "ruled", "--property", "os_distro=d"]);
+        command.args(tags.iter().flat_map(|it| ["--tag", it]));
+        run(command.arg(&raw)).trim().to_owned()
+    };
+    let (own, other) = (push(&[&tag, "b"]), push(&["b"]));
+    let rule = format!(
+        "cache_prefetcher_interval = 1\n[rule:own]\ntags = {tag},b\nproperties = os_distro:d\nname = rul*\nnewest = 5\npin = true"
+    );
+    let agent = Agent::start(dir.path(), &glance.url, &rule);
+    agent.wait_state(&own, "cached");
+    wait_until("it is known that there is no fleet", Duration::from_secs(60), || {
+        agent.status()["fleet"]["state"] == "absent"
+    });
+    let another = push(&["b", &tag]);
+    agent.wait_state(&another, "cached");
+    assert_eq!(agent.state(&other), None);
+    let delete = |id: &String| run(larder(&["image", "delete", "--endpoint", &glance.url]).arg(id));
+    delete(&own);
+    delete(&another);
+    // Neither does the rule want them, nor does anything else.
+    wait_until("no image is wanted", Duration::from_secs(120), || agent.status()["rules"]["rules"][0]["wanted"] == 0);
+    // The last one: a catalogue without any image would not be believed.
+    delete(&other);
 }

@@ -3,5 +3,6 @@
 mod gone;
 mod many;
 mod outage;
+mod rules;
 mod site;
 mod work;
