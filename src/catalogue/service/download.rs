@@ -64,18 +64,16 @@ impl Service {
         let access = self.access(caller);
         let mut image = self.find(caller, id).await?;
         access.may("download_image", &image)?;
-        match image.status {
-            Status::Active => {}
-            Status::Deactivated if caller.is_admin => {}
-            Status::Deactivated => {
-                let text = "The requested image has been deactivated. Image data download is forbidden.";
-                return Err(Fault::Forbidden(text.to_owned()));
-            }
-            _ => return Ok(None),
+        if image.status == Status::Deactivated && !caller.is_admin {
+            let text = "The requested image has been deactivated. Image data download is forbidden.";
+            return Err(Fault::Forbidden(text.to_owned()));
         }
         if !stores.is_empty() {
             access.may("download_from_store", &image)?;
             self.prefer(&mut image, stores)?;
+        }
+        if !matches!(image.status, Status::Active | Status::Deactivated) {
+            return Ok(None);
         }
         if let Some(cached) = self.cached(&image).await {
             return Ok(Some(cached));
