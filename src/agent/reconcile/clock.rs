@@ -1,6 +1,7 @@
-//! The time of the loop's turns, and when the periodic passes begin.
+//! The time of the loop's turns, when the periodic passes begin, and how long the loop may sleep.
 
 use super::reconciler::Reconciler;
+use crate::agent::desired::Turn;
 use crate::runtime::schedule::Schedule;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::time::Duration;
@@ -31,6 +32,10 @@ impl Period<'_> {
     }
 }
 
+/// How often the status is renewed while images are in work.
+const TICK: Duration = Duration::from_millis(500);
+/// The clock may be set at any time: no sleep is longer.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 /// A clock that is set back by less is only being trimmed.
 const TRIMMED: TimeDelta = TimeDelta::seconds(5);
 
@@ -104,5 +109,34 @@ impl Reconciler {
             jitter: Duration::ZERO,
         };
         self.state.next_prune = period.next(now, 0.0);
+    }
+
+    /// Until something is due, or the status is to be renewed.
+    pub(super) fn sleep_for(&self) -> Duration {
+        let now = self.state.now;
+        let busy = self.busy(now);
+        let turn = Turn { now, busy: &busy, asked: &self.passes.asked(), at_once: self.settings.prefetch_on_queue };
+        let next_fetch = if self.may_fetch() { turn.next(&self.state.queue) } else { None };
+        let put_off = self.state.put_off.values().map(|it| it.until).filter(|it| *it > now).min();
+        let prune = self.state.next_prune.filter(|_| !self.pruning);
+        let look = Some(self.next_look).filter(|_| !self.looking);
+        let (evict, read) = (self.next_eviction(now), self.next_read(now));
+        let due = [
+            self.state.next_prefetch,
+            prune,
+            self.state.next_scrub,
+            look,
+            next_fetch,
+            put_off,
+            evict,
+            read,
+            self.state.gone.next,
+            self.state.ruled.desired.changes,
+        ];
+        let due = due.into_iter().flatten().min();
+        let until = due.map_or(LONGEST_SLEEP, |at| (at - now).to_std().unwrap_or(Duration::ZERO));
+        let still = self.state.board.is_empty() && self.jobs.is_empty() && !self.state.scrub.is_reading();
+        let longest = if still { LONGEST_SLEEP } else { TICK };
+        until.clamp(Duration::from_millis(10), longest)
     }
 }

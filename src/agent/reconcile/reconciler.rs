@@ -1,7 +1,6 @@
 //! The loop.
 
 use super::{
-    gauges,
     guard::Guard,
     job::Job,
     look::Look,
@@ -17,7 +16,6 @@ use crate::admin::{CachedImage, Member, Pass, Plan, Priority, Pruned, Scrubbed, 
 use crate::agent::{
     Settings,
     base_dir::{BaseDir, BaseFile, Kind},
-    desired::Turn,
     execute::{
         fetch::{FetchError, Fetcher, Outcome},
         scrub::Read,
@@ -25,13 +23,11 @@ use crate::agent::{
     fleet,
     index::{Index, IndexError, Known},
     rules::News,
-    signatures::Signers,
     through::Shelf,
 };
 use crate::base::chain;
 use crate::image::ImageId;
 use crate::remote::Catalogue;
-use crate::runtime::systemd;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::{
     collections::{HashMap, HashSet},
@@ -148,17 +144,14 @@ pub(in crate::agent) struct Reconciler {
     /// Nothing is tried again by itself.
     pub(super) asked_only: bool,
     commands: mpsc::Receiver<Command>,
-    status: watch::Sender<Arc<Status>>,
-    catalogue: watch::Sender<Catalogue>,
-    fleet: watch::Sender<fleet::Settings>,
+    pub(super) status: watch::Sender<Arc<Status>>,
+    pub(super) catalogue: watch::Sender<Catalogue>,
+    pub(super) fleet: watch::Sender<fleet::Settings>,
     pub(super) rules: RulesLine,
-    said: String,
+    /// What systemd was told last.
+    pub(super) said: String,
 }
 
-/// How often the status is renewed while images are in work.
-const TICK: Duration = Duration::from_millis(500);
-/// The clock may be set at any time: no sleep is longer.
-const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 /// The disk is looked at no more often than this because of hints.
 const BETWEEN_LOOKS: TimeDelta = TimeDelta::seconds(5);
 /// What is in work at the end gets this long to leave nothing behind.
@@ -498,83 +491,5 @@ impl Reconciler {
     pub(super) fn warn(&mut self, text: String) {
         tracing::warn!("{text}");
         self.state.warnings.add(text);
-    }
-
-    fn reconfigure(&mut self, settings: Settings) {
-        if settings == self.settings {
-            // The clocks go on as they were.
-            tracing::debug!("the configuration was read again and is as it was");
-            return;
-        }
-        for what in self.settings.fixed(&settings) {
-            self.warn(format!("{what} has changed; that takes effect at the next start"));
-        }
-        match Catalogue::new(settings.catalogue.clone()) {
-            Ok(catalogue) if settings.catalogue != self.settings.catalogue => {
-                self.state.catalogue = catalogue.describe();
-                self.fetcher.catalogue = catalogue.clone();
-                self.catalogue.send_replace(catalogue);
-            }
-            Ok(_) => {}
-            Err(error) => self.warn(format!("the old catalogue stays: {}", chain(&error))),
-        }
-        match Signers::new(&settings.signatures) {
-            Ok(signers) => self.fetcher.signers = signers,
-            Err(error) => self.warn(format!("the old key manager stays: {}", chain(&error))),
-        }
-        self.fetcher.limits = Arc::new(settings.limits());
-        self.state.idle_because = settings.idle_because();
-        self.settings = settings.with_fixed_of(&self.settings);
-        let fleet = self.settings.fleet.clone();
-        self.fleet.send_if_modified(|it| std::mem::replace(it, fleet.clone()) != fleet);
-        self.tell_rules();
-        self.state.bounds = self.settings.bounds();
-        self.state.counted_by_nova = self.settings.counted_by_nova;
-        self.room_is_needed();
-        self.set_clocks();
-        self.state.judge(&self.settings.prune);
-        tracing::info!("the configuration was read again");
-    }
-
-    /// Until something is due, or the status is to be renewed.
-    fn sleep_for(&self) -> Duration {
-        let now = self.state.now;
-        let busy = self.busy(now);
-        let turn = Turn { now, busy: &busy, asked: &self.passes.asked(), at_once: self.settings.prefetch_on_queue };
-        let next_fetch = if self.may_fetch() { turn.next(&self.state.queue) } else { None };
-        let put_off = self.state.put_off.values().map(|it| it.until).filter(|it| *it > now).min();
-        let prune = self.state.next_prune.filter(|_| !self.pruning);
-        let look = Some(self.next_look).filter(|_| !self.looking);
-        let (evict, read) = (self.next_eviction(now), self.next_read(now));
-        let due = [
-            self.state.next_prefetch,
-            prune,
-            self.state.next_scrub,
-            look,
-            next_fetch,
-            put_off,
-            evict,
-            read,
-            self.state.gone.next,
-            self.state.ruled.desired.changes,
-        ];
-        let due = due.into_iter().flatten().min();
-        let until = due.map_or(LONGEST_SLEEP, |at| (at - now).to_std().unwrap_or(Duration::ZERO));
-        let still = self.state.board.is_empty() && self.jobs.is_empty() && !self.state.scrub.is_reading();
-        let longest = if still { LONGEST_SLEEP } else { TICK };
-        until.clamp(Duration::from_millis(10), longest)
-    }
-
-    fn publish(&mut self) {
-        let status = Arc::new(self.state.status());
-        let count = gauges::tell(&status, &self.state.known);
-        let of = |state| count.get(state).copied().unwrap_or(0);
-        let busy = of("fetching") + of("verifying") + of("converting");
-        let said = format!("{} cached, {busy} in work, {} queued, {} failed", of("cached"), of("queued"), of("failed"));
-        if said != self.said {
-            systemd::status(&said);
-            self.said = said;
-        }
-        self.status.send_replace(status);
     }
 }

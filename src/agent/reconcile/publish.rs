@@ -1,0 +1,23 @@
+//! The one status: to whoever asks, to the metrics, to systemd.
+
+use super::{gauges, reconciler::Reconciler};
+use crate::runtime::systemd;
+use std::sync::Arc;
+
+// === impl Reconciler ===
+
+impl Reconciler {
+    /// Publishes how things are now.
+    pub(super) fn publish(&mut self) {
+        let status = Arc::new(self.state.status());
+        let count = gauges::tell(&status, &self.state.known);
+        let of = |state| count.get(state).copied().unwrap_or(0);
+        let busy = of("fetching") + of("verifying") + of("converting");
+        let said = format!("{} cached, {busy} in work, {} queued, {} failed", of("cached"), of("queued"), of("failed"));
+        if said != self.said {
+            systemd::status(&said);
+            self.said = said;
+        }
+        self.status.send_replace(status);
+    }
+}
