@@ -1,6 +1,6 @@
 //! What goes over the admin socket.
 
-use super::{Check, Member, Priority, ReadThrough, Rules};
+use super::{Check, Member, Priority, ReadThrough, Rules, Sharing};
 use crate::image::ImageId;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,9 @@ pub struct Status {
     /// The node's place in the fleet that the catalogue keeps.
     #[serde(default)]
     pub fleet: Member,
+    /// Who shares the base directory.
+    #[serde(default)]
+    pub sharing: Sharing,
     /// The prefetch rules that hold here.
     #[serde(default)]
     pub rules: Rules,

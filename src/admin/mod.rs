@@ -26,6 +26,7 @@ mod priority;
 mod read_through;
 mod rules;
 pub mod server;
+mod sharing;
 
 pub use client::{Client, ClientError};
 pub use finding::{Finding, Level};
@@ -37,6 +38,7 @@ pub use messages::{
 pub use priority::{InvalidPriority, Priority};
 pub use read_through::{Download, ReadThrough};
 pub use rules::{LeftOut, Plan, PlannedFetch, RuleStatus, Rules};
+pub use sharing::{Sharer, SharerState, Sharing};
 
 /// Where the agent listens unless configured otherwise.
 pub const DEFAULT_SOCKET: &str = "/run/larder/agent.sock";

@@ -19,6 +19,7 @@ use crate::agent::{
     lists::Lists,
     plan::fetch::Ledger,
     rules::{self, Bell, Follower},
+    sharing,
     signatures::Signers,
     through::{self, Through, ThroughError},
 };
@@ -42,6 +43,7 @@ pub struct Agent {
     control: Control,
     fleet: fleet::Parts,
     follower: Follower,
+    sharing: sharing::Parts,
     dir: Arc<BaseDir>,
     admin: server::Settings,
     socket: Option<(Listener, Peers)>,
@@ -135,6 +137,7 @@ pub(super) async fn build_at(settings: Settings, now: DateTime<Utc>) -> Result<A
     let through = read_through(&settings, &fetcher, index.clone(), catalogue.clone()).await?;
     let (tell, fleet_settings) = watch::channel(settings.fleet.clone());
     let (view, member) = watch::channel(Member::default());
+    let (sharing, sharers) = sharing::line(dir.clone());
     let (follower, line, share) = follower(&settings, &index, &commands, &catalogue).await;
     let parts = Parts {
         settings,
@@ -148,6 +151,7 @@ pub(super) async fn build_at(settings: Settings, now: DateTime<Utc>) -> Result<A
         member,
         originals: through.as_ref().and_then(|it| it.shelf()),
         rules: line,
+        sharing: sharers,
         notes,
     };
     let reconciler = Reconciler::new(parts, now).await.map_err(AgentError::Index)?;
@@ -159,6 +163,7 @@ pub(super) async fn build_at(settings: Settings, now: DateTime<Utc>) -> Result<A
         control,
         fleet,
         follower,
+        sharing,
         dir,
         admin,
         socket: None,
@@ -235,6 +240,7 @@ impl Agent {
             control,
             fleet,
             follower,
+            sharing,
             dir,
             socket: Some((listener, peers)),
             through,
@@ -271,6 +277,7 @@ impl Agent {
             beside.spawn(through.serve(listener, shutdown.clone()));
         }
         beside.spawn(rules::follow(follower, shutdown.clone()));
+        beside.spawn(sharing.run(shutdown.clone()));
         beside.spawn(server::serve(listener, peers, Arc::new(control), shutdown.clone()));
         beside.close();
         reconciler.run(shutdown.clone()).await;
@@ -319,13 +326,15 @@ impl Agent {
         shutdown: &CancellationToken,
         ask: impl AsyncFnOnce(&dyn Handler) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let Self { mut reconciler, control, _state, .. } = self;
+        let Self { mut reconciler, control, sharing, _state, .. } = self;
         reconciler.only_when_asked();
         let end = shutdown.child_token();
         let work = tokio::spawn(reconciler.run(end.clone()));
+        let beside = tokio::spawn(sharing.run(end.clone()));
         let answer = ask(&control).await;
         end.cancel();
         let _ = work.await;
+        let _ = beside.await;
         answer
     }
 }

@@ -54,6 +54,18 @@ impl DirLock {
     /// # Errors
     /// [`DirLockError`]; at once, when the holder lives.
     pub fn acquire(path: &Path) -> Result<Self, DirLockError> {
+        Self::lock(path, FileExt::try_lock_exclusive)
+    }
+
+    /// The same together with others who share it: whoever wants it alone is kept out, and keeps all of them out.
+    ///
+    /// # Errors
+    /// As [`DirLock::acquire`].
+    pub fn share(path: &Path) -> Result<Self, DirLockError> {
+        Self::lock(path, FileExt::try_lock_shared)
+    }
+
+    fn lock(path: &Path, lock: fn(&File) -> io::Result<()>) -> Result<Self, DirLockError> {
         let failed = |source| DirLockError::File { path: path.to_owned(), source };
         let mut file = OpenOptions::new()
             .read(true)
@@ -66,7 +78,7 @@ impl DirLock {
             .map_err(failed)?;
         let start = Instant::now();
         loop {
-            match FileExt::try_lock_exclusive(&file) {
+            match lock(&file) {
                 Ok(()) => break,
                 Err(error) if error.raw_os_error() == fs2::lock_contended_error().raw_os_error() => {
                     file.rewind().map_err(failed)?;
@@ -80,8 +92,7 @@ impl DirLock {
             sleep(AGAIN);
         }
         // Only for the message of the next one who tries: a full disk does not matter.
-        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let us = format!("{} {}\n", std::process::id(), host.trim());
+        let us = us();
         let _ = file.set_len(0).and_then(|()| file.write_all(us.as_bytes()));
         Ok(Self { file, path: path.to_owned() })
     }
@@ -99,21 +110,28 @@ impl Drop for DirLock {
     }
 }
 
-/// What the holder wrote: its pid and machine.
+/// What a holder writes: its pid and machine.
+pub fn us() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{} {}\n", std::process::id(), host.trim())
+}
+
+/// What the holder wrote.
 fn written(file: &mut File) -> String {
     let mut bytes = Vec::new();
     let _ = file.take(300).read_to_end(&mut bytes);
     String::from_utf8_lossy(&bytes).chars().filter(|it| !it.is_control()).collect()
 }
 
-/// Whether the holder was a process of this machine that is not there any more.
-fn is_gone(text: &str) -> bool {
+/// Whether the holder, by what it wrote, was a process of this machine that is not there any more.
+pub fn is_gone(text: &str) -> bool {
     let here = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let pid = text.split_once(' ').filter(|(_, host)| *host == here.trim()).and_then(|(pid, _)| pid.parse().ok());
     pid.is_some_and(|pid| kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH))
 }
 
-fn holder(text: &str) -> String {
+/// The holder, by what it wrote, in words.
+pub fn holder(text: &str) -> String {
     let (pid, host) = text.split_once(' ').unwrap_or((text, ""));
     match pid.parse::<u32>() {
         Ok(pid) if host.is_empty() => format!("process {pid}"),
@@ -138,6 +156,17 @@ mod tests {
         assert!(error.to_string().contains(holder));
         drop(first);
         DirLock::acquire(&path).unwrap();
+    }
+
+    #[test]
+    fn it_is_shared_or_held_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(".lock");
+        let shared = [DirLock::share(&path).unwrap(), DirLock::share(&path).unwrap()];
+        assert!(matches!(DirLock::acquire(&path), Err(DirLockError::Held { .. })));
+        drop(shared);
+        let _alone = DirLock::acquire(&path).unwrap();
+        assert!(matches!(DirLock::share(&path), Err(DirLockError::Held { .. })));
     }
 
     #[test]

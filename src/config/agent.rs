@@ -7,7 +7,10 @@ use super::{
     signatures,
     value::{BYTES, FOLDERS, Kind, PER_CENT, Refused, parsed, parsed_or_unset},
 };
-use crate::agent;
+use crate::agent::{
+    self,
+    seat::{HostName, InvalidHost},
+};
 use crate::runtime::logging;
 use crate::wire::fleet::{InvalidLabel, Labels};
 
@@ -49,6 +52,12 @@ const LABELS: Kind<Labels> = Kind {
     write: |labels| Some(labels.iter().map(|(name, value)| format!("{name}:{value}")).collect::<Vec<_>>().join(",")),
 };
 
+const HOST: Kind<HostName> = Kind {
+    takes: "a host's name",
+    read: |text| text.parse().map_err(|error: InvalidHost| Refused(Some(error.to_string()))),
+    write: |host| (*host != HostName::default()).then(|| host.to_string()),
+};
+
 /// Nova's words for `images_type`, for messages.
 const IMAGES_TYPES: &str = "default, raw, flat, qcow2, lvm, rbd or ploop";
 /// What a schedule looks like, for messages.
@@ -73,6 +82,17 @@ pub(super) fn visit(options: &mut Options<'_>, it: &mut Agent) {
         "instances_path",
         &mut settings.base_dir.instances_path,
         "Where nova-compute keeps instances, locks and the base directory.",
+    );
+    options.bind_as(
+        "host",
+        &mut settings.base_dir.host,
+        HOST,
+        "This host's name among those that share instances_path. Not set: host of nova.conf, or the machine's name.",
+    );
+    options.bind(
+        "shared_answer_timeout",
+        &mut settings.base_dir.shared_answer_timeout,
+        "How long the other agents of a shared base directory are waited for before something is removed there; no answer keeps it.",
     );
     options.bind_as(
         "libvirt_directories",

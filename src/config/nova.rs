@@ -66,6 +66,9 @@ impl Nova {
         self.agent.nova.remove_unused_original_minimum_age_seconds = prune.remove_unused_original_minimum_age_seconds;
         self.agent.settings.counted_by_nova = self.agent.nova.reserve_disk_resource_for_image_cache;
         self.agent.nova.glance_endpoint = self.agent.logins.endpoint();
+        // What a file's name cannot hold is no part of any real name.
+        let host: String = self.host.chars().map(|it| if it == '/' || it.is_control() { '_' } else { it }).collect();
+        self.agent.settings.base_dir.host = host.parse().unwrap_or_default();
         self.agent.settings.fleet.node_name = Some(self.host.to_ascii_lowercase());
         self.agent
     }

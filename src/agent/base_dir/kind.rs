@@ -90,7 +90,8 @@ mod tests {
     fn nova_looks_at_none_of_our_own_names() {
         let x = "9e88aa4a3b1e8ce1cf9ee4b4b8a3c2d1e0f98765";
         use super::super::staging::{LOCK, Staging};
-        for name in [LOCK.to_owned(), Staging::Fetch.name(x), Staging::Raw.name(x)] {
+        let host = crate::agent::seat::HostName::default();
+        for name in [LOCK.to_owned(), Staging::Fetch.name(x, &host), Staging::Raw.name(x, &host)] {
             let resized = name.len() > 42 && name.as_bytes()[40] == b'_';
             let other = name.starts_with("swap_") || name.starts_with("ephemeral_");
             assert!(name.len() != 40 && !resized && !other, "{name}");

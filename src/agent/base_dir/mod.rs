@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! instances_path/_base/X                      a base; X = sha1 of the image's id
-//! instances_path/_base/.larder-X.fetch|.raw   ours, being made; nova ignores the name
-//! instances_path/_base/.larder.lock           one agent per directory
+//! instances_path/_base/.larder-X.H.fetch|.raw ours, being made by host H; nova ignores the name
+//! instances_path/_base/.larder.lock, .larder/ who shares the directory (`seat`)
 //! instances_path/locks/nova-X                 nova's lock of the base X
 //! ```
 //!

@@ -1,9 +1,9 @@
 //! Taking the directory over.
 
 use super::{InvalidName, Settings, Staging, staging::LOCK};
+use crate::agent::seat::{HostName, Seat, SeatError};
 use crate::base::{
     atomic_file::fsync_dir,
-    dir_lock::{DirLock, DirLockError},
     ofd_lock::{OfdLock, OfdLockError, Owner},
     space::{self, Space},
 };
@@ -17,6 +17,7 @@ use std::{
     fs, io,
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 use tokio_util::sync::CancellationToken;
@@ -32,7 +33,7 @@ pub struct BaseDir {
     locks: PathBuf,
     pub(super) owner: Owner,
     removed_at_start: Vec<String>,
-    _lock: DirLock,
+    seat: Arc<Seat>,
 }
 
 /// Nova's lock of one base; held until it is dropped. Spawns of the image wait meanwhile: keep it short.
@@ -100,13 +101,13 @@ pub enum BaseDirError {
         /// What the system said.
         source: io::Error,
     },
-    /// Another agent has it, or the lock failed.
+    /// Another agent is in the way, or a lock failed.
     #[error("cannot take over {path}", path = path.display())]
     Lock {
         /// The directory.
         path: PathBuf,
         /// Who has it.
-        source: DirLockError,
+        source: SeatError,
     },
     /// What a crash left could not be removed.
     #[error("cannot remove what a crash left: {path}", path = path.display())]
@@ -122,8 +123,8 @@ pub enum BaseDirError {
 
 impl BaseDir {
     /// Takes the directory over: makes it and nova's folder of locks if they are missing (with the owner and mode of
-    /// `instances_path`), makes sure that it is writable and that no other agent has it, and removes what a crash of
-    /// ours left there.
+    /// `instances_path`), makes sure that it is writable, takes this host's seat among the agents that share it, and removes
+    /// what a crash of ours left there.
     ///
     /// # Errors
     /// [`BaseDirError`]; each says what an operator does about it.
@@ -157,12 +158,13 @@ impl BaseDir {
             make_folder(folder, meta.mode() & 0o7777, owner)?;
             check_writable(folder)?;
         }
-        let lock =
-            DirLock::acquire(&path.join(LOCK)).map_err(|source| BaseDirError::Lock { path: path.clone(), source })?;
-        give(lock.path(), owner).map_err(|source| not_given(lock.path(), owner, source))?;
-        let removed_at_start = clean(&path, keep)?;
+        let (lock, patience) = (path.join(LOCK), settings.shared_answer_timeout);
+        let seat = Seat::take(&lock, owner, &settings.host, patience)
+            .map_err(|source| BaseDirError::Lock { path: path.clone(), source })?;
+        give(&lock, owner).map_err(|source| not_given(&lock, owner, source))?;
+        let removed_at_start = clean(&path, seat.host(), keep)?;
         let settings = Settings { instances_path: instances, ..settings };
-        Ok(Self { settings, path, locks, owner, removed_at_start, _lock: lock })
+        Ok(Self { settings, path, locks, owner, removed_at_start, seat: Arc::new(seat) })
     }
 
     /// The directory of the bases.
@@ -190,7 +192,17 @@ impl BaseDir {
     /// # Errors
     /// [`BaseDirError::Clean`] with the file.
     pub fn remove_downloads(&self, keep: &dyn Fn(&str) -> bool) -> Result<Vec<String>, BaseDirError> {
-        clean(&self.path, keep)
+        clean(&self.path, self.seat.host(), keep)
+    }
+
+    /// This agent's place among those that share the directory.
+    pub fn seat(&self) -> &Arc<Seat> {
+        &self.seat
+    }
+
+    /// Whom files are given that root makes here.
+    pub fn owner(&self) -> Owner {
+        self.owner
     }
 
     /// Where the base of an image is, or would be.
@@ -198,9 +210,9 @@ impl BaseDir {
         self.path.join(id.base_name())
     }
 
-    /// Where bytes for an image's base are made ready: on the same file system, under a name that nova ignores.
+    /// Where this host makes bytes for an image's base ready: on the same file system, under a name that nova ignores.
     pub fn staging(&self, id: &ImageId, kind: Staging) -> PathBuf {
-        self.path.join(kind.name(&id.base_name()))
+        self.path.join(kind.name(&id.base_name(), self.seat.host()))
     }
 
     /// Space of the file system.
@@ -312,15 +324,16 @@ fn not_writable(path: &Path, source: io::Error) -> BaseDirError {
     BaseDirError::NotWritable { path: path.to_owned(), user: Uid::effective().as_raw(), source }
 }
 
-fn clean(path: &Path, keep: &dyn Fn(&str) -> bool) -> Result<Vec<String>, BaseDirError> {
+/// What others left, or are making, is theirs.
+fn clean(path: &Path, host: &HostName, keep: &dyn Fn(&str) -> bool) -> Result<Vec<String>, BaseDirError> {
     let failed = |path: &Path, source| BaseDirError::Clean { path: path.to_owned(), source };
     let mut removed = Vec::new();
     for entry in fs::read_dir(path).map_err(|error| failed(path, error))? {
         let entry = entry.map_err(|error| failed(path, error))?;
         let Ok(name) = entry.file_name().into_string() else { continue };
         // A download whose base is there was left between publishing and removing it.
-        let goes_on = Staging::download_for(&name).is_some_and(|base| !path.join(base).exists() && keep(base));
-        if Staging::is_name(&name) && !goes_on {
+        let goes_on = Staging::download_for(&name, host).is_some_and(|base| !path.join(base).exists() && keep(base));
+        if Staging::is_name(&name, host) && !goes_on {
             let file = entry.path();
             fs::remove_file(&file).map_err(|error| failed(&file, error))?;
             tracing::info!(base.file = %file.display(), "removed what a crash left");

@@ -1,6 +1,7 @@
 //! Where nova keeps its things.
 
-use std::path::PathBuf;
+use crate::agent::seat::HostName;
+use std::{path::PathBuf, time::Duration};
 
 /// Paths of nova and libvirt on this node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +12,10 @@ pub struct Settings {
     pub subdirectory_name: String,
     /// `libvirt_directories`: folders with domain definitions (`*.xml`) whose disks are in use too; missing ones do not matter.
     pub libvirt_directories: Vec<PathBuf>,
+    /// `host` (Nova's): this host's name among those that share the directory.
+    pub host: HostName,
+    /// `shared_answer_timeout`: how long those are waited for that share it, before something is removed.
+    pub shared_answer_timeout: Duration,
 }
 
 /// `subdirectory_name` is not a plain name.
@@ -24,6 +29,8 @@ impl Default for Settings {
             instances_path: PathBuf::from("/var/lib/nova/instances"),
             subdirectory_name: "_base".to_owned(),
             libvirt_directories: vec![PathBuf::from("/etc/libvirt/qemu"), PathBuf::from("/run/libvirt/qemu")],
+            host: HostName::default(),
+            shared_answer_timeout: Duration::from_secs(60),
         }
     }
 }

@@ -95,7 +95,7 @@ fn a_download_goes_on_only_while_there_is_no_base() {
     let world = World::new();
     drop(world.open());
     let x = id().base_name();
-    let download = format!(".larder-{x}.fetch");
+    let download = format!(".larder-{x}.localhost.fetch");
     fs::write(world.base(&download), b"x").unwrap();
     let open = || BaseDir::open_keeping(world.settings(), &|_| true).unwrap();
     assert!(open().removed_at_start().is_empty());

@@ -1,8 +1,7 @@
 //! instances_path, the base directory, the locks and state_path: owners, modes, file systems, room.
 
-use super::shared::mount_of;
 use crate::admin::Finding;
-use crate::agent::{Settings, base_dir::Kind};
+use crate::agent::{Settings, base_dir::Kind, seat::Mount};
 use crate::base::{byte_size::ByteSize, space};
 use nix::unistd::{AccessFlags, Uid, access};
 use std::{
@@ -175,8 +174,7 @@ fn state(settings: &Settings) -> Finding {
     let Ok(meta) = fs::metadata(path) else {
         return Finding::ok(TOPIC, format!("{place} is not there yet; the agent makes it if it may"));
     };
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let kind = mount_of(&mounts, path).map(|it| it.kind).unwrap_or_default();
+    let kind = Mount::now(path).map(|it| it.kind).unwrap_or_default();
     if ["nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "fuse.glusterfs"].contains(&kind.as_str()) {
         return Finding::error(
             TOPIC,

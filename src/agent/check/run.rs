@@ -11,7 +11,7 @@ pub async fn check(settings: &Settings, nova: &NovaSays) -> Vec<Finding> {
     let (host, says) = (settings.clone(), nova.clone());
     let looked = tokio::task::spawn_blocking(move || {
         let mut found = places::check(&host);
-        found.extend(shared::check(&host.base_dir.instances_path, &says));
+        found.extend(shared::check(&host, &says));
         found.extend(labels::check(&host.base_dir));
         found.extend(rights::check(&host.base_dir));
         found.extend(signatures::bases(&host));

@@ -2,16 +2,61 @@
 
 use super::NovaSays;
 use crate::admin::Finding;
+use crate::agent::{
+    Settings,
+    seat::{Folder, Mount, Seen, Standing, seen_at, standing},
+};
 use chrono::Utc;
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path, time::SystemTime};
 
 /// Nova counts hosts that were seen within a day (nova.virt.storage_users).
 const DAY: f64 = 86_400.0;
 /// The registry of a thousand hosts has 40 kB.
 const LARGEST: u64 = 1 << 20;
 
-pub(super) fn check(instances: &Path, nova: &NovaSays) -> Vec<Finding> {
-    const TOPIC: &str = "sharing";
+const TOPIC: &str = "sharing";
+
+pub(super) fn check(settings: &Settings, nova: &NovaSays) -> Vec<Finding> {
+    let instances = &settings.base_dir.instances_path;
+    let mut found = by_nova(instances, nova);
+    let base_dir = instances.join(&settings.base_dir.subdirectory_name);
+    let folder = Folder::of(&base_dir, None);
+    match seen_at(&folder, SystemTime::now()) {
+        Ok(seen) => found.extend(seen.iter().map(|it| agent(it, settings))),
+        Err(error) => found.push(Finding::error(
+            TOPIC,
+            format!(
+                "cannot read {}, so nobody knows which agents share the directory: {error}",
+                folder.path().display()
+            ),
+            "let the agent's user read and write it",
+        )),
+    }
+    found
+}
+
+/// One agent of those that share the directory.
+fn agent(it: &Seen, settings: &Settings) -> Finding {
+    let us = if it.host == settings.base_dir.host { " (this one)" } else { "" };
+    let host = format!("{}{us}", it.host);
+    match standing(it, settings.base_dir.shared_answer_timeout) {
+        Standing::Live => Finding::ok(TOPIC, format!("the agent of host {host} takes part in the directory")),
+        Standing::Nobody => {
+            Finding::ok(TOPIC, format!("host {host} had an agent here once, and has nothing to say now"))
+        }
+        Standing::Away(entry) => Finding::ok(
+            TOPIC,
+            format!("the agent of host {host} is away; what it has pinned stays: {}", entry.pins.len()),
+        ),
+        Standing::Unclear(why) => Finding::warning(
+            TOPIC,
+            format!("host {host}: {why}; nothing is removed while that is so"),
+            "start that host's agent again; remove its entry if the host is gone for good",
+        ),
+    }
+}
+
+fn by_nova(instances: &Path, nova: &NovaSays) -> Vec<Finding> {
     let path = instances.join("compute_nodes");
     let registry = match fs::metadata(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
@@ -27,8 +72,7 @@ pub(super) fn check(instances: &Path, nova: &NovaSays) -> Vec<Finding> {
             }
         },
     };
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let mount = mount_of(&mounts, instances);
+    let mount = Mount::now(instances);
     #[expect(clippy::cast_precision_loss, reason = "seconds since 1970")]
     let now = Utc::now().timestamp() as f64;
     judge(&registry, now, mount.as_ref(), nova)
@@ -39,38 +83,13 @@ pub(super) fn parse(text: &[u8]) -> Result<BTreeMap<String, f64>, String> {
     serde_json::from_slice(text).map_err(|it| it.to_string())
 }
 
-/// What holds a path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Mount {
-    pub(super) kind: String,
-    pub(super) options: String,
-}
-
-/// The line of mountinfo (proc(5)) whose mount point is the longest that leads to `path`.
-pub(super) fn mount_of(mountinfo: &str, path: &Path) -> Option<Mount> {
-    let lines = mountinfo.lines().filter_map(|line| {
-        let (place, rest) = line.split_once(" - ")?;
-        let point = place.split(' ').nth(4)?.replace("\\040", " ");
-        let mut rest = rest.split(' ');
-        let kind = rest.next()?.to_owned();
-        let options = rest.nth(1)?.to_owned();
-        path.starts_with(&point).then_some((point.len(), Mount { kind, options }))
-    });
-    // Of two mounts on one point the later one is seen.
-    lines.max_by_key(|it| it.0).map(|it| it.1)
-}
-
 pub(super) fn judge(
     registry: &BTreeMap<String, f64>,
     now: f64,
     mount: Option<&Mount>,
     nova: &NovaSays,
 ) -> Vec<Finding> {
-    const TOPIC: &str = "sharing";
     let hosts: Vec<&str> = registry.iter().filter(|it| now - it.1 < DAY).map(|it| it.0.as_str()).collect();
-    let network = mount.is_some_and(|it| {
-        ["nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "fuse.glusterfs"].contains(&it.kind.as_str())
-    });
     let mut found = Vec::new();
     if hosts.len() > 1 {
         found.push(Finding::ok(TOPIC, format!("instances_path is shared by {}", hosts.join(", "))));
@@ -85,9 +104,7 @@ pub(super) fn judge(
     } else {
         found.push(Finding::ok(TOPIC, "instances_path is this host's own, as far as nova's registry knows"));
     }
-    if let Some(mount) = mount.filter(|_| network)
-        && mount.options.split(',').any(|it| ["nolock", "local_lock=all", "local_lock=posix"].contains(&it))
-    {
+    if let Some(mount) = mount.filter(|it| it.has_no_locks()) {
         found.push(Finding::error(
             TOPIC,
             format!(

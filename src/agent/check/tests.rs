@@ -1,11 +1,12 @@
 use super::{
     NovaSays, agreed, centre, labels, places,
     rights::{self, Process},
-    shared::{self, Mount},
+    shared,
 };
 use crate::admin::{Finding, Level};
 use crate::agent::{
     ImagesType, Settings,
+    seat::Mount,
     signatures::{self, Verify},
 };
 use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt, path::Path};
@@ -127,18 +128,6 @@ fn shared_storage_is_known_by_nova_s_registry() {
     let nolock = Mount { kind: "nfs4".to_owned(), options: "rw,nolock".to_owned() };
     let found = shared::judge(&BTreeMap::new(), 0.0, Some(&nolock), &off);
     assert_eq!(level(&found, "sharing"), Level::Error);
-}
-
-#[test]
-fn the_longest_mount_point_holds_a_path() {
-    let mounts = "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n\
-        40 22 0:40 / /var/lib/nova\\040x rw shared:9 - nfs4 nas:/nova rw,vers=4.2,local_lock=none\n\
-        41 22 0:41 / /var/lib/novas rw - tmpfs tmpfs rw\n";
-    let kind = |path: &str| shared::mount_of(mounts, Path::new(path)).unwrap().kind;
-    assert_eq!(kind("/var/lib/nova x/instances"), "nfs4");
-    assert_eq!(kind("/var/lib/nova/instances"), "ext4");
-    assert_eq!(kind("/var/lib/novas"), "tmpfs");
-    assert_eq!(shared::mount_of("rubbish - \n", Path::new("/")), None);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::agent::{
     base_dir::{BaseDir, BaseFile, Kind, NovaLock, Removed},
     in_use::{InUse, Lease, observe},
     plan::prune::{Decision, Reason, Settings, Verdict, decide},
+    seat::Turn,
 };
 use crate::base::chain;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -48,10 +49,11 @@ pub struct Job {
 
 /// Runs one pass. The log has the lines of nova's image cache manager.
 ///
-/// A stop ends it between two batches; what was not reached is kept and looked at by the next pass.
-pub async fn run(dir: &Arc<BaseDir>, job: Job, shutdown: &CancellationToken) -> Pruned {
-    let now = job.now;
-    let mut pass = Pass { dir: Arc::clone(dir), job, shutdown: shutdown.clone(), pruned: Pruned::default() };
+/// A stop ends it between two batches; what was not reached is kept and looked at by the next pass. What the others
+/// keep that share the directory stays, too.
+pub async fn run(dir: &Arc<BaseDir>, job: Job, turn: &Arc<Turn>, shutdown: &CancellationToken) -> Pruned {
+    let (now, turn) = (job.now, Arc::clone(turn));
+    let mut pass = Pass { dir: Arc::clone(dir), job, turn, shutdown: shutdown.clone(), pruned: Pruned::default() };
     let work = tokio::task::spawn_blocking(move || {
         pass.run();
         pass.pruned
@@ -67,6 +69,7 @@ pub async fn run(dir: &Arc<BaseDir>, job: Job, shutdown: &CancellationToken) -> 
 struct Pass {
     dir: Arc<BaseDir>,
     job: Job,
+    turn: Arc<Turn>,
     shutdown: CancellationToken,
     pruned: Pruned,
 }
@@ -81,6 +84,12 @@ impl Pass {
         self.touch_active(&decisions);
         let (goes, stays): (Vec<_>, Vec<_>) = decisions.into_iter().partition(Decision::removes);
         stays.into_iter().for_each(|it| self.keep(it));
+        let turn = Arc::clone(&self.turn);
+        let (others, goes): (Vec<_>, Vec<_>) = goes.into_iter().partition(|it| turn.keeps(it.name()).is_some());
+        for it in others {
+            let why = turn.keeps(it.name()).unwrap_or_default();
+            self.keep_because(&it, Reason::Wanted, &format!("kept: {why}"));
+        }
         for batch in goes.chunks(AT_A_TIME) {
             if self.shutdown.is_cancelled() {
                 let why = "not reached: the agent is stopping";

@@ -1,6 +1,7 @@
-//! The one status: to whoever asks, to the metrics, to systemd.
+//! The one status: to whoever asks, to the metrics, to systemd; and what is kept, to those who share the directory.
 
 use super::{gauges, reconciler::Reconciler};
+use crate::agent::sharing::Kept;
 use crate::runtime::systemd;
 use std::sync::Arc;
 
@@ -19,5 +20,7 @@ impl Reconciler {
             self.said = said;
         }
         self.status.send_replace(status);
+        let kept = Kept { pins: self.pinned_bases().into_iter().collect() };
+        self.state.sharing.kept.send_if_modified(|it| std::mem::replace(it, kept.clone()) != kept);
     }
 }

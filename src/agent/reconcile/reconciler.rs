@@ -23,6 +23,7 @@ use crate::agent::{
     fleet,
     index::{Index, IndexError, Known},
     rules::News,
+    sharing,
     through::Shelf,
 };
 use crate::base::chain;
@@ -93,6 +94,8 @@ pub(in crate::agent) struct Parts {
     pub(in crate::agent) originals: Option<Arc<Shelf>>,
     /// For those who follow prefetch rules.
     pub(in crate::agent) rules: RulesLine,
+    /// Those who share the base directory.
+    pub(in crate::agent) sharing: sharing::Line,
     /// For the status; logged already.
     pub(in crate::agent) notes: Vec<String>,
 }
@@ -188,6 +191,7 @@ impl Reconciler {
             gone: super::presence::Gone::default(),
             ruled: Ruled::open(&index, &settings, now).await?,
             member,
+            sharing: it.sharing,
             next_prefetch: None,
             next_prune: None,
             next_scrub: None,
@@ -225,13 +229,17 @@ impl Reconciler {
             rules,
             said: String::new(),
         };
-        reconciler.set_clocks();
-        // The clock may have been set while nothing ran.
-        reconciler.nothing_is_ahead().await;
-        reconciler.reload().await;
-        reconciler.tidy_up().await;
-        reconciler.publish();
+        reconciler.begin().await;
         Ok(reconciler)
+    }
+
+    async fn begin(&mut self) {
+        self.set_clocks();
+        // The clock may have been set while nothing ran.
+        self.nothing_is_ahead().await;
+        self.reload().await;
+        self.tidy_up().await;
+        self.publish();
     }
 
     /// Works until `shutdown`, then lets everything in work clean up.
@@ -249,6 +257,7 @@ impl Reconciler {
                     None => break,
                 },
                 Ok(()) = self.state.member.changed() => continue,
+                Ok(()) = self.state.sharing.others.changed() => continue,
                 () = sleep(sleep_for) => continue,
             };
             self.it_is(Utc::now()).await;

@@ -16,11 +16,12 @@ use crate::agent::{
         fetch::Bounds,
         prune::{Decision, Settings, decide},
     },
+    seat::Turn,
 };
 use crate::image::ImageId;
 use chrono::{DateTime, Utc};
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 use tokio_util::sync::CancellationToken;
@@ -186,6 +187,15 @@ fn gone(id: &ImageId, pruned: &Pruned) -> Result<(), Fault> {
     }
 }
 
+/// The others' consent, as far as anything is to go.
+async fn turn(dir: &BaseDir, decisions: &[Decision], dry_run: bool, shutdown: &CancellationToken) -> Turn {
+    let names: BTreeSet<String> = decisions.iter().filter(|it| it.removes()).map(|it| it.name().to_owned()).collect();
+    match names.is_empty() || dry_run {
+        true => Turn::without(dir.seat()).await,
+        false => Turn::take(dir.seat(), names, shutdown).await,
+    }
+}
+
 // === impl Removal ===
 
 impl Removal {
@@ -203,6 +213,8 @@ impl Removal {
         look.raise(&known);
         let mut left = decide(&look.bases, &look.in_use, &wanted, now, &settings);
         left.retain(Decision::removes);
+        let turn = Arc::new(turn(&dir, &left, false, shutdown).await);
+        left.retain(|it| turn.keeps(it.name()).is_none());
         let able = left.iter().map(frees).sum();
         let mut bytes = enough(able, excess, missing);
         let mut all = Pruned::default();
@@ -222,7 +234,7 @@ impl Removal {
                 now,
                 dry_run: false,
             };
-            let done = run(&dir, job, shutdown).await;
+            let done = run(&dir, job, &turn, shutdown).await;
             left = rest;
             bytes = bytes.saturating_sub(done.freed);
             all.freed += done.freed;
@@ -240,7 +252,8 @@ impl Removal {
     ) -> Result<Pruned, String> {
         let mut job = self.job().await?;
         job.decisions.retain(which);
-        Ok(run(&self.dir, job, shutdown).await)
+        let turn = Arc::new(turn(&self.dir, &job.decisions, self.dry_run, shutdown).await);
+        Ok(run(&self.dir, job, &turn, shutdown).await)
     }
 
     /// The same for one file, of which nothing is changed if it stays, not even its mtime.
@@ -248,7 +261,8 @@ impl Removal {
         let mut job = self.job().await?;
         job.decisions.retain(|it| it.name() == base);
         if job.decisions.iter().any(Decision::removes) {
-            return Ok(run(&self.dir, job, shutdown).await);
+            let turn = Arc::new(turn(&self.dir, &job.decisions, self.dry_run, shutdown).await);
+            return Ok(run(&self.dir, job, &turn, shutdown).await);
         }
         let kept = job.decisions.iter().map(|it| it.to_message(None)).collect();
         Ok(Pruned { ended_at: Some(self.now), kept, ..Pruned::default() })

@@ -41,6 +41,7 @@ impl State {
             last_scrub: self.scrub.last.clone(),
             pace: self.pace.clone(),
             fleet: self.member.borrow().clone(),
+            sharing: self.sharing.others.borrow().clone(),
             rules: self.rules(),
             last_check: self.gone.check.clone(),
             read_through: None,

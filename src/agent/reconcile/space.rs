@@ -123,7 +123,7 @@ impl Reconciler {
         removal
     }
 
-    fn pinned_bases(&self) -> HashSet<String> {
+    pub(super) fn pinned_bases(&self) -> HashSet<String> {
         let by_rules = self.state.ruled.desired.images.values().filter(|it| it.is_pinned()).map(|it| it.base.clone());
         self.state.pins.iter().map(crate::image::ImageId::base_name).chain(by_rules).collect()
     }

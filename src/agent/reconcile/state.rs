@@ -9,6 +9,7 @@ use crate::agent::{
         fetch::{Bounds, Ledger},
         prune::{BY_RULE, Decision, PINNED, Settings, decide},
     },
+    sharing::Line,
 };
 use crate::image::ImageId;
 use chrono::{DateTime, Utc};
@@ -54,6 +55,8 @@ pub(super) struct State {
     pub(super) ruled: Ruled,
     /// The node's place in the fleet.
     pub(super) member: watch::Receiver<Member>,
+    /// Who shares the base directory.
+    pub(super) sharing: Line,
     pub(super) next_prefetch: Option<DateTime<Utc>>,
     pub(super) next_prune: Option<DateTime<Utc>>,
     pub(super) next_scrub: Option<DateTime<Utc>>,

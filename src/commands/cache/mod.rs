@@ -14,6 +14,7 @@ mod pins;
 mod plan;
 mod read_through;
 mod scrub;
+mod sharing;
 mod states;
 mod status;
 mod verbs;

@@ -83,6 +83,7 @@ fn head(text: &mut String, status: &Status, now: DateTime<Utc>) {
         let _ = writeln!(text, "DAMAGED: {base}: {damage}");
     }
     fleet(text, &status.fleet, now);
+    super::sharing::write(text, &status.sharing, now);
     if let Some(it) = &status.read_through {
         super::read_through::write(text, it);
     }

@@ -15,6 +15,7 @@ mod privileges;
 mod prune;
 mod resume;
 mod scrub;
+mod shared;
 mod signed;
 mod site;
 mod space;

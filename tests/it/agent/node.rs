@@ -8,6 +8,7 @@ use larder::{
         execute::prune::{self, Job},
         in_use::{Evidence, InUse, observe},
         plan::prune::{Decision, Settings as PruneSettings, decide},
+        seat::Turn,
     },
 };
 use std::{
@@ -106,7 +107,8 @@ impl Node {
     }
 
     pub(super) async fn carry_out(&self, job: Job) -> Pruned {
-        prune::run(&self.dir, job, &CancellationToken::new()).await
+        let turn = Arc::new(Turn::without(self.dir.seat()).await);
+        prune::run(&self.dir, job, &turn, &CancellationToken::new()).await
     }
 
     /// Names of the files in the base directory, without the agent's own.

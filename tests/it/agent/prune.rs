@@ -2,7 +2,7 @@
 
 use super::node::{DAY, Node, overlay, removable, removed, why, x};
 use crate::support::have;
-use larder::agent::execute::prune;
+use larder::agent::{execute::prune, seat::Turn};
 use std::{
     fs::{self, File},
     io::Write,
@@ -186,7 +186,8 @@ async fn a_stop_is_heeded_and_many_go_in_one_pass() {
     }
     let stopping = CancellationToken::new();
     stopping.cancel();
-    let pruned = prune::run(&node.dir, node.job(false), &stopping).await;
+    let turn = Arc::new(Turn::without(node.dir.seat()).await);
+    let pruned = prune::run(&node.dir, node.job(false), &turn, &stopping).await;
     assert_eq!((pruned.removed.len(), pruned.kept.len()), (0, 101), "with the directory's own lock");
     assert!(why(&pruned, &x(0)).contains("stopping"));
     assert_eq!(node.prune().await.removed.len(), 100);

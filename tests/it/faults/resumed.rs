@@ -54,7 +54,10 @@ impl Site {
 
     fn staged(&self) -> PathBuf {
         let base = self.agent.base(&self.id);
-        base.with_file_name(format!(".larder-{}.fetch", base.file_name().unwrap().to_str().unwrap()))
+        let of_it = format!(".larder-{}.", base.file_name().unwrap().to_str().unwrap());
+        let name =
+            files(&self.agent.base_dir()).into_iter().find(|it| it.starts_with(&of_it) && it.ends_with(".fetch"));
+        base.with_file_name(name.unwrap_or(of_it))
     }
 
     /// Waits until so many bytes have been sent, or all is there.

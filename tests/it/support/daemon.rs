@@ -174,6 +174,11 @@ impl Agent {
     /// Likewise, with a section `[glance]` of the caller's.
     pub(crate) fn start_with(dir: &Path, glance: &str, extra: &str) -> Self {
         Self::configure_with(dir, glance, extra);
+        Self::start_configured(dir)
+    }
+
+    /// Likewise, with the configuration that stands there.
+    pub(crate) fn start_configured(dir: &Path) -> Self {
         let mut it = Self { daemon: Self::spawn(dir), dir: dir.to_owned() };
         it.wait_ready();
         it

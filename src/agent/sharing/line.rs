@@ -1,0 +1,28 @@
+//! Between the loop and the task.
+
+use super::Parts;
+use crate::admin::Sharing;
+use crate::agent::base_dir::BaseDir;
+use std::{collections::BTreeSet, sync::Arc};
+use tokio::sync::watch;
+
+/// What the loop keeps, for the others.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(in crate::agent) struct Kept {
+    /// Names of the bases that an operator or a rule has pinned.
+    pub(in crate::agent) pins: BTreeSet<String>,
+}
+
+/// The loop's end.
+#[derive(Debug)]
+pub(in crate::agent) struct Line {
+    pub(in crate::agent) kept: watch::Sender<Kept>,
+    pub(in crate::agent) others: watch::Receiver<Sharing>,
+}
+
+/// The task's end and the loop's.
+pub(in crate::agent) fn line(dir: Arc<BaseDir>) -> (Parts, Line) {
+    let (keep, kept) = watch::channel(Kept::default());
+    let (view, others) = watch::channel(Sharing::default());
+    (Parts { dir, kept, view }, Line { kept: keep, others })
+}
