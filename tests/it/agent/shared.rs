@@ -1,11 +1,13 @@
 //! Several agents, each the real program with a host name of its own, on one base directory.
 
+use super::node::overlay;
 use crate::faults::disk_full::{Small, can_mount};
 use crate::support::{
     chaos::Chaos,
     daemon::{Agent, Catalogue},
-    disks, files, output, run, text, wait_until,
+    disks, files, have, output, run, text, wait_until,
 };
+use larder::base::ofd_lock::OfdLock;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -57,10 +59,11 @@ impl Share {
             symlink(self.instances(), dir.join("instances")).unwrap();
         }
         let extra = format!(
-            "host = {host}\ninstances_path = {}\nshared_answer_timeout = {}\nlibvirt_directories =\n\
+            "host = {host}\ninstances_path = {}\nshared_answer_timeout = {}\nlibvirt_directories = {}\n\
              remove_unused_original_minimum_age_seconds = 0\nscan_interval = 1\nprune_interval = 0",
             self.instances().display(),
-            self.wait
+            self.wait,
+            dir.join("qemu").display()
         );
         Agent::configure(&dir, &self.url, &extra);
         dir
@@ -197,7 +200,7 @@ fn a_host_that_was_killed_keeps_its_pins_and_holds_nobody_up() {
     disks::noise(&file, 1 << 20, 1);
     let id = run(&mut catalogue.larder(&["image", "push", "--name", "x", file.to_str().unwrap()])).trim().to_owned();
     let share = Share::new(&catalogue.url(), SHORT);
-    let (one, mut two) = (share.start("node-1"), share.start("node-2"));
+    let (mut one, mut two) = (share.start("node-1"), share.start("node-2"));
     run(&mut two.larder(&["cache", "pin", &id]));
     two.wait_state(&id, "cached");
     let entry = || fs::read_to_string(share.registry("host-node-2.json")).unwrap_or_default();
@@ -209,6 +212,15 @@ fn a_host_that_was_killed_keeps_its_pins_and_holds_nobody_up() {
     prune(&one);
     assert!(!unused.exists());
     assert!(why(&one, &two.base(&id)).contains("pinned by host node-2, which is away"));
+    // Nor does nova forget it.
+    let seen_by_nova = || {
+        let text = fs::read_to_string(share.instances().join("compute_nodes")).unwrap();
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()["node-2"].as_f64().unwrap()
+    };
+    let before = seen_by_nova();
+    assert!(one.daemon.stop().success());
+    one.again();
+    wait_until("nova knows of it", PATIENCE, || seen_by_nova() > before);
     // It comes back as it was.
     two.again();
     wait_sees(&one, "node-2", "live");
@@ -246,8 +258,17 @@ fn one_that_does_not_answer_keeps_everything() {
     let stopped = Stopped::now(&two);
     std::thread::sleep(Duration::from_secs(SHORT * 2));
     prune(&one);
-    assert!(base.exists() && why(&one, &base).contains("host node-2"), "{}", why(&one, &base));
+    assert!(
+        base.exists()
+            && why(&one, &base).contains("node-2 shares the directory, and its agent has not answered within 2 s"),
+        "{}",
+        why(&one, &base)
+    );
     drop(stopped);
+    wait_until("it answers again", PATIENCE, || {
+        prune(&one);
+        !base.exists()
+    });
 }
 
 #[test]
@@ -262,4 +283,85 @@ fn an_entry_that_cannot_be_read_keeps_everything() {
     fs::remove_file(share.registry("host-node-9.json")).unwrap();
     prune(&one);
     assert!(!base.exists());
+}
+
+/// Nobody but node-2 knows of the disk outside, or of its pin.
+#[test]
+fn what_the_other_uses_or_wants_stays_and_the_rest_goes() {
+    if !have(&["qemu-img"]) {
+        return;
+    }
+    let centre = tempfile::tempdir().unwrap();
+    let catalogue = Catalogue::start(centre.path(), "");
+    let file = centre.path().join("disk.img");
+    disks::noise(&file, 1 << 20, 1);
+    let id = run(&mut catalogue.larder(&["image", "push", "--name", "x", file.to_str().unwrap()])).trim().to_owned();
+    let share = Share::new(&catalogue.url(), LONG);
+    let (one, two) = (share.start("node-1"), share.start("node-2"));
+    wait_sees(&one, "node-2", "live");
+    run(&mut two.larder(&["cache", "pin", &id]));
+    two.wait_state(&id, "cached");
+    let (used, unused) = (share.put(1), share.put(2));
+    let disk = share.tmp.path().join("outside.qcow2");
+    overlay(&disk, &used, "raw");
+    let domain = format!("<domain><source file='{}'/></domain>", disk.display());
+    fs::create_dir_all(share.tmp.path().join("node-2/qemu")).unwrap();
+    fs::write(share.tmp.path().join("node-2/qemu/instance-1.xml"), domain).unwrap();
+    prune(&one);
+    assert!(used.exists() && two.base(&id).exists());
+    assert!(!unused.exists(), "{}", why(&one, &unused));
+    let of_used = why(&one, &used);
+    assert!(of_used.contains("host node-2 keeps it: in use: the domain"), "{of_used}");
+    assert!(why(&one, &two.base(&id)).contains("host node-2 keeps it: kept: pinned"));
+    let out = output(&mut one.larder(&["cache", "delete-cached-image", "-f", &id]));
+    assert!(!out.status.success() && said(&out).contains("host node-2 keeps it"), "{}", said(&out));
+    // What is not wanted any more goes, whoever asks.
+    run(&mut two.larder(&["cache", "unpin", &id]));
+    run(&mut one.larder(&["cache", "delete-cached-image", "-f", &id]));
+    assert!(!two.base(&id).exists());
+}
+
+#[test]
+fn one_removes_at_a_time() {
+    let share = Share::new("http://127.0.0.1:1", SHORT);
+    let (one, two) = (share.start("node-1"), share.start("node-2"));
+    wait_sees(&one, "node-2", "live");
+    let base = share.put(1);
+    let turn = OfdLock::try_lock(&share.registry("turn.lock"), None).unwrap().unwrap();
+    prune(&one);
+    assert!(base.exists() && why(&one, &base).contains("not this host's turn"), "{}", why(&one, &base));
+    drop(turn);
+    let more: Vec<PathBuf> = (2..40).map(|it| share.put(it)).collect();
+    std::thread::scope(|scope| {
+        for agent in [&one, &two] {
+            scope.spawn(move || prune(agent));
+        }
+    });
+    let passes = [&one, &two].map(|it| it.status()["last_prune"]["removed"].as_array().unwrap().len());
+    wait_until("the rest goes with the next pass", PATIENCE, || {
+        prune(&one);
+        !base.exists() && more.iter().all(|it| !it.exists())
+    });
+    assert!(passes.iter().sum::<usize>() <= 39, "none was removed twice: {passes:?}");
+}
+
+#[test]
+fn on_a_full_disk_they_still_agree() {
+    if !can_mount() {
+        return;
+    }
+    let share = Share::new("http://127.0.0.1:1", LONG);
+    let small = Small::mount(share.instances(), 16);
+    let (one, two) = (share.start("node-1"), share.start("node-2"));
+    wait_sees(&one, "node-2", "live");
+    wait_sees(&two, "node-1", "live");
+    let base = share.put(1);
+    let spares = ["host-node-1.spare", "host-node-2.spare"].map(|it| share.registry(it));
+    wait_until("both have room to spare", PATIENCE, || spares.iter().all(|it| it.exists()));
+    let filler = share.instances().join("somebody-elses");
+    let _ = fs::write(&filler, vec![1; 16 << 20]);
+    prune(&one);
+    assert!(!base.exists(), "{}", why(&one, &base));
+    drop((one, two));
+    drop(small);
 }

@@ -44,7 +44,7 @@ impl Site {
         let id = run(&mut catalogue.larder(&push)).trim().to_owned();
         let chaos = Chaos::before(&catalogue.url());
         chaos.always(Fault::Throttle(32 * MIB));
-        let agent = Agent::start(tmp.path(), &chaos.url(), "");
+        let agent = Agent::start(tmp.path(), &chaos.url(), "host = node-1");
         Self { tmp, _catalogue: catalogue, chaos, agent, id, disk }
     }
 
@@ -54,10 +54,7 @@ impl Site {
 
     fn staged(&self) -> PathBuf {
         let base = self.agent.base(&self.id);
-        let of_it = format!(".larder-{}.", base.file_name().unwrap().to_str().unwrap());
-        let name =
-            files(&self.agent.base_dir()).into_iter().find(|it| it.starts_with(&of_it) && it.ends_with(".fetch"));
-        base.with_file_name(name.unwrap_or(of_it))
+        base.with_file_name(format!(".larder-{}.node-1.fetch", base.file_name().unwrap().to_str().unwrap()))
     }
 
     /// Waits until so many bytes have been sent, or all is there.
