@@ -402,8 +402,15 @@ fn file_store(options: &mut Options<'_>, settings: &mut store::Settings) {
     );
     options.bind(
         "filesystem_store_datadirs",
-        &mut OneFolder(&mut settings.filesystem_store_datadir),
-        "The same, as Glance takes several folders with priorities; this version has one.",
+        &mut Folders(&mut settings.filesystem_store_datadirs),
+        "Several folders instead of that one, each as path:priority in a line of its own. Data goes to the folder with the \
+         highest priority that has room for it; of equals, to the one with the most room.",
+    );
+    options.bind(
+        "filesystem_store_metadata_file",
+        &mut settings.filesystem_store_metadata_file,
+        "JSON file with the mounts of these folders on compute nodes, as {\"id\": …, \"mountpoint\": …} or a list of such; noted \
+         with the locations of new images.",
     );
     options.bind_as(
         "filesystem_store_file_perm",
@@ -441,33 +448,36 @@ fn http_store(options: &mut Options<'_>, settings: &mut store::Settings) {
     );
 }
 
-/// `path:priority`; of the paths that the option may be repeated with, there is one.
-struct OneFolder<'a>(&'a mut PathBuf);
+/// `path:priority`, repeated; without one it is 0.
+struct Folders<'a>(&'a mut Vec<store::DataDir>);
 
-// === impl OneFolder ===
+// === impl Folders ===
 
-impl Value for OneFolder<'_> {
+impl Value for Folders<'_> {
     fn read(&mut self, values: &[String]) -> Result<(), Refused> {
-        let folders: Vec<&str> = values.iter().map(|it| it.trim()).filter(|it| !it.is_empty()).collect();
-        let without = |it: &str| {
-            it.rsplit_once(':').filter(|it| it.1.trim().parse::<u32>().is_ok()).map(|it| it.0.trim().to_owned())
-        };
-        match folders[..] {
-            [] => Ok(()),
-            [one] => {
-                *self.0 = PathBuf::from(without(one).unwrap_or_else(|| one.to_owned()));
-                Ok(())
+        let refused = |why: String| Refused(Some(why));
+        let folder = |text: &str| {
+            let (path, priority) = text.rsplit_once(':').unwrap_or((text, ""));
+            let priority = match priority.trim() {
+                "" => 0,
+                it => it.parse().map_err(|_| refused(format!("'{it}' is no priority: it is a whole number")))?,
+            };
+            match path.trim() {
+                "" => Err(refused("a folder has no path".to_owned())),
+                path => Ok(store::DataDir { path: PathBuf::from(path), priority }),
             }
-            _ => Err(Refused(Some("this version keeps images in one folder, and several are given".to_owned()))),
-        }
+        };
+        let texts = values.iter().map(|it| it.trim()).filter(|it| !it.is_empty());
+        *self.0 = texts.map(folder).collect::<Result<_, _>>()?;
+        Ok(())
     }
 
     fn write(&self) -> Vec<String> {
-        Vec::new()
+        self.0.iter().map(|it| format!("{}:{}", it.path.display(), it.priority)).collect()
     }
 
     fn takes(&self) -> String {
-        "one path, with or without :priority".to_owned()
+        "a path, with or without :priority; may be repeated".to_owned()
     }
 }
 

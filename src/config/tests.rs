@@ -2,7 +2,7 @@ use super::{
     file::{Assignment, parse},
     options::{Options, read},
     substitute::substitute,
-    value::{Kind, Refused, Repeated, Secret, Value},
+    value::{Kind, Refused, Secret, Value},
     *,
 };
 use std::{collections::BTreeMap, fs, path::Path, time::Duration};
@@ -18,6 +18,24 @@ struct Toy {
     many: Vec<String>,
     password: String,
     new: u32,
+}
+
+/// An option that is repeated, one value each time (oslo's `MultiStrOpt`).
+struct Repeated<'a>(&'a mut Vec<String>);
+
+impl Value for Repeated<'_> {
+    fn read(&mut self, values: &[String]) -> Result<(), Refused> {
+        *self.0 = values.to_vec();
+        Ok(())
+    }
+
+    fn write(&self) -> Vec<String> {
+        self.0.clone()
+    }
+
+    fn takes(&self) -> String {
+        "text; may be repeated".to_owned()
+    }
 }
 
 fn visit(options: &mut Options<'_>, toy: &mut Toy) {

@@ -34,10 +34,6 @@ pub(super) struct Kind<T> {
 /// A field with a [`Kind`].
 pub(super) struct As<'a, T>(pub(super) &'a mut T, pub(super) Kind<T>);
 
-/// An option that is repeated, one value each time (oslo's `MultiStrOpt`).
-#[cfg_attr(not(test), expect(dead_code, reason = "bound with the stores that have several folders"))]
-pub(super) struct Repeated<'a>(pub(super) &'a mut Vec<String>);
-
 /// A field that messages must not show.
 pub(super) struct Secret<'a, T>(pub(super) &'a mut T);
 
@@ -347,21 +343,6 @@ fn pairs(text: &str) -> Result<Vec<(String, String)>, Refused> {
         read.push((key.to_owned(), value.to_owned()));
     }
     Ok(read)
-}
-
-impl Value for Repeated<'_> {
-    fn read(&mut self, values: &[String]) -> Result<(), Refused> {
-        *self.0 = values.to_vec();
-        Ok(())
-    }
-
-    fn write(&self) -> Vec<String> {
-        self.0.clone()
-    }
-
-    fn takes(&self) -> String {
-        "text; may be repeated".to_owned()
-    }
 }
 
 impl<T> Value for As<'_, T> {

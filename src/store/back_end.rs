@@ -28,6 +28,16 @@ pub trait Store: Send + Sync {
     /// The URL that this image's data has, or would have.
     fn url(&self, id: &ImageId) -> String;
 
+    /// All URLs that this image's data may have, since a store may have several folders.
+    fn urls(&self, id: &ImageId) -> Vec<String> {
+        Some(self.url(id)).filter(|it| !it.is_empty()).into_iter().collect()
+    }
+
+    /// What is noted beside the URL of new data.
+    fn metadata(&self, _url: &str) -> serde_json::Map<String, serde_json::Value> {
+        serde_json::Map::new()
+    }
+
     /// Reads `range`, which must lie within the data. Dropping the stream stops the reads.
     fn read<'a>(&'a self, url: &'a str, range: Range<u64>) -> BoxFuture<'a, Result<Blocks, StoreError>>;
 

@@ -31,12 +31,26 @@ pub enum OpenError {
     /// The folder of the file store cannot be used.
     #[error("the folder of the file store, {}, cannot be {step}", path.display())]
     Folder {
-        /// `filesystem_store_datadir`.
+        /// `filesystem_store_datadir`, or one of `filesystem_store_datadirs`.
         path: PathBuf,
         /// `made`, `read`…
         step: &'static str,
         /// What the system said.
         source: io::Error,
+    },
+    /// Two of `filesystem_store_datadirs` are one folder.
+    #[error("filesystem_store_datadirs has {} more than once, with different priorities or under different names", path.display())]
+    SameFolder {
+        /// The second one.
+        path: PathBuf,
+    },
+    /// `filesystem_store_metadata_file` cannot be used.
+    #[error("filesystem_store_metadata_file {}: {what}", path.display())]
+    Metadata {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and what it should be.
+        what: String,
     },
 }
 

@@ -25,7 +25,7 @@ pub use error::{OpenError, StoreError};
 pub use file_perm::{FilePerm, InvalidFilePerm};
 pub use ingest::{IngestError, Ingested, Limits, Staged, ingest};
 pub use open::{KINDS, open, open_folder};
-pub use settings::{Backend, Settings};
+pub use settings::{Backend, DataDir, Settings};
 pub use stores::Stores;
 
 #[cfg(test)]

@@ -12,6 +12,10 @@ pub struct Settings {
     pub default_store: String,
     /// `filesystem_store_datadir`: the folder of the file store; `<folder>/<image id>` is an image's data.
     pub filesystem_store_datadir: PathBuf,
+    /// `filesystem_store_datadirs`: the folders instead of that one; empty: there is one.
+    pub filesystem_store_datadirs: Vec<DataDir>,
+    /// `filesystem_store_metadata_file`: JSON that says where the folders are mounted on compute nodes.
+    pub filesystem_store_metadata_file: Option<PathBuf>,
     /// `filesystem_store_file_perm`: the mode of image files; 0 leaves what the umask gives.
     pub filesystem_store_file_perm: FilePerm,
     /// `filesystem_thin_provisioning`: runs of zeros become holes.
@@ -28,6 +32,15 @@ pub struct Settings {
     pub backends: Vec<Backend>,
     /// `default_backend`: the id of the one that uploads go to.
     pub default_backend: String,
+}
+
+/// One folder of a file store that has several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataDir {
+    /// The folder.
+    pub path: PathBuf,
+    /// Data goes to the folder with the highest one that has room for it.
+    pub priority: i64,
 }
 
 /// One store of `enabled_backends`.
@@ -49,6 +62,8 @@ impl Default for Settings {
             stores: vec!["file".to_owned(), "http".to_owned()],
             default_store: "file".to_owned(),
             filesystem_store_datadir: PathBuf::from("/var/lib/glance/images"),
+            filesystem_store_datadirs: Vec::new(),
+            filesystem_store_metadata_file: None,
             filesystem_store_file_perm: FilePerm::default(),
             filesystem_thin_provisioning: false,
             https_ca_certificates_file: None,
@@ -64,6 +79,14 @@ impl Default for Settings {
 // === impl Settings ===
 
 impl Settings {
+    /// The folders of the file store, whichever option names them.
+    pub fn datadirs(&self) -> Vec<DataDir> {
+        match &self.filesystem_store_datadirs[..] {
+            [] => vec![DataDir { path: self.filesystem_store_datadir.clone(), priority: 0 }],
+            several => several.to_vec(),
+        }
+    }
+
     /// The store of `enabled_backends` with this id.
     pub fn backend(&self, id: &str) -> Option<&Backend> {
         self.backends.iter().find(|it| it.id == id)

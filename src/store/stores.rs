@@ -79,7 +79,7 @@ impl Stores {
 
     /// The places that the data of this image may have, whichever store it was written to.
     pub fn places<'a>(&'a self, id: &'a ImageId) -> impl Iterator<Item = (&'a Arc<dyn Store>, String)> {
-        self.all.iter().map(|it| (&it.store, it.store.url(id))).filter(|it| !it.1.is_empty())
+        self.all.iter().flat_map(|it| it.store.urls(id).into_iter().map(|url| (&it.store, url)))
     }
 
     /// The one that this URL is of.
@@ -106,6 +106,14 @@ impl Stores {
     pub fn located(&self, url: String) -> Location {
         let id = self.id_of(&url).map(|id| (STORE.to_owned(), id.into()));
         Location { metadata: id.into_iter().collect(), url }
+    }
+
+    /// Likewise of data that was written here, with what the store notes of it.
+    pub fn written(&self, url: String) -> Location {
+        let mut noted = self.of(&url).map(|it| it.metadata(&url)).unwrap_or_default();
+        let mut location = self.located(url);
+        noted.append(&mut location.metadata);
+        Location { metadata: noted, ..location }
     }
 
     fn id_of(&self, url: &str) -> Option<&str> {

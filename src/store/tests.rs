@@ -1,6 +1,8 @@
 use crate::base::digest::{Algorithm, Hasher};
 use crate::image::ImageId;
-use crate::store::{FilePerm, IngestError, Limits, OpenError, Settings, Staged, Store, StoreError, ingest, open};
+use crate::store::{
+    DataDir, FilePerm, IngestError, Limits, OpenError, Settings, Staged, Store, StoreError, ingest, open,
+};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use proptest::prelude::*;
@@ -104,6 +106,70 @@ async fn a_store_of_glance_is_adopted_in_place() {
     for url in [format!("file://{}/{}", link.display(), id(1)), format!("filesystem://{}/{}", real.display(), id(1))] {
         assert_eq!(get(&*store, &url, 0..11).await.unwrap(), b"from glance", "{url}");
     }
+}
+
+fn several(dir: &Path, ranks: &[(&str, i64)]) -> Settings {
+    let folder = |(name, priority): &(&str, i64)| DataDir { path: dir.join(name), priority: *priority };
+    Settings { filesystem_store_datadirs: ranks.iter().map(folder).collect(), ..settings(&dir.join("not-used")) }
+}
+
+#[tokio::test]
+async fn of_several_folders_the_first_with_room_is_written_to_and_all_are_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let mounts = dir.path().join("mounts.json");
+    let (fast, slow) = (dir.path().join("fast"), dir.path().join("slow"));
+    fs::write(&mounts, format!(r#"[{{"id": "nfs-1", "mountpoint": "{}"}}]"#, fast.display())).unwrap();
+    let settings = Settings {
+        filesystem_store_metadata_file: Some(mounts.clone()),
+        ..several(dir.path(), &[("slow", 5), ("fast", 20), ("slow", 5)])
+    };
+    let store = open(&settings).unwrap();
+    assert!(!dir.path().join("not-used").exists());
+    let facts = put(&*store, &id(1), b"in the fast one", LIMITS).await.unwrap().commit().await.unwrap();
+    assert_eq!(facts.url, format!("file://{}/{}", fast.display(), id(1)));
+    assert_eq!((names(&fast).len(), names(&slow).len()), (1, 0));
+    assert_eq!(store.metadata(&facts.url)["id"], "nfs-1");
+
+    // Glance, or another order, has put this one there.
+    fs::write(slow.join(id(2).as_str()), b"in the slow one").unwrap();
+    let url = format!("file://{}/{}", slow.display(), id(2));
+    assert!(store.owns(&url) && store.urls(&id(2)).contains(&url));
+    assert!(store.metadata(&url).is_empty(), "it is on no mount");
+    assert_eq!(get(&*store, &url, 0..15).await.unwrap(), b"in the slow one");
+    store.remove(&url).await.unwrap();
+    assert!(names(&slow).is_empty());
+
+    let limits = Limits { expected: Some(1 << 60), size_cap: 1 << 61, ..LIMITS };
+    let full = put(&*store, &id(3), b"x", limits).await.unwrap_err();
+    assert!(matches!(full, IngestError::Store(StoreError::Full { wanted: Some(_), .. })), "{full}");
+    assert_eq!((names(&fast).len(), names(&slow).len()), (1, 0));
+}
+
+#[test]
+fn folders_and_mounts_that_cannot_be_used_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(matches!(open(&several(dir.path(), &[("a", 1), ("a", 2)])), Err(OpenError::SameFolder { .. })));
+    std::os::unix::fs::symlink(dir.path().join("a"), dir.path().join("b")).unwrap();
+    assert!(matches!(open(&several(dir.path(), &[("a", 1), ("b", 1)])), Err(OpenError::SameFolder { .. })));
+    let file = dir.path().join("mounts.json");
+    let settings = Settings { filesystem_store_metadata_file: Some(file.clone()), ..settings(&dir.path().join("a")) };
+    let refused = || match open(&settings) {
+        Err(OpenError::Metadata { path, what }) => {
+            assert_eq!(path, file);
+            what
+        }
+        other => panic!("{:?}", other.map(|_| ())),
+    };
+    assert!(refused().contains("cannot be read"));
+    for (text, why) in [("{", "no JSON"), ("[1]", "mountpoint"), (r#"{"id": "x"}"#, "mountpoint"), ("7", "mountpoint")]
+    {
+        fs::write(&file, text).unwrap();
+        assert!(refused().contains(why), "{text}");
+    }
+    fs::write(&file, " ".repeat(2 << 20)).unwrap();
+    assert!(refused().contains("1 MiB"));
+    fs::write(&file, r#"{"id": "x", "mountpoint": "/mnt"}"#).unwrap();
+    open(&settings).unwrap();
 }
 
 #[tokio::test]

@@ -71,7 +71,7 @@ fn properties(backend: &Backend) -> Value {
     let options = &backend.settings;
     match backend.kind() {
         "file" => json!({
-            "data_dir": options.filesystem_store_datadir,
+            "data_dir": options.datadirs().iter().max_by_key(|it| it.priority).map(|it| &it.path),
             "chunk_size": options.filesystem_store_chunk_size,
             "thin_provisioning": options.filesystem_thin_provisioning,
         }),

@@ -165,7 +165,7 @@ impl Service {
     async fn activate(&self, id: &ImageId, facts: Ingested, virtual_size: Option<u64>) -> Result<bool, Fault> {
         let (id, process, now) = (id.clone(), self.process().id.clone(), self.now());
         let (cipher, settings) = (self.cipher().clone(), self.settings());
-        let location = self.stores().located(facts.url);
+        let location = self.stores().written(facts.url);
         let data = Data {
             size: Some(facts.size),
             virtual_size,

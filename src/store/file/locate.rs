@@ -9,6 +9,11 @@ use std::{
 /// Glance's two schemes.
 pub(super) const SCHEMES: [&str; 2] = ["file://", "filesystem://"];
 
+/// What stands behind the scheme.
+pub(super) fn path_of(url: &str) -> Option<&str> {
+    SCHEMES.iter().find_map(|it| url.strip_prefix(it))
+}
+
 // === impl Folder ===
 
 impl Folder {
@@ -20,7 +25,7 @@ impl Folder {
     /// The file of a URL: a direct child of the folder, whichever way the folder is written.
     pub(super) fn locate(&self, url: &str) -> Result<PathBuf, StoreError> {
         let foreign = |why| StoreError::Foreign { url: url.chars().take(300).collect(), store: self.name.clone(), why };
-        let path = SCHEMES.iter().find_map(|it| url.strip_prefix(it)).ok_or_else(|| foreign("it is no file:// URL"))?;
+        let path = path_of(url).ok_or_else(|| foreign("it is no file:// URL"))?;
         if !path.starts_with('/') {
             return Err(foreign("it names a host"));
         }

@@ -2,16 +2,24 @@
 //!
 //! Data is written to an aside file in the same folder (a cache's: in a folder of its own), which Glance never looks at,
 //! and linked to its name when it is complete and safe. A lock on the aside file says that its writer lives; one without a lock was left by a crash.
+//!
+//! There may be several folders (`filesystem_store_datadirs`): new data goes to the one with the highest priority that has
+//! room for it, and of those that are equal to the one with the most room (Glance's order).
 
 mod aside;
+mod choice;
 mod locate;
+mod mounts;
 mod read;
 mod write;
 
 use crate::image::ImageId;
-use crate::store::{Blocks, OpenError, Room, Settings, Store, StoreError, Writing};
+use crate::store::{Blocks, DataDir, OpenError, Room, Settings, Store, StoreError, Writing};
 use futures_util::{FutureExt, future::BoxFuture};
+use mounts::Mounts;
+use serde_json::{Map, Value};
 use std::{
+    cmp::Reverse,
     fs, io,
     ops::Range,
     path::{Path, PathBuf},
@@ -20,6 +28,15 @@ use std::{
 
 /// The file store.
 pub(super) struct FileStore {
+    name: String,
+    /// The highest priority first; there is at least one.
+    folders: Arc<[Ranked]>,
+    mounts: Mounts,
+}
+
+/// A folder and its rank.
+pub(super) struct Ranked {
+    priority: i64,
     folder: Arc<Folder>,
 }
 
@@ -39,15 +56,47 @@ pub(super) struct Folder {
 // === impl FileStore ===
 
 impl FileStore {
-    /// Makes the folder when it is missing (as Glance does); removes leftovers of a crash.
+    /// Makes the folders when they are missing (as Glance does); removes leftovers of a crash.
     pub(super) fn open(name: &str, settings: &Settings) -> Result<Self, OpenError> {
         Self::open_with(name, settings, None)
     }
 
     /// Likewise; aside files stand in `unfinished`, a name in the folder.
     pub(super) fn open_with(name: &str, settings: &Settings, unfinished: Option<&str>) -> Result<Self, OpenError> {
-        let configured = &settings.filesystem_store_datadir;
-        let failed = |step| move |source| OpenError::Folder { path: configured.clone(), step, source };
+        let mut dirs = settings.datadirs();
+        dirs.sort_by_key(|it| Reverse(it.priority));
+        let mut folders: Vec<Ranked> = Vec::with_capacity(dirs.len());
+        for DataDir { path, priority } in dirs {
+            let folder = Folder::open(name, &path, settings, unfinished)?;
+            match folders.iter().find(|it| it.folder.real == folder.real) {
+                // Twice with the same words only deserves a warning, as in Glance.
+                Some(it) if it.priority == priority && it.folder.path == folder.path => {
+                    tracing::warn!(path = %path.display(), "filesystem_store_datadirs has this folder more than once");
+                }
+                Some(_) => return Err(OpenError::SameFolder { path }),
+                None => folders.push(Ranked { priority, folder: Arc::new(folder) }),
+            }
+        }
+        let mounts = Mounts::read(settings.filesystem_store_metadata_file.as_deref())?;
+        Ok(Self { name: name.to_owned(), folders: folders.into(), mounts })
+    }
+
+    /// The folder that a URL is of, and its file there.
+    fn locate(&self, url: &str) -> Result<(Arc<Folder>, PathBuf), StoreError> {
+        let mut why = None;
+        for Ranked { folder, .. } in self.folders.iter() {
+            match folder.locate(url) {
+                Ok(path) => return Ok((Arc::clone(folder), path)),
+                Err(error) => why = why.or(Some(error)),
+            }
+        }
+        Err(why.unwrap_or_else(|| StoreError::NotFound { url: url.to_owned() }))
+    }
+}
+
+impl Folder {
+    fn open(name: &str, configured: &Path, settings: &Settings, unfinished: Option<&str>) -> Result<Self, OpenError> {
+        let failed = |step| move |source| OpenError::Folder { path: configured.to_owned(), step, source };
         let path = std::path::absolute(configured).map_err(failed("found"))?;
         fs::create_dir_all(&path).map_err(failed("made"))?;
         let real = fs::canonicalize(&path).map_err(failed("found"))?;
@@ -56,7 +105,7 @@ impl FileStore {
         }
         let unfinished = unfinished.map_or_else(|| path.clone(), |it| path.join(it));
         fs::create_dir_all(&unfinished).map_err(failed("made"))?;
-        let folder = Folder {
+        let folder = Self {
             name: name.to_owned(),
             path,
             unfinished,
@@ -65,30 +114,43 @@ impl FileStore {
             sparse: settings.filesystem_thin_provisioning,
         };
         aside::remove_leftovers(&folder.unfinished).map_err(failed("read"))?;
-        Ok(Self { folder: Arc::new(folder) })
+        Ok(folder)
     }
 }
 
 impl Store for FileStore {
     fn name(&self) -> &str {
-        &self.folder.name
+        &self.name
     }
 
     fn schemes(&self) -> &'static [&'static str] {
         &locate::SCHEMES
     }
 
-    /// Looks at the folder when it is written otherwise.
+    /// Looks at the folders when it is written otherwise.
     fn owns(&self, url: &str) -> bool {
-        self.folder.locate(url).is_ok()
+        self.locate(url).is_ok()
     }
 
+    /// In the folder of the highest priority.
     fn url(&self, id: &ImageId) -> String {
-        self.folder.url(id.as_str())
+        self.folders.first().map(|it| it.folder.url(id.as_str())).unwrap_or_default()
+    }
+
+    fn urls(&self, id: &ImageId) -> Vec<String> {
+        self.folders.iter().map(|it| it.folder.url(id.as_str())).collect()
+    }
+
+    fn metadata(&self, url: &str) -> Map<String, Value> {
+        self.mounts.of(url)
     }
 
     fn read<'a>(&'a self, url: &'a str, range: Range<u64>) -> BoxFuture<'a, Result<Blocks, StoreError>> {
-        read::read(self.folder.clone(), url, range).boxed()
+        async move {
+            let (folder, path) = self.locate(url)?;
+            read::read(folder, path, url, range).await
+        }
+        .boxed()
     }
 
     fn write<'a>(
@@ -96,13 +158,17 @@ impl Store for FileStore {
         id: &'a ImageId,
         expected: Option<u64>,
     ) -> BoxFuture<'a, Result<Box<dyn Writing>, StoreError>> {
-        write::begin(self.folder.clone(), id, expected).boxed()
+        async move {
+            let folders = Arc::clone(&self.folders);
+            let folder = blocking(move || choice::choose(&folders, expected)).await?;
+            write::begin(folder, id, expected).await
+        }
+        .boxed()
     }
 
     fn size<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<u64, StoreError>> {
-        let folder = self.folder.clone();
         async move {
-            let path = folder.locate(url)?;
+            let (folder, path) = self.locate(url)?;
             let url = url.to_owned();
             blocking(move || Ok(read::open(&folder, &path, &url)?.1)).await
         }
@@ -110,9 +176,8 @@ impl Store for FileStore {
     }
 
     fn remove<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
-        let folder = self.folder.clone();
         async move {
-            let path = folder.locate(url)?;
+            let (folder, path) = self.locate(url)?;
             let url = url.to_owned();
             blocking(move || {
                 fs::remove_file(&path).map_err(|e| folder.failed_at("removing", &path, &url, e))?;
@@ -124,10 +189,13 @@ impl Store for FileStore {
     }
 
     fn room(&self) -> BoxFuture<'_, Result<Option<Room>, StoreError>> {
-        let folder = self.folder.clone();
+        let folders = Arc::clone(&self.folders);
         blocking(move || {
-            let room = folder.room().map_err(|e| folder.failed("measuring", &folder.path, "", e))?;
-            Ok(Some(room))
+            let measured = folders.iter().map(|Ranked { folder, .. }| {
+                folder.room().map_err(|e| folder.failed("measuring", &folder.path, "", e))
+            });
+            // What one image may take.
+            Ok(measured.collect::<Result<Vec<_>, _>>()?.into_iter().max_by_key(|it| it.free))
         })
         .boxed()
     }

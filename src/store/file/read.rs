@@ -15,7 +15,7 @@ use std::{
     io,
     ops::Range,
     os::unix::fs::{FileExt, OpenOptionsExt},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -38,7 +38,7 @@ struct Pooled {
 struct Source {
     folder: Arc<Folder>,
     file: File,
-    path: std::path::PathBuf,
+    path: PathBuf,
     url: String,
     pool: Pool,
 }
@@ -57,8 +57,12 @@ pub(super) fn open(folder: &Folder, path: &Path, url: &str) -> Result<(File, u64
     if meta.is_file() { Ok((file, meta.len())) } else { Err(foreign("it is no file")) }
 }
 
-pub(super) async fn read(folder: Arc<Folder>, url: &str, range: Range<u64>) -> Result<Blocks, StoreError> {
-    let path = folder.locate(url)?;
+pub(super) async fn read(
+    folder: Arc<Folder>,
+    path: PathBuf,
+    url: &str,
+    range: Range<u64>,
+) -> Result<Blocks, StoreError> {
     let url = url.to_owned();
     let span = range.clone();
     let source = blocking(move || {

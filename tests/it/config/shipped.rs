@@ -124,7 +124,7 @@ disk_formats = raw,qcow2
 fn what_other_tools_write_is_read() {
     let text = "[DEFAULT]\nuser_storage_quota = 10GB\nenabled_backends = a:file, b:file, c:http\n\
         [database]\ndb_max_retries = -1\n[glance_store]\ndefault_backend = a\n\
-        [a]\nfilesystem_store_datadirs = /srv/a:200\nfilesystem_store_chunk_size = 4096\n[b]\nstore_description = cheap\nweight = 7\n[c]\nhttps_insecure = false\nweight = -1\n\
+        [a]\nfilesystem_store_datadirs = /srv/a:200\nfilesystem_store_datadirs = /srv/b\nfilesystem_store_chunk_size = 4096\n[b]\nstore_description = cheap\nweight = 7\n[c]\nhttps_insecure = false\nweight = -1\n\
         [oslo_messaging_notifications]\ndriver = messagingv2\n[oslo_messaging_rabbit]\nheartbeat_in_pthread = false\n\
         [image_import_opts]\nimage_import_plugins = [no_op]\n";
     let (_dir, sources) = sources(text);
@@ -138,10 +138,16 @@ fn what_other_tools_write_is_read() {
         .iter()
         .map(|it| (it.id.as_str(), it.kind(), it.weight, it.settings.filesystem_store_datadir.to_str().unwrap()))
         .collect();
-    let expected =
-        [("a", "file", 0, "/srv/a"), ("b", "file", 7, "/var/lib/glance/b"), ("c", "http", -1, "/var/lib/glance/c")];
+    let expected = [
+        ("a", "file", 0, "/var/lib/glance/a"),
+        ("b", "file", 7, "/var/lib/glance/b"),
+        ("c", "http", -1, "/var/lib/glance/c"),
+    ];
     assert_eq!(stores, expected);
     assert_eq!(settings.store.backends[0].settings.filesystem_store_chunk_size, 4096);
+    let folders = settings.store.backends[0].settings.datadirs();
+    let folders: Vec<_> = folders.iter().map(|it| (it.path.to_str().unwrap(), it.priority)).collect();
+    assert_eq!(folders, [("/srv/a", 200), ("/srv/b", 0)]);
     assert_eq!(settings.store.backends[1].description, "cheap");
     assert!(!settings.store.backends[2].settings.https_insecure);
     let notes: Vec<String> = loaded.notes.iter().map(ToString::to_string).collect();
@@ -153,11 +159,14 @@ fn what_other_tools_write_is_read() {
 
 #[cfg(feature = "catalogue")]
 #[test]
-fn several_folders_are_refused() {
-    let folders = "filesystem_store_datadirs = /a:2\nfilesystem_store_datadirs = /b:1\n";
-    let (_dir, sources) = sources(&format!("[glance_store]\n{folders}"));
-    let error = config::catalogue(&sources).unwrap_err().to_string();
-    assert!(error.contains("keeps images in one folder") && error.contains("/b:1"), "{error}");
+fn folders_without_a_path_or_with_a_wrong_priority_are_refused() {
+    for (folders, words) in
+        [("/a:2\nfilesystem_store_datadirs = /b:first", "'first' is no priority"), (":7", "no path")]
+    {
+        let (_dir, sources) = sources(&format!("[glance_store]\nfilesystem_store_datadirs = {folders}\n"));
+        let error = config::catalogue(&sources).unwrap_err().to_string();
+        assert!(error.contains("filesystem_store_datadirs") && error.contains(words), "{error}");
+    }
 }
 
 #[cfg(feature = "catalogue")]
