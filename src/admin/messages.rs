@@ -182,6 +182,9 @@ pub struct Verified {
     pub how: String,
     /// What is wrong with them, if anything.
     pub damage: Option<String>,
+    /// Their BLAKE3, in hex, when they are good and it was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blake3: Option<String>,
 }
 
 /// Space at the base directory, bytes.

@@ -29,6 +29,9 @@ struct Shared {
     /// As many permits as connections in `readers`.
     reading: Semaphore,
     readers: Mutex<Vec<Connection>>,
+    /// The time that transactions go by, where a test says so; 0 where it does not.
+    #[cfg(test)]
+    time: std::sync::atomic::AtomicI64,
 }
 
 // === impl Db ===
@@ -52,12 +55,22 @@ impl Db {
             writer: Arc::new(tokio::sync::Mutex::new(writer)),
             reading: Semaphore::new(count),
             readers: Mutex::new(readers),
+            #[cfg(test)]
+            time: std::sync::atomic::AtomicI64::new(0),
         };
         Ok(Self { driver: Driver::Sqlite(Arc::new(shared)) })
     }
 
     fn on(server: Server) -> Self {
         Self { driver: Driver::Server(Arc::new(server)) }
+    }
+
+    /// Has the tables go by another clock, in seconds since 1970. SQLite only.
+    #[cfg(test)]
+    pub(crate) fn set_time(&self, seconds: i64) {
+        if let Driver::Sqlite(shared) = &self.driver {
+            shared.time.store(seconds, std::sync::atomic::Ordering::Relaxed);
+        }
     }
 
     /// Which SQL it speaks.
@@ -138,12 +151,17 @@ where
     W: Fn(&Tx<'_>) -> Result<T, E> + Send + 'static,
 {
     let mut writer = Arc::clone(&shared.writer).lock_owned().await;
+    #[cfg(test)]
+    let time = shared.time();
     let task = tokio::task::spawn_blocking(move || {
         let transaction = writer
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(|source| sqlite::of_transaction("begin", source))?;
         // Dropped without a commit, it rolls back: on an error and on a panic.
-        let done = work(&Tx::new(Inner::Sqlite(&transaction), true))?;
+        let tx = Tx::new(Inner::Sqlite(&transaction), true);
+        #[cfg(test)]
+        let tx = tx.at(time);
+        let done = work(&tx)?;
         transaction.commit().map_err(|source| sqlite::of_transaction("commit", source))?;
         Ok(done)
     });
@@ -181,7 +199,10 @@ impl Lent {
     fn run<T, E: From<DbError>>(mut self, work: impl Fn(&Tx<'_>) -> Result<T, E>) -> Result<T, E> {
         let connection = self.connection.as_mut().ok_or(DbError::BrokeOff)?;
         let snapshot = connection.transaction().map_err(|source| sqlite::of_transaction("begin", source))?;
-        work(&Tx::new(Inner::Sqlite(&snapshot), false))
+        let tx = Tx::new(Inner::Sqlite(&snapshot), false);
+        #[cfg(test)]
+        let tx = tx.at(self.shared.time());
+        work(&tx)
     }
 }
 
@@ -191,6 +212,13 @@ impl Drop for Lent {
             lock(&self.shared.readers).push(connection);
             self.shared.reading.add_permits(1);
         }
+    }
+}
+
+#[cfg(test)]
+impl Shared {
+    fn time(&self) -> Option<i64> {
+        Some(self.time.load(std::sync::atomic::Ordering::Relaxed)).filter(|it| *it != 0)
     }
 }
 

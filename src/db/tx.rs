@@ -16,6 +16,8 @@ pub struct Tx<'a> {
     failed: Cell<bool>,
     #[cfg(test)]
     statements: Cell<usize>,
+    #[cfg(test)]
+    time: Option<i64>,
 }
 
 /// The driver of a transaction.
@@ -35,7 +37,21 @@ impl<'a> Tx<'a> {
             failed: Cell::new(false),
             #[cfg(test)]
             statements: Cell::new(0),
+            #[cfg(test)]
+            time: None,
         }
+    }
+
+    /// By another clock than the database's.
+    #[cfg(test)]
+    pub(super) fn at(self, time: Option<i64>) -> Self {
+        Self { time, ..self }
+    }
+
+    /// The time of that clock, in seconds since 1970.
+    #[cfg(test)]
+    pub(crate) fn time(&self) -> Option<i64> {
+        self.time
     }
 
     /// How many statements have been run.

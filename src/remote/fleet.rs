@@ -1,7 +1,7 @@
 //! The fleet's calls, `/larder/v1/…`, of agents and of the commands.
 
 use crate::image::ImageId;
-use crate::remote::{Catalogue, RemoteError};
+use crate::remote::{Catalogue, RemoteError, transport::Call};
 use crate::wire::fleet::{
     Change, ChangePage, Heartbeat, HeartbeatAnswer, HeldImage, Holder, ImageNodes, Job, JobDetail, JobId, JobItem,
     JobPage, NewJob, Node, NodeImages, NodeName, NodePage, Registered, Registration, Rule, RuleName, RuleSet, Selector,
@@ -10,13 +10,17 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, stream};
 use http::Method;
 use serde::{Serialize, de::DeserializeOwned};
-use std::pin::Pin;
+use std::{pin::Pin, time::Duration};
+use tokio::time::timeout;
 
 /// Entries on a page that is asked for.
 const PAGE: usize = 1000;
 
 /// Entries of a listing at the most; a server that never ends its pages is stopped here.
 const MOST: usize = 2_000_000;
+
+/// A change feed that is silent for so long is dead: the server writes a comment every 15 s.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// Bytes of one event at the most.
 const MAX_EVENT: usize = 64 << 10;
@@ -174,31 +178,14 @@ impl Catalogue {
         let path = feed_path(since, node);
         // The first one counts.
         let accept = (http::header::ACCEPT, "text/event-stream");
-        let make = |client: &reqwest::Client, url| client.get(url).header(accept.0.clone(), accept.1);
+        // Silence counts by the feed's own measure, not by that of calls.
+        let client = &self.session.transport.uploads;
+        let make = |_: &reqwest::Client, url| client.get(url).header(accept.0.clone(), accept.1);
         let (call, response) = self.session.call("listening to the change feed", &path, make).await?;
         let response = call.check(response).await?;
-        let start = (response.bytes_stream().boxed(), BytesMut::new(), call, false);
-        let changes = stream::unfold(start, |(mut body, mut text, call, ended)| async move {
-            if ended {
-                return None;
-            }
-            loop {
-                match next_event(&mut text) {
-                    Some(Ok(change)) => return Some((Ok(change), (body, text, call, false))),
-                    Some(Err(what)) => return Some((Err(call.malformed(what)), (body, text, call, true))),
-                    None if text.len() > MAX_EVENT => {
-                        let error = call.malformed(format!("an event is longer than {MAX_EVENT} bytes"));
-                        return Some((Err(error), (body, text, call, true)));
-                    }
-                    None => {}
-                }
-                match body.next().await? {
-                    Ok(piece) => text.extend_from_slice(&piece),
-                    Err(error) => return Some((Err(call.transport(error)), (body, text, call, true))),
-                }
-            }
-        });
-        Ok(Box::pin(changes))
+        let failed = call.clone();
+        let body = response.bytes_stream().map(move |it| it.map_err(|error| failed.transport(error)));
+        Ok(Box::pin(events(body.boxed(), call, SILENCE)))
     }
 
     async fn ask<T: DeserializeOwned>(
@@ -262,6 +249,37 @@ fn feed_path(since: Option<u64>, node: Option<&NodeName>) -> String {
     format!("/larder/v1/changes?{}", pairs.finish())
 }
 
+/// The events of a feed's text, until it ends, breaks, or is silent for too long. Comments are signs of life.
+fn events(
+    body: impl Stream<Item = Result<Bytes, RemoteError>> + Send + Unpin,
+    call: Call,
+    silence: Duration,
+) -> impl Stream<Item = Result<Change, RemoteError>> + Send {
+    stream::unfold((body, BytesMut::new(), call, false), move |(mut body, mut text, call, ended)| async move {
+        if ended {
+            return None;
+        }
+        loop {
+            match next_event(&mut text) {
+                Some(Ok(change)) => return Some((Ok(change), (body, text, call, false))),
+                Some(Err(what)) => return Some((Err(call.malformed(what)), (body, text, call, true))),
+                None if text.len() > MAX_EVENT => {
+                    let error = call.malformed(format!("an event is longer than {MAX_EVENT} bytes"));
+                    return Some((Err(error), (body, text, call, true)));
+                }
+                None => {}
+            }
+            match timeout(silence, body.next()).await {
+                Ok(piece) => match piece? {
+                    Ok(piece) => text.extend_from_slice(&piece),
+                    Err(error) => return Some((Err(error), (body, text, call, true))),
+                },
+                Err(_) => return Some((Err(call.silence(silence)), (body, text, call, true))),
+            }
+        }
+    })
+}
+
 /// Takes the next whole event out of `text`; comments are passed over.
 fn next_event(text: &mut BytesMut) -> Option<Result<Change, String>> {
     loop {
@@ -279,7 +297,35 @@ fn next_event(text: &mut BytesMut) -> Option<Result<Change, String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::chain;
     use crate::wire::fleet::Event;
+    use tokio::{sync::mpsc, time::Instant};
+
+    #[tokio::test]
+    async fn comments_keep_a_quiet_feed_alive_and_silence_ends_it() {
+        let (server, pieces) = mpsc::channel::<Bytes>(1);
+        let body = stream::unfold(pieces, |mut it| async move { it.recv().await.map(|piece| (Ok(piece), it)) });
+        let call = Call::new("listening", &url::Url::parse("http://catalogue/").unwrap());
+        let silence = Duration::from_secs(4);
+        let mut feed = Box::pin(events(body.boxed(), call, silence));
+        let writing = tokio::spawn(async move {
+            for _ in 0..12 {
+                tokio::time::sleep(silence / 8).await;
+                server.send(Bytes::from_static(b":\n\n")).await.unwrap();
+            }
+            let event = "data: {\"sequence\":4,\"event\":\"rules\",\"at\":\"2026-11-21T10:00:00Z\"}\n\n";
+            server.send(Bytes::from_static(event.as_bytes())).await.unwrap();
+            // Neither a word more nor an end.
+            std::future::pending::<()>().await;
+        });
+        let start = Instant::now();
+        assert_eq!(feed.next().await.unwrap().unwrap().sequence, 4);
+        assert!(start.elapsed() > silence);
+        let error = feed.next().await.unwrap().unwrap_err();
+        assert!(chain(&error).to_string().contains("nothing moved for 4 s"), "{error:?}");
+        assert!(feed.next().await.is_none());
+        writing.abort();
+    }
 
     #[test]
     fn events_are_taken_out_of_pieces() {

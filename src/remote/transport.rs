@@ -24,7 +24,7 @@ const MAX_REDIRECTS: usize = 5;
 pub(super) struct Transport {
     /// Silence of the server counts from the start of the request.
     pub(super) calls: Client,
-    /// For uploads, where the server is silent for as long as it takes.
+    /// For uploads and feeds, where the server is silent for as long as it takes.
     pub(super) uploads: Client,
     /// For requests of others, which are passed on as they are; made when the first one comes.
     forwards: OnceLock<Client>,

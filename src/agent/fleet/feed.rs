@@ -12,12 +12,12 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// The catalogue writes a comment every 15 s, and connecting takes no longer than this.
-const SILENCE: Duration = Duration::from_secs(60);
+/// Connecting takes no longer than this. That the feed is dead the connection says by itself.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What was heard.
 #[derive(Debug)]
-pub(super) enum Heard {
+pub(crate) enum Heard {
     /// The feed is open; `anew`, and nobody knows what happened before.
     Open { anew: bool },
     /// It is cut.
@@ -31,13 +31,13 @@ pub(super) async fn follow(catalogue: Catalogue, node: NodeName, out: mpsc::Send
     let mut last = None;
     let mut patience = Patience::default();
     loop {
-        match timeout(SILENCE, catalogue.listen(last, Some(&node))).await {
+        match timeout(PATIENCE, catalogue.listen(last, Some(&node))).await {
             Ok(Ok(mut changes)) => {
                 patience.worked(Utc::now());
                 if out.send(Heard::Open { anew: last.is_none() }).await.is_err() {
                     return;
                 }
-                while let Ok(Some(next)) = timeout(SILENCE, changes.next()).await {
+                while let Some(next) = changes.next().await {
                     let change = match next {
                         Ok(change) => change,
                         Err(error) => {

@@ -1,6 +1,6 @@
 //! What the node has, in the words of the fleet, and what of it the catalogue has not heard yet. Pure.
 
-use crate::admin::{ImageState, ImageStatus, Status};
+use crate::admin::{ImageState, ImageStatus, Status, Verdict};
 use crate::image::ImageId;
 use crate::wire::fleet::{Heartbeat, HeldState, ImageChange, MAX_CHANGES, Summary};
 use std::collections::{BTreeMap, HashMap};
@@ -28,14 +28,14 @@ pub(super) enum News {
 
 /// The images whose id is known.
 pub(super) fn images(status: &Status) -> Images {
-    let sizes: HashMap<&str, u64> = status.bases.iter().map(|it| (it.base.as_str(), it.size)).collect();
+    let bases: HashMap<&str, &Verdict> = status.bases.iter().map(|it| (it.base.as_str(), it)).collect();
     let with_id = status.images.iter().filter_map(|it| Some((it.id.clone()?, it)));
-    with_id.map(|(id, it)| (id.clone(), image(id, it, sizes.get(it.base.as_str()).copied()))).collect()
+    with_id.map(|(id, it)| (id.clone(), image(id, it, bases.get(it.base.as_str()).copied()))).collect()
 }
 
-fn image(image: ImageId, it: &ImageStatus, base: Option<u64>) -> ImageChange {
+fn image(image: ImageId, it: &ImageStatus, base: Option<&Verdict>) -> ImageChange {
     let (state, size, done, why) = match &it.state {
-        ImageState::Cached => (HeldState::Cached, base, None, None),
+        ImageState::Cached => (HeldState::Cached, base.map(|it| it.size), None, None),
         ImageState::Fetching { done, total, .. } => (HeldState::Fetching, *total, Some(*done), None),
         ImageState::Converting { done, total } => (HeldState::Fetching, Some(*total), Some(*done), None),
         ImageState::Verifying => (HeldState::Fetching, None, None, None),
@@ -44,7 +44,9 @@ fn image(image: ImageId, it: &ImageStatus, base: Option<u64>) -> ImageChange {
         }
         ImageState::Failed { why, .. } => (HeldState::Failed, None, None, Some(shortened(why))),
     };
-    ImageChange { image, state: Some(state), size: size.unwrap_or(0), done, pinned: it.pinned, digest: None, why }
+    let blake3 = base.filter(|_| state == HeldState::Cached).and_then(|it| it.verified.as_ref()?.blake3.as_ref());
+    let digest = blake3.map(|it| format!("blake3:{it}"));
+    ImageChange { image, state: Some(state), size: size.unwrap_or(0), done, pinned: it.pinned, digest, why }
 }
 
 /// A reason as it may be sent.

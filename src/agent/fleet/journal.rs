@@ -12,7 +12,7 @@ use std::{
 };
 
 /// One image of one job.
-pub(super) type Key = (JobId, ImageId);
+pub(crate) type Key = (JobId, ImageId);
 
 /// An image that was queued and has not been seen in the queue for this long was taken out.
 const UNSEEN: TimeDelta = TimeDelta::seconds(15);
@@ -33,7 +33,7 @@ pub(super) struct Journal {
 
 /// How a piece of work ended, or has to be tried once more.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// It ended.
     Ended(Outcome, Option<String>),
     /// It is under way; the status will tell.

@@ -43,7 +43,7 @@ impl Link {
     pub(super) fn beat(
         &mut self,
         images: &Images,
-        summary: Summary,
+        summary: Option<Summary>,
         results: Vec<WorkResult>,
         rules_version: u64,
     ) -> Option<Heartbeat> {

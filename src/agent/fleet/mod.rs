@@ -6,7 +6,10 @@
 //! journal: results ────┘         catalogue     └─ rules ─→ index
 //! feed ─→ work, rules: a beat at once;  images ─→ hints ─→ presence ─→ the loop: these are gone
 //! ```
+//!
+//! What to do when is the `course`'s to say, which is pure; `member` does it.
 
+pub(crate) mod course;
 mod feed;
 mod hints;
 mod inventory;
@@ -22,4 +25,9 @@ mod tests;
 mod worker;
 
 pub use settings::{Membership, Settings, UnknownMembership};
+#[cfg(test)]
+pub(crate) use {
+    feed::Heard,
+    journal::{Key, Step},
+};
 pub(in crate::agent) use {member::Parts, start::start};

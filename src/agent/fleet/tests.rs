@@ -10,8 +10,7 @@ use crate::admin::{ImageState, ImageStatus, Priority, Status};
 use crate::agent::index::Taken;
 use crate::image::ImageId;
 use crate::wire::fleet::{
-    Action, Heartbeat, HeartbeatAnswer, HeldState, ImageChange, JobId, Outcome, Registered, Session, Summary, Work,
-    WorkResult,
+    Action, Heartbeat, HeartbeatAnswer, HeldState, ImageChange, JobId, Outcome, Registered, Session, Work, WorkResult,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
@@ -192,7 +191,7 @@ impl Node {
             }
             return;
         }
-        let Some(beat) = self.link.beat(&self.images, Summary::default(), self.journal.results(), 0) else { return };
+        let Some(beat) = self.link.beat(&self.images, None, self.journal.results(), 0) else { return };
         if question_lost {
             return;
         }
@@ -301,7 +300,7 @@ fn progress_is_no_hurry_and_everything_else_is() {
         sequence: 1,
         full: false,
         changes,
-        summary: Summary::default(),
+        summary: None,
         results: Vec::new(),
         rules_version: 0,
     };
@@ -331,7 +330,7 @@ fn many_images_take_several_beats() {
     link.registered(&centre.register());
     let mut beats = 0;
     while link.news(&images) != News::Nothing {
-        let beat = link.beat(&images, Summary::default(), Vec::new(), 0).unwrap();
+        let beat = link.beat(&images, None, Vec::new(), 0).unwrap();
         assert_eq!(beat.full, beats == 0);
         link.answered(&centre.beat(&beat).unwrap());
         beats += 1;

@@ -45,6 +45,9 @@ pub struct Verified {
     pub how: How,
     /// What is wrong with it, if anything.
     pub damage: Option<String>,
+    /// The BLAKE3 of its bytes, in hex: the root of its piece list. None when they are damaged, or were compared by a
+    /// program that did not note it.
+    pub blake3: Option<String>,
 }
 
 /// What the bytes of a base were compared with.
@@ -70,7 +73,7 @@ pub enum Origin {
 }
 
 const COLUMNS: &str = "base, image_id, name, disk_format, checksum, hash_algorithm, hash_value, origin, since, hits, last_used, \
-     gone_at, verified_at, verified_how, damage";
+     gone_at, verified_at, verified_how, damage, blake3";
 
 // === impl Known ===
 
@@ -225,10 +228,11 @@ impl Index {
     /// [`IndexError`]
     pub async fn verified(&self, base: String, it: Verified) -> Result<(), IndexError> {
         self.call("note that a base was verified", move |connection| {
-            let statement = "UPDATE bases SET verified_at = ?2, verified_how = ?3, damage = ?4 WHERE base = ?1";
+            let statement = "UPDATE bases SET verified_at = ?2, verified_how = ?3, damage = ?4, blake3 = ?5
+                             WHERE base = ?1";
             connection
                 .prepare_cached(statement)?
-                .execute((base, it.at.timestamp_millis(), it.how.as_str(), it.damage))
+                .execute((base, it.at.timestamp_millis(), it.how.as_str(), it.damage, it.blake3))
                 .map(drop)
         })
         .await
@@ -273,7 +277,7 @@ impl Index {
 fn put(connection: &rusqlite::Connection, it: &Known) -> rusqlite::Result<()> {
     let statement = format!(
         "INSERT INTO bases ({COLUMNS})
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
          ON CONFLICT (base) DO UPDATE SET
              image_id = coalesce(excluded.image_id, image_id), name = coalesce(excluded.name, name),
              disk_format = coalesce(excluded.disk_format, disk_format),
@@ -282,6 +286,7 @@ fn put(connection: &rusqlite::Connection, it: &Known) -> rusqlite::Result<()> {
              hash_value = coalesce(excluded.hash_value, hash_value),
              origin = CASE WHEN excluded.origin = 'fetched' THEN 'fetched' ELSE origin END,
              damage = CASE WHEN excluded.verified_at IS NULL THEN damage ELSE excluded.damage END,
+             blake3 = CASE WHEN excluded.verified_at IS NULL THEN blake3 ELSE excluded.blake3 END,
              verified_how = coalesce(excluded.verified_how, verified_how),
              verified_at = coalesce(excluded.verified_at, verified_at)"
     );
@@ -301,6 +306,7 @@ fn put(connection: &rusqlite::Connection, it: &Known) -> rusqlite::Result<()> {
         it.verified.as_ref().map(|it| it.at.timestamp_millis()),
         it.verified.as_ref().map(|it| it.how.as_str()),
         it.verified.as_ref().and_then(|it| it.damage.as_ref()),
+        it.verified.as_ref().and_then(|it| it.blake3.as_ref()),
     ];
     connection.prepare_cached(&statement)?.execute(parameters).map(drop)
 }
@@ -326,6 +332,6 @@ fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
 fn verified(row: &Row<'_>) -> rusqlite::Result<Option<Verified>> {
     let (at, how) = (row.get::<_, Option<i64>>(12)?, row.get::<_, Option<String>>(13)?);
     let how = how.and_then(|how| How::ALL.into_iter().find(|it| it.as_str() == how));
-    let damage = row.get(14)?;
-    Ok(at.zip(how).map(|(at, how)| Verified { at: moment(at), how, damage }))
+    let (damage, blake3) = (row.get(14)?, row.get(15)?);
+    Ok(at.zip(how).map(|(at, how)| Verified { at: moment(at), how, damage, blake3 }))
 }

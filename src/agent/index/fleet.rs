@@ -11,6 +11,8 @@ use rusqlite::{OptionalExtension, Row};
 pub enum Fact {
     /// The session of the last registration.
     Session,
+    /// The secret of this index, by which a registration whose answer was lost is known again.
+    Instance,
     /// The rules that the catalogue gave last, as JSON.
     Rules,
     /// Images that were found gone all at once, and when, as JSON.
@@ -57,6 +59,7 @@ impl Fact {
     fn as_str(self) -> &'static str {
         match self {
             Self::Session => "session",
+            Self::Instance => "instance",
             Self::Rules => "rules",
             Self::Suspects => "suspects",
             Self::Found => "found",

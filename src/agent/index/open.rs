@@ -37,7 +37,7 @@ CREATE TABLE bases (
 ";
 
 /// From each version to the next.
-const STEPS: [&str; 4] = [PINS, VERIFIED, FLEET, RULES];
+const STEPS: [&str; 5] = [PINS, VERIFIED, FLEET, RULES, BLAKE3];
 
 const PINS: &str = "
 ALTER TABLE queue ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
@@ -92,6 +92,9 @@ CREATE TABLE users (
     PRIMARY KEY (base, instance)
 ) STRICT, WITHOUT ROWID;
 ";
+
+/// What the bytes of a base were when they were compared.
+const BLAKE3: &str = "ALTER TABLE bases ADD COLUMN blake3 TEXT;";
 
 pub(super) fn open(path: &Path) -> Result<(Connection, Vec<String>), IndexError> {
     if let Some(folder) = path.parent() {

@@ -234,14 +234,14 @@ async fn an_index_of_an_earlier_version_is_brought_up_and_keeps_all() {
     assert_eq!(index.queue().await.unwrap()[0].id, id(2));
     let old = Known { origin: Origin::Fetched, hits: 3, ..Known::adopted(id(1).base_name(), now()) };
     assert_eq!(index.bases().await.unwrap(), std::slice::from_ref(&old));
-    let verified = Verified { at: now(), how: How::Scrubbed, damage: Some("a bit".to_owned()) };
+    let verified = Verified { at: now(), how: How::Scrubbed, damage: Some("a bit".to_owned()), blake3: None };
     index.verified(old.base.clone(), verified.clone()).await.unwrap();
     let noted = Known { verified: Some(verified), ..old.clone() };
     assert_eq!(index.bases().await.unwrap(), std::slice::from_ref(&noted));
     // Being found again does not undo that; being fetched again does.
     index.note(vec![old.clone()]).await.unwrap();
     assert_eq!(index.bases().await.unwrap(), [noted]);
-    let fetched = Some(Verified { at: now(), how: How::Fetched, damage: None });
+    let fetched = Some(Verified { at: now(), how: How::Fetched, damage: None, blake3: Some("af13".to_owned()) });
     index.arrived(Known { verified: fetched.clone(), ..old.clone() }).await.unwrap();
     assert_eq!(index.bases().await.unwrap()[0].verified, fetched);
 }

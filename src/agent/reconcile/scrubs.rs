@@ -13,7 +13,6 @@ use crate::agent::{
     base_dir::{BaseFile, Kind},
     execute::scrub::{Finding, Progress, Read, Reader},
     in_use::Evidence,
-    seat::Purpose,
 };
 use crate::image::ImageId;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -188,7 +187,7 @@ impl Reconciler {
         self.reload().await;
         match read.finding {
             Finding::Stopped => self.scrubs.at = None,
-            Finding::Good(how) => {
+            Finding::Good(how, _) => {
                 tracing::info!(base.file = %base, bytes = read.size, how = how.as_str(), "the base is good");
                 let how = how.as_str().to_owned();
                 self.scrubbed(&base, read.size, ScrubOutcome::Good { how });
@@ -215,7 +214,6 @@ impl Reconciler {
         let mut removal = self.removal(everything(), false);
         // It is asked for as it was, not as it is.
         removal.wanted.remove(&base);
-        removal.purpose = Purpose::Damaged;
         let shutdown = self.shutdown.clone();
         self.work.spawn(async move {
             let result = removal.run_for(&base, &shutdown).await;

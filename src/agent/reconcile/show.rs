@@ -307,6 +307,7 @@ fn seconds(at: DateTime<Utc>) -> f64 {
 
 impl Verified {
     fn to_message(&self) -> admin::Verified {
-        admin::Verified { at: self.at, how: self.how.as_str().to_owned(), damage: self.damage.clone() }
+        let (damage, blake3) = (self.damage.clone(), self.blake3.clone());
+        admin::Verified { at: self.at, how: self.how.as_str().to_owned(), damage, blake3 }
     }
 }

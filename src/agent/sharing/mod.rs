@@ -2,12 +2,10 @@
 //!
 //! ```text
 //! reconcile ──Kept──→ member ─→ signs of life and pins in `_base/.larder/` (`seat`)
-//!     ↑                 ├─────→ answers to those who want to remove something
-//!     │                 ├─────→ nova's registry, `instances_path/compute_nodes`
+//!     ↑                 ├─────→ nova's registry, `instances_path/compute_nodes`
 //!     └──Sharing────────┘
 //! ```
 
-mod answer;
 mod line;
 mod member;
 mod registry;

@@ -1,7 +1,6 @@
 //! `larder node list`.
 
-use super::{args::ListArgs, line, word};
-use crate::base::ByteSize;
+use super::{args::ListArgs, line, space, word};
 use crate::commands::output::{Align, ago, fitted, print, print_json};
 use crate::remote::Catalogue;
 use crate::wire::fleet::{Node, Selector};
@@ -20,7 +19,7 @@ fn as_table(nodes: &[Node]) -> String {
         let counts = [it.summary.held, it.summary.queued + it.summary.fetching, it.summary.failed];
         let mut row = vec![it.name.to_string(), word(it.state), line(&it.labels.to_string())];
         row.extend(counts.map(|it| it.to_string()));
-        row.extend([ByteSize(it.summary.used), ByteSize(it.summary.free)].map(|it| it.to_string()));
+        row.extend([it.summary.used, it.summary.free].map(|bytes| space(&it.summary, bytes)));
         row.push(ago(it.seen_at, now));
         row
     };

@@ -15,8 +15,9 @@ pub use args::{
 pub(super) use ask::prefetch;
 pub(super) use whereabouts::run as whereabouts;
 
+use crate::base::ByteSize;
 use crate::remote;
-use crate::wire::fleet::Action;
+use crate::wire::fleet::{Action, Summary};
 use anyhow::Context;
 
 /// Does what was asked for; false when a part of it failed and was reported.
@@ -47,6 +48,11 @@ fn word(state: impl serde::Serialize) -> String {
         Ok(serde_json::Value::String(word)) => word.replace('_', " "),
         _ => String::new(),
     }
+}
+
+/// So many bytes of the node's disk, once the node has looked at it.
+fn space(summary: &Summary, bytes: u64) -> String {
+    if summary.total == 0 { "-".to_owned() } else { ByteSize(bytes).to_string() }
 }
 
 /// A text from elsewhere, on one line.

@@ -1,6 +1,6 @@
 //! `larder node show`.
 
-use super::{args::ShowArgs, line, word};
+use super::{args::ShowArgs, line, space, word};
 use crate::base::ByteSize;
 use crate::commands::output::{Align, ago, fitted, per_cent, print, print_json};
 use crate::remote::Catalogue;
@@ -52,10 +52,10 @@ fn about(node: &Node) -> String {
             "space",
             format!(
                 "{} used, {} of {} free, disks of instances may take {}",
-                ByteSize(summary.used),
-                ByteSize(summary.free),
-                ByteSize(summary.total),
-                ByteSize(summary.disk_growth)
+                space(summary, summary.used),
+                space(summary, summary.free),
+                space(summary, summary.total),
+                space(summary, summary.disk_growth)
             ),
         ),
     ];

@@ -22,9 +22,17 @@ pub(in crate::commands) async fn run(catalogue: &Catalogue, args: &WhereArgs) ->
             state(&it.held),
             if it.held.pinned { "yes" } else { "" }.to_owned(),
             ago(it.held.changed_at, Utc::now()),
+            line(&short(it.held.digest.as_deref().unwrap_or_default())),
             line(it.held.why.as_deref().unwrap_or_default()),
         ]
     };
-    let columns = ["node", "node is", "image is", "pinned", "since", "why"].map(|it| (it, Align::Left));
+    let columns = ["node", "node is", "image is", "pinned", "since", "digest", "why"].map(|it| (it, Align::Left));
     print(&fitted(&columns, &nodes.iter().map(row).collect::<Vec<_>>()))
+}
+
+/// Enough of a digest to see that another one is another one.
+fn short(digest: &str) -> String {
+    let (algorithm, value) = digest.split_once(':').unwrap_or(("", digest));
+    let value: String = value.chars().take(12).collect();
+    if algorithm.is_empty() { value } else { format!("{algorithm}:{value}") }
 }

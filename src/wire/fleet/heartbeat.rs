@@ -36,6 +36,10 @@ pub struct Registration {
     /// The session that this agent had last, if it knows one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<Session>,
+    /// A secret of this agent's own, written down before it is sent: a registration whose answer was lost is known again by
+    /// it. Up to 255 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<Session>,
 }
 
 /// The answer to a registration.
@@ -69,9 +73,9 @@ pub struct Heartbeat {
     /// Images whose state has changed, each at most once; at most [`MAX_CHANGES`].
     #[serde(default)]
     pub changes: Vec<ImageChange>,
-    /// The node's figures.
-    #[serde(default)]
-    pub summary: Summary,
+    /// The node's figures; none while the agent does not know them: those of before hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<Summary>,
     /// What became of work, each pair of job and image at most once; at most [`MAX_RESULTS`].
     #[serde(default)]
     pub results: Vec<WorkResult>,
@@ -121,7 +125,7 @@ pub struct ImageChange {
     /// Never pruned.
     #[serde(default)]
     pub pinned: bool,
-    /// What its content hashes to, such as `blake3:…`, in hex. Up to 255 characters.
+    /// What its base (which may be raw where the image is not) hashes to, such as `blake3:…`, in hex. Up to 255 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
     /// Why it failed. Up to 1000 characters.
@@ -207,7 +211,8 @@ impl Registration {
     pub fn check(&self) -> Result<(), InvalidDocument> {
         text("address", self.address.as_deref(), MAX_TEXT)?;
         text("version", Some(&self.version), MAX_TEXT)?;
-        text("boot_id", Some(&self.boot_id), MAX_TEXT)
+        text("boot_id", Some(&self.boot_id), MAX_TEXT)?;
+        text("instance", self.instance.as_ref().map(|it| it.0.as_str()), MAX_TEXT)
     }
 }
 
@@ -225,7 +230,11 @@ impl Heartbeat {
             return Err(InvalidDocument("The sequence counts from 1.".to_owned()));
         }
         let sizes = self.changes.iter().flat_map(|it| [it.size, it.done.unwrap_or(0)]);
-        if sizes.chain(self.summary.figures()).chain([self.rules_version]).any(|it| i64::try_from(it).is_err()) {
+        if sizes
+            .chain(self.summary.iter().flat_map(|it| it.figures()))
+            .chain([self.rules_version])
+            .any(|it| i64::try_from(it).is_err())
+        {
             return Err(InvalidDocument("A number is larger than 2^63-1.".to_owned()));
         }
         for it in &self.changes {

@@ -14,8 +14,11 @@
 //! **Registering.** The name is the host's, in lower case ([`NodeName`]). The answer's `session` is a secret; the agent
 //! keeps it on disk and names it when it registers again. While a node is alive its name can only be registered again
 //! with that session: anybody else gets 409, and has to wait until the node counts as down (three intervals without a
-//! beat). Each registration begins a new session and ends the old one. The first beat after it is the [`Heartbeat`] with
-//! `sequence` 1 and `full`.
+//! beat). An answer may get lost: the agent's `instance`, a secret that it has written down before, serves in place of a
+//! session that has had no beat yet. Behind a login the name stays with the user who registered it: another one gets 403
+//! until an admin forgets the node, or is an admin. Each registration begins a new session and ends the old one. The first
+//! beat after it is the [`Heartbeat`] with `sequence` 1 and `full`; the agent sends it when it has looked at its disk, at
+//! the latest after one interval.
 //!
 //! **Beats.** `sequence` counts the beats of a session: 1, 2, 3… One beat is under way at a time. A beat that got no
 //! answer, or a 5xx, is sent again as it was, with the same sequence: the centre does it once, and answers it again with

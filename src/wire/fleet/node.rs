@@ -76,7 +76,7 @@ pub struct HeldImage {
     pub done: Option<u64>,
     /// Never pruned.
     pub pinned: bool,
-    /// What its content hashes to, such as `blake3:…`, in hex.
+    /// What its base (which may be raw where the image is not) hashes to, such as `blake3:…`, in hex.
     pub digest: Option<String>,
     /// Why it failed.
     pub why: Option<String>,

@@ -17,7 +17,7 @@ fn beat() -> Heartbeat {
         sequence: 1,
         full: false,
         changes: Vec::new(),
-        summary: Summary::default(),
+        summary: Some(Summary::default()),
         results: Vec::new(),
         rules_version: 0,
     }
@@ -64,7 +64,7 @@ fn beats_are_checked_and_written_as_documented() {
         Heartbeat { changes: vec![change.clone(), change.clone()], ..beat() },
         Heartbeat { changes: vec![ImageChange { why: Some("x".repeat(1001)), ..change.clone() }], ..beat() },
         Heartbeat { changes: vec![ImageChange { size: u64::MAX, ..change }], ..beat() },
-        Heartbeat { summary: Summary { free: u64::MAX, ..Summary::default() }, ..beat() },
+        Heartbeat { summary: Some(Summary { free: u64::MAX, ..Summary::default() }), ..beat() },
     ] {
         assert!(wrong.check().is_err(), "{wrong:?}");
     }

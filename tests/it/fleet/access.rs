@@ -88,4 +88,14 @@ async fn agents_speak_for_nodes_and_admins_steer_them() {
     let told = page.changes.iter().find(|it| it.image.as_ref().is_some_and(|it| it.as_str() == secret.id)).unwrap();
     assert_eq!(told.event, Event::ImageCreated);
     assert!(!serde_json::to_string(&page).unwrap().contains("top secret"));
+
+    // A name stays with its user until an admin forgets it.
+    let (other, _) = Cloud::new(&keystone.auth_url).service_user(&["service"]).await;
+    let other = as_user(&other, "service");
+    let refused = Node::new(&other, "n1", "").register().await.unwrap_err();
+    assert!(refused.is_denied() && refused.to_string().contains("larder node forget n1"), "{refused}");
+    Node::new(&other, "n2", "").register().await.unwrap();
+    admin.forget_node(&name("n1")).await.unwrap();
+    Node::new(&other, "n1", "").register().await.unwrap();
+    assert!(node.register().await.unwrap_err().is_denied());
 }

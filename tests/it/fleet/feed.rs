@@ -49,6 +49,23 @@ async fn events_come_as_they_happen_and_a_reader_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_quiet_feed_says_that_it_lives() {
+    let server = Server::start();
+    let mut connection = std::net::TcpStream::connect(server.address).unwrap();
+    connection.set_read_timeout(Some(PATIENCE)).unwrap();
+    let request = "GET /larder/v1/changes HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n";
+    connection.write_all(request.as_bytes()).unwrap();
+    let (mut text, mut piece) = (String::new(), [0; 4096]);
+    // The first comment is that of the beginning; the next ones come by themselves.
+    while !text.contains("\n:\n\n") {
+        let got = connection.read(&mut piece).unwrap();
+        assert!(got > 0, "{text}");
+        text.push_str(&String::from_utf8_lossy(&piece[..got]));
+    }
+    assert!(text.contains(": the change feed\n\n") && !text.contains("data:"), "{text}");
+}
+
+#[test]
 fn the_text_is_that_of_server_sent_events() {
     let server = Server::start();
     let id = server.create(json!({"name": "x", "disk_format": "raw", "container_format": "bare"}));

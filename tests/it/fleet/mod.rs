@@ -81,6 +81,7 @@ impl Node {
             version: "test".to_owned(),
             boot_id: "boot".to_owned(),
             session: self.session.clone(),
+            instance: None,
         };
         let registered = self.catalogue.register_node(&self.name, &it).await?;
         (self.session, self.sequence, self.full) = (Some(registered.session), 0, true);
@@ -95,7 +96,12 @@ impl Node {
             sequence: self.sequence + 1,
             full: self.full,
             changes,
-            summary: Summary { held: self.held.len() as u64, free: 1 << 30, total: 2 << 30, ..Summary::default() },
+            summary: Some(Summary {
+                held: self.held.len() as u64,
+                free: 1 << 30,
+                total: 2 << 30,
+                ..Summary::default()
+            }),
             results: self.results.clone(),
             rules_version: self.rules_version,
         }

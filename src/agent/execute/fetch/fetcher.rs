@@ -375,7 +375,7 @@ impl Fetcher {
             };
             let label = Label { file, trust: Trust::Fetched, signed_by, made_at: Utc::now() };
             lists.save(&base, &pieces, &label)?;
-            Ok(Verified { at: label.made_at, how: How::Fetched, damage: None })
+            Ok(Verified { at: label.made_at, how: How::Fetched, damage: None, blake3: Some(pieces.root()) })
         };
         let kept = tokio::task::spawn_blocking(step).await;
         let kept = kept.unwrap_or_else(|died| Err(std::io::Error::other(died)));

@@ -82,8 +82,8 @@ pub struct Read {
 /// What reading a base has shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// It is as its list says, or as the catalogue says.
-    Good(How),
+    /// It is as its list says, or as the catalogue says; its BLAKE3, in hex.
+    Good(How, String),
     /// Some of it is not what it was, or not what the image is.
     Damaged(String),
     /// It could not be told; why.
@@ -176,7 +176,7 @@ impl One<'_> {
         let bad = compare(&self.path, list, self.manner(stop), &progress);
         let bad = match bad.map_err(|error| format!("it cannot be opened: {error}"))? {
             None => return Ok(Finding::Stopped),
-            Some(bad) if bad.is_empty() => return Ok(Finding::Good(How::Scrubbed)),
+            Some(bad) if bad.is_empty() => return Ok(Finding::Good(How::Scrubbed, list.root())),
             Some(bad) => bad,
         };
         self.confirm(list, label, &bad)
@@ -264,9 +264,11 @@ impl One<'_> {
             return Err("it changed while it was read".to_owned());
         }
         let label = Label { file: before.file, trust, signed_by: None, made_at: Utc::now() };
-        let kept = self.reader.lists.save(self.base, &pieces.finish(), &label);
+        let pieces = pieces.finish();
+        let kept = self.reader.lists.save(self.base, &pieces, &label);
         kept.map_err(|error| format!("its piece list cannot be written: {error}"))?;
-        Ok(Finding::Good(if trust == Trust::Catalogue { How::Catalogue } else { How::FirstSeen }))
+        let how = if trust == Trust::Catalogue { How::Catalogue } else { How::FirstSeen };
+        Ok(Finding::Good(how, pieces.root()))
     }
 }
 
@@ -291,8 +293,10 @@ impl Read {
     pub fn verified(&self) -> Option<Verified> {
         let at = Utc::now();
         match &self.finding {
-            Finding::Good(how) => Some(Verified { at, how: *how, damage: None }),
-            Finding::Damaged(damage) => Some(Verified { at, how: How::Scrubbed, damage: Some(damage.clone()) }),
+            Finding::Good(how, blake3) => Some(Verified { at, how: *how, damage: None, blake3: Some(blake3.clone()) }),
+            Finding::Damaged(damage) => {
+                Some(Verified { at, how: How::Scrubbed, damage: Some(damage.clone()), blake3: None })
+            }
             Finding::Unclear(_) | Finding::Stopped => None,
         }
     }

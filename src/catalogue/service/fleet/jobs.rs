@@ -16,10 +16,14 @@ impl Service {
     /// # Errors
     /// `Forbidden`; `Invalid`: also a node that is not there, or no node has these labels; `TooLarge`.
     pub async fn make_job(&self, caller: &Caller, new: NewJob) -> Result<Job, Fault> {
+        self.make_job_as(caller, JobId::from_random(rand::random()), new).await
+    }
+
+    /// The same, under this id.
+    pub(crate) async fn make_job_as(&self, caller: &Caller, id: JobId, new: NewJob) -> Result<Job, Fault> {
         self.may_steer(caller)?;
         new.check()?;
-        let (id, user) = (JobId::from_random(rand::random()), caller.user.clone());
-        let settings = self.settings().fleet.clone();
+        let (settings, user) = (self.settings().fleet.clone(), caller.user.clone());
         let job = self.db().write(move |tx| {
             may_come_to(tx, &new)?;
             jobs::insert(tx, &id, &new, user.as_deref(), settings.job_lifetime.as_secs())?;

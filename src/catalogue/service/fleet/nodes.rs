@@ -6,6 +6,7 @@ use crate::catalogue::{
     tables::fleet::{
         counters::{self, Counter},
         inventory, items, nodes,
+        owners::{self, Owner},
     },
 };
 use crate::identity::Caller;
@@ -19,17 +20,27 @@ impl Service {
     /// Enters a node, or begins a new session with it.
     ///
     /// # Errors
-    /// `Forbidden`; `Invalid`; `Conflict`: the node is alive, and the session that was named is not its own.
+    /// `Forbidden`: also a node that another user has registered; `Invalid`; `Conflict`: the node is alive, and neither the
+    /// session that was named is its own, nor is this the agent whose registration got no beat yet.
     pub async fn register(&self, caller: &Caller, name: &NodeName, it: Registration) -> Result<Registered, Fault> {
         self.may_as_agent(caller)?;
         it.check()?;
         let (name, settings) = (name.clone(), self.settings().fleet.clone());
         let session = Session(uuid::Uuid::from_u128(rand::random()).simple().to_string());
-        let new = session.clone();
+        let (new, user, is_admin) = (session.clone(), caller.user.clone(), caller.is_admin);
         let registered = self.db().write(move |tx| {
             let known = nodes::session(tx, &name, settings.patience())?;
+            let owner = owners::find(tx, &name)?.unwrap_or_default();
+            if !is_admin && owner.user.is_some() && owner.user != user {
+                return Err(Fault::Forbidden(format!(
+                    "Node {name} belongs to the user who registered it first: for another user's agent an admin forgets \
+                     it (`larder node forget {name}`)."
+                )));
+            }
+            let instance = it.instance.as_ref().map(hash);
             if let Some(known) = known.as_ref().filter(|it| it.alive)
                 && it.session.as_ref().is_none_or(|it| hash(it) != known.hash)
+                && (known.beat > 0 || instance.is_none() || instance != owner.instance_hash)
             {
                 return Err(Fault::Conflict(format!(
                     "Node {name} is registered and alive: only its own agent, which knows the session, can register it \
@@ -38,6 +49,7 @@ impl Service {
                 )));
             }
             nodes::enter(tx, &name, &it, &hash(&new), known.is_none())?;
+            owners::put(tx, &name, &Owner { instance_hash: instance, user: user.clone().or(owner.user) })?;
             items::take_back(tx, &name)?;
             let rules_version = counters::get(tx, Counter::Rules)?;
             let heartbeat_interval = settings.interval();
@@ -83,6 +95,7 @@ impl Service {
                     return Err(no_node(&name));
                 }
                 inventory::forget(tx, &name)?;
+                owners::delete(tx, &name)?;
                 Ok(items::fail_all(tx, &name, "the node was forgotten")?)
             })
             .await

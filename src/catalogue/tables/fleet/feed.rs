@@ -50,7 +50,7 @@ pub(crate) fn rules(tx: &Tx<'_>) -> Result<(), DbError> {
 fn insert(tx: &Tx<'_>, event: Event, about: &[(super::names::LarderChanges, &str)]) -> Result<(), DbError> {
     let mut statement = Query::insert();
     statement.into_table(Table).columns([Kind, HappenedAt].into_iter().chain(about.iter().map(|it| it.0)));
-    let values = [Expr::val(event.as_str()), clock::seconds(tx.dialect())];
+    let values = [Expr::val(event.as_str()), clock::seconds(tx)];
     statement.values_panic(values.into_iter().chain(about.iter().map(|it| Expr::val(it.1))));
     tx.execute(&statement).map(drop)
 }
@@ -106,7 +106,7 @@ pub(crate) fn prune(tx: &Tx<'_>, age: u64, most: u64) -> Result<u64, DbError> {
     let last = counters::get(tx, Counter::Feed)?;
     let mut query = Query::select();
     query.expr(Expr::col(Seq).max()).from(Table);
-    query.and_where(Expr::col(HappenedAt).lt(clock::seconds(tx.dialect()).sub(age)));
+    query.and_where(Expr::col(HappenedAt).lt(clock::seconds(tx).sub(age)));
     let old = tx.select_one(&query)?.map_or(Ok(None), |row| row.get::<Option<u64>>(0))?.unwrap_or(0);
     let end = Ord::max(old, last.saturating_sub(most));
     if end <= pruned {

@@ -44,7 +44,7 @@ pub(crate) fn change(tx: &Tx<'_>, node: &NodeName, changes: &[ImageChange]) -> R
                 Expr::val(it.pinned),
                 Expr::val(it.digest.as_deref()),
                 Expr::val(it.why.as_deref()),
-                clock::seconds(tx.dialect()),
+                clock::seconds(tx),
                 Expr::val(node.as_str()),
             ]);
         }
@@ -97,7 +97,7 @@ pub(crate) fn holders(
 ) -> Result<Vec<Holder>, DbError> {
     let mut query = select();
     query.columns([LarderNodes::Name, LarderNodes::BeatAt, LarderNodes::Address].map(|it| (LarderNodes::Table, it)));
-    query.expr(clock::seconds(tx.dialect()));
+    query.expr(clock::seconds(tx));
     let on = Expr::col((LarderNodes::Table, LarderNodes::Name)).equals((Table, Node));
     query.inner_join(LarderNodes::Table, on);
     query.and_where(Expr::col((Table, Image)).eq(image.as_str()));

@@ -29,7 +29,7 @@ pub(crate) fn insert(tx: &Tx<'_>, job: &JobId, new: &NewJob) -> Result<(), DbErr
         let mut nodes = Query::select();
         nodes.expr(Expr::val(job.as_str())).column((LarderNodes::Table, LarderNodes::Name));
         nodes.expr(Expr::val(image.as_str())).expr(Expr::val(WAITING)).expr(Expr::val(0_i64));
-        nodes.expr(clock::seconds(tx.dialect())).from(LarderNodes::Table);
+        nodes.expr(clock::seconds(tx)).from(LarderNodes::Table);
         match &new.nodes {
             Targets::Names(names) => {
                 let names = names.iter().map(NodeName::as_str);
@@ -109,7 +109,7 @@ pub(crate) fn hand_out(tx: &Tx<'_>, node: &NodeName, beat: u64, work: &[Work]) -
         return Ok(());
     }
     let mut statement = Query::update();
-    statement.table(Table).value(State, HANDED).value(Beat, beat).value(ChangedAt, clock::seconds(tx.dialect()));
+    statement.table(Table).value(State, HANDED).value(Beat, beat).value(ChangedAt, clock::seconds(tx));
     statement.and_where(Expr::col(Node).eq(node.as_str())).and_where(Expr::col(State).eq(WAITING));
     statement.and_where(Expr::col(Job).is_in(jobs));
     tx.execute(&statement).map(drop)
@@ -121,7 +121,7 @@ pub(crate) fn hand_out(tx: &Tx<'_>, node: &NodeName, beat: u64, work: &[Work]) -
 /// [`DbError`] of the statement.
 pub(crate) fn take_back(tx: &Tx<'_>, node: &NodeName) -> Result<(), DbError> {
     let mut statement = Query::update();
-    statement.table(Table).value(State, WAITING).value(ChangedAt, clock::seconds(tx.dialect()));
+    statement.table(Table).value(State, WAITING).value(ChangedAt, clock::seconds(tx));
     statement.and_where(Expr::col(Node).eq(node.as_str())).and_where(Expr::col(State).eq(HANDED));
     tx.execute(&statement).map(drop)
 }
@@ -138,7 +138,7 @@ pub(crate) fn finish(tx: &Tx<'_>, node: &NodeName, results: &[WorkResult]) -> Re
     }
     for ((job, state, why), images) in alike {
         let mut statement = Query::update();
-        statement.table(Table).value(State, state).value(Why, why).value(ChangedAt, clock::seconds(tx.dialect()));
+        statement.table(Table).value(State, state).value(Why, why).value(ChangedAt, clock::seconds(tx));
         statement.and_where(Expr::col(Job).eq(job)).and_where(Expr::col(Node).eq(node.as_str()));
         statement.and_where(Expr::col(Image).is_in(images));
         tx.execute(&statement)?;
@@ -153,7 +153,7 @@ pub(crate) fn finish(tx: &Tx<'_>, node: &NodeName, results: &[WorkResult]) -> Re
 pub(crate) fn give_up(tx: &Tx<'_>, job: &JobId, expired: bool) -> Result<u64, DbError> {
     let mut statement = Query::update();
     statement.table(Table).value(State, if expired { "expired" } else { "cancelled" });
-    statement.value(ChangedAt, clock::seconds(tx.dialect()));
+    statement.value(ChangedAt, clock::seconds(tx));
     statement.and_where(Expr::col(Job).eq(job.as_str())).and_where(Expr::col(State).eq(WAITING));
     tx.execute(&statement)
 }
@@ -164,7 +164,7 @@ pub(crate) fn give_up(tx: &Tx<'_>, job: &JobId, expired: bool) -> Result<u64, Db
 /// [`DbError`] of the statement.
 pub(crate) fn fail_all(tx: &Tx<'_>, node: &NodeName, why: &str) -> Result<(), DbError> {
     let mut statement = Query::update();
-    statement.table(Table).value(State, "failed").value(Why, why).value(ChangedAt, clock::seconds(tx.dialect()));
+    statement.table(Table).value(State, "failed").value(Why, why).value(ChangedAt, clock::seconds(tx));
     statement.and_where(Expr::col(Node).eq(node.as_str())).and_where(Expr::col(State).is_in([WAITING, HANDED]));
     tx.execute(&statement).map(drop)
 }
@@ -255,7 +255,7 @@ pub(crate) fn page(
 }
 
 fn is_down(tx: &Tx<'_>, patience: u64) -> Expr {
-    Expr::col((LarderNodes::Table, LarderNodes::BeatAt)).lt(clock::seconds(tx.dialect()).sub(patience))
+    Expr::col((LarderNodes::Table, LarderNodes::BeatAt)).lt(clock::seconds(tx).sub(patience))
 }
 
 fn select_work(node: &NodeName, state: &str) -> SelectStatement {

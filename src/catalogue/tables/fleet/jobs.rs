@@ -40,8 +40,8 @@ pub(crate) fn insert(tx: &Tx<'_>, id: &JobId, new: &NewJob, user: Option<&str>, 
         Expr::val(json(&new.nodes)?),
         Expr::val(new.priority),
         Expr::val(user),
-        clock::seconds(tx.dialect()),
-        clock::seconds(tx.dialect()).add(lifetime),
+        clock::seconds(tx),
+        clock::seconds(tx).add(lifetime),
     ]);
     tx.execute(&statement).map(drop)
 }
@@ -88,7 +88,7 @@ pub(crate) fn end(tx: &Tx<'_>, id: &JobId, end: End) -> Result<(), DbError> {
 pub(crate) fn overdue(tx: &Tx<'_>, most: u64) -> Result<Vec<JobId>, DbError> {
     let mut query = Query::select();
     query.column(Id).from(Table).and_where(Expr::col(Ended).is_null());
-    query.and_where(Expr::col(ExpiresAt).lt(clock::seconds(tx.dialect()))).limit(most);
+    query.and_where(Expr::col(ExpiresAt).lt(clock::seconds(tx))).limit(most);
     tx.select(&query)?.iter().map(id_of).collect()
 }
 
@@ -98,7 +98,7 @@ pub(crate) fn overdue(tx: &Tx<'_>, most: u64) -> Result<Vec<JobId>, DbError> {
 /// [`DbError`] of the statement.
 pub(crate) fn stale(tx: &Tx<'_>, kept: u64, most: u64) -> Result<Vec<JobId>, DbError> {
     let mut query = Query::select();
-    query.column(Id).from(Table).and_where(Expr::col(ExpiresAt).lt(clock::seconds(tx.dialect()).sub(kept)));
+    query.column(Id).from(Table).and_where(Expr::col(ExpiresAt).lt(clock::seconds(tx).sub(kept)));
     query.limit(most);
     tx.select(&query)?.iter().map(id_of).collect()
 }

@@ -8,6 +8,7 @@ pub(crate) mod items;
 pub(crate) mod jobs;
 mod names;
 pub(crate) mod nodes;
+pub(crate) mod owners;
 pub(crate) mod rules;
 
 pub(crate) use clock::now;

@@ -37,6 +37,14 @@ pub(super) enum LarderNodeLabels {
 }
 
 #[derive(Clone, Copy, Iden)]
+pub(super) enum LarderNodeOwners {
+    Table,
+    Node,
+    InstanceHash,
+    UserId,
+}
+
+#[derive(Clone, Copy, Iden)]
 pub(super) enum LarderNodeImages {
     Table,
     ImageId,

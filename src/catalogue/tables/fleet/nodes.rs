@@ -62,7 +62,7 @@ pub(crate) struct Session {
 pub(crate) fn session(tx: &Tx<'_>, name: &NodeName, patience: u64) -> Result<Option<Session>, DbError> {
     let mut query = Query::select();
     query.columns([LarderNodes::SessionHash, LarderNodes::Beat, LarderNodes::Ready, LarderNodes::BeatAt]);
-    query.expr(clock::seconds(tx.dialect())).from(Table).and_where(Expr::col(LarderNodes::Name).eq(name.as_str()));
+    query.expr(clock::seconds(tx)).from(Table).and_where(Expr::col(LarderNodes::Name).eq(name.as_str()));
     let Some(row) = tx.select_to_change(&mut query)? else { return Ok(None) };
     let (beat_at, now): (i64, i64) = (row.get(3)?, row.get(4)?);
     Ok(Some(Session { hash: row.get(0)?, beat: row.get(1)?, ready: row.get(2)?, alive: is_up(beat_at, now, patience) }))
@@ -74,7 +74,7 @@ pub(crate) fn session(tx: &Tx<'_>, name: &NodeName, patience: u64) -> Result<Opt
 /// [`DbError`] of the statements; the transaction runs again when another one has just entered it.
 pub(crate) fn enter(tx: &Tx<'_>, name: &NodeName, it: &Registration, hash: &str, is_new: bool) -> Result<(), DbError> {
     let labels = json(&it.labels)?;
-    let now = || clock::seconds(tx.dialect());
+    let now = || clock::seconds(tx);
     let pairs: [(LarderNodes, Expr); 11] = [
         (LarderNodes::SessionHash, Expr::val(hash)),
         (LarderNodes::Beat, Expr::val(0_i64)),
@@ -158,7 +158,7 @@ pub(crate) fn beat(tx: &Tx<'_>, name: &NodeName, beat: &Heartbeat, notice: bool)
 /// [`DbError`] of the statement.
 pub(crate) fn touch(tx: &Tx<'_>, name: &NodeName) -> Result<(), DbError> {
     let mut statement = Query::update();
-    statement.table(Table).value(LarderNodes::BeatAt, clock::seconds(tx.dialect()));
+    statement.table(Table).value(LarderNodes::BeatAt, clock::seconds(tx));
     statement.and_where(Expr::col(LarderNodes::Name).eq(name.as_str()));
     tx.execute(&statement).map(drop)
 }
@@ -166,8 +166,10 @@ pub(crate) fn touch(tx: &Tx<'_>, name: &NodeName) -> Result<(), DbError> {
 fn noted(tx: &Tx<'_>, name: &NodeName, beat: &Heartbeat) -> UpdateStatement {
     let mut statement = Query::update();
     statement.table(Table).value(LarderNodes::Beat, beat.sequence);
-    statement.value(LarderNodes::BeatAt, clock::seconds(tx.dialect()));
-    statement.values(FIGURES.into_iter().zip(beat.summary.figures()).map(|(column, it)| (column, Expr::val(it))));
+    statement.value(LarderNodes::BeatAt, clock::seconds(tx));
+    if let Some(summary) = beat.summary {
+        statement.values(FIGURES.into_iter().zip(summary.figures()).map(|(column, it)| (column, Expr::val(it))));
+    }
     statement.and_where(Expr::col(LarderNodes::Name).eq(name.as_str()));
     statement
 }
@@ -271,7 +273,7 @@ fn is_up(beat_at: i64, now: i64, patience: u64) -> bool {
 
 fn select(tx: &Tx<'_>) -> SelectStatement {
     let mut query = Query::select();
-    query.columns(COLUMNS.map(|it| (Table, it))).expr(clock::seconds(tx.dialect())).from(Table);
+    query.columns(COLUMNS.map(|it| (Table, it))).expr(clock::seconds(tx)).from(Table);
     query
 }
 

@@ -1,7 +1,7 @@
 //! The catalogue goes, and comes back, or another one does.
 
 use super::site::{Fleet, LONG, Site, bases, cache, connected, exists, named, wait};
-use crate::support::wait_until;
+use crate::support::{daemon::Agent, toll::Toll, wait_until};
 use larder::wire::fleet::{Action, ItemState};
 use std::{fs, time::Instant};
 
@@ -103,12 +103,33 @@ fn rules_are_kept_while_the_catalogue_is_away() {
 }
 
 #[test]
+fn an_agent_whose_registration_was_not_answered_is_in_at_once() {
+    let tmp = tempfile::tempdir().unwrap();
+    std::fs::create_dir(tmp.path().join("centre")).unwrap();
+    // A silent agent would be in after 90 s.
+    let catalogue = crate::support::daemon::Catalogue::start(&tmp.path().join("centre"), "");
+    let network = Toll::before(&catalogue.url());
+    network.hold(0);
+    fs::create_dir(tmp.path().join("a")).unwrap();
+    let mut a = Agent::start(&tmp.path().join("a"), &network.url(), "[fleet]\nnode_name = a");
+    let registered = || catalogue.daemon.log().contains("a node registered");
+    wait_until("it registers", LONG, registered);
+    // Its first process has not heard of it, and the second one knows no session.
+    a.daemon.kill();
+    network.cut();
+    let start = Instant::now();
+    a.again();
+    connected(&a);
+    assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
+}
+
+#[test]
 fn two_agents_of_one_name_are_told() {
     let site = Site::new();
     let a = site.node("same", "", "");
     connected(&a);
     let extra = "[fleet]\nnode_name = SAME";
-    let b = crate::support::daemon::Agent::start(&site.folder("other"), &site.catalogue.url(), extra);
+    let b = Agent::start(&site.folder("other"), &site.catalogue.url(), extra);
     let status = wait(&b, "it is refused", |it| it["fleet"]["state"] == "lost");
     let why = status["fleet"]["why"].as_str().unwrap();
     assert!(why.contains("another agent is registered as same"), "{why}");

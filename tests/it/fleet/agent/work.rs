@@ -1,7 +1,8 @@
 //! Jobs, from the catalogue to the bases and back.
 
 use super::site::{Fleet, Site, bases, cache, connected, exists, named, wait};
-use larder::wire::fleet::{Action, HeldState, ItemState, NodeState, Targets};
+use crate::support::run;
+use larder::wire::fleet::{Action, HeldImage, HeldState, ItemState, NodeState, Targets};
 use std::{fs, os::unix::fs::FileExt};
 
 #[test]
@@ -21,6 +22,13 @@ fn two_nodes_do_a_job_and_say_what_came_of_it() {
     let held = |node: &str| fleet.images(node).iter().any(|it| it.state == HeldState::Cached && it.size == 2 << 20);
     crate::support::wait_until("the catalogue knows what a has", super::site::LONG, || held("a"));
     assert!(!held("b"));
+    // With what its bytes are, and what its disk has.
+    let digest = |it: &HeldImage| it.digest.clone().unwrap_or_default();
+    let whole = format!("blake3:{}", blake3::hash(&fs::read(a.base(&good)).unwrap()).to_hex());
+    assert_eq!(digest(&fleet.images("a")[0]), whole);
+    fleet.wait_node("a", "known with its space", |it| it.summary.total > 0 && it.summary.free > 0);
+    let shown = run(&mut site.catalogue.larder(&["image", "where", &good]));
+    assert!(shown.contains(&whole[..19]), "{shown}");
 
     let job = fleet.job(Action::Queue, &[&good, &bad], Targets::Selector("site=x".parse().unwrap()));
     assert_eq!(fleet.wait_item(&job, "a", &good, ItemState::Existing), None);

@@ -119,6 +119,7 @@ fn samples() -> Vec<(&'static str, Value)> {
         version: "1".to_owned(),
         boot_id: "b".to_owned(),
         session: Some(session.clone()),
+        instance: Some(session.clone()),
     };
     let registered =
         Registered { node: "n1".parse().unwrap(), session: session.clone(), heartbeat_interval: 1, rules_version: 1 };
@@ -127,7 +128,7 @@ fn samples() -> Vec<(&'static str, Value)> {
         sequence: 1,
         full: true,
         changes: vec![change.clone()],
-        summary: Summary::default(),
+        summary: Some(Summary::default()),
         results: vec![result.clone()],
         rules_version: 1,
     };

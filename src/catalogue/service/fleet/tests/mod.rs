@@ -15,7 +15,7 @@ use crate::db::{
 use crate::identity::Caller;
 use crate::image::ImageId;
 use crate::wire::fleet::{
-    Heartbeat, HeartbeatAnswer, HeldState, ImageChange, NodeName, Registered, Registration, Session, Summary,
+    Heartbeat, HeartbeatAnswer, HeldState, ImageChange, NodeName, Registered, Registration, Session,
 };
 use std::path::Path;
 
@@ -69,13 +69,7 @@ impl Engine {
     }
 
     async fn register(&self, node: &str, labels: &str, session: Option<&Session>) -> Result<Registered, Fault> {
-        let it = Registration {
-            labels: labels.parse().unwrap(),
-            address: Some(format!("http://{node}:9393")),
-            version: "1.0".to_owned(),
-            boot_id: "b".to_owned(),
-            session: session.cloned(),
-        };
+        let it = Registration { labels: labels.parse().unwrap(), session: session.cloned(), ..registration(node) };
         self.service.register(&Caller::admin(), &name(node), it).await
     }
 
@@ -121,13 +115,24 @@ impl Agent {
     }
 }
 
+fn registration(node: &str) -> Registration {
+    Registration {
+        labels: "".parse().unwrap(),
+        address: Some(format!("http://{node}:9393")),
+        version: "1.0".to_owned(),
+        boot_id: "b".to_owned(),
+        session: None,
+        instance: None,
+    }
+}
+
 fn beat(session: Session) -> Heartbeat {
     Heartbeat {
         session,
         sequence: 1,
         full: false,
         changes: Vec::new(),
-        summary: Summary::default(),
+        summary: None,
         results: Vec::new(),
         rules_version: 0,
     }

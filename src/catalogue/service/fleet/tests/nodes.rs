@@ -1,11 +1,11 @@
-use super::{Agent, Engine, beat, engines, held, image, name, page};
+use super::{Agent, Engine, beat, engines, held, image, name, page, registration};
 use crate::catalogue::{
     service::{Bounds, Fault, tests::project},
     tables::fleet::nodes,
 };
 use crate::db::DbError;
 use crate::identity::Caller;
-use crate::wire::fleet::{Heartbeat, HeldState, ImageChange, NodeState, Selector, Session, Summary};
+use crate::wire::fleet::{Heartbeat, HeldState, ImageChange, NodeState, Registration, Selector, Session, Summary};
 
 #[tokio::test]
 async fn a_name_is_its_agents_while_that_lives() {
@@ -28,6 +28,82 @@ async fn a_name_is_its_agents_while_that_lives() {
         let stranger = Agent { service: engine.service.clone(), name: name("n2"), next: beat(third.session) };
         assert!(matches!(stranger.try_beat().await, Err(Fault::NotFound(_))));
     }
+}
+
+#[tokio::test]
+async fn a_registration_whose_answer_was_lost_is_made_again_at_once() {
+    for engine in engines().await {
+        let (admin, n1) = (Caller::admin(), name("n1"));
+        let register = async |session: Option<&Session>, instance: &str| {
+            let instance = Some(Session(instance.to_owned()));
+            let it = Registration { session: session.cloned(), instance, ..registration("n1") };
+            engine.service.register(&admin, &n1, it).await
+        };
+        register(None, "a").await.unwrap();
+        assert!(matches!(register(None, "b").await, Err(Fault::Conflict(_))), "another agent");
+        let first = register(None, "a").await.unwrap().session;
+        // The same after a restart, whose registration names the session before.
+        register(Some(&first), "a").await.unwrap();
+        let second = register(Some(&first), "a").await.unwrap().session;
+        assert!(matches!(register(Some(&first), "b").await, Err(Fault::Conflict(_))));
+        // Once it beats, it has heard; a copy of the machine, or a request that was long on its way, is another agent.
+        let mut agent = Agent { service: engine.service.clone(), name: name("n1"), next: beat(second.clone()) };
+        agent.next.full = true;
+        agent.beat().await;
+        assert!(matches!(register(None, "a").await, Err(Fault::Conflict(_))));
+        assert!(matches!(register(Some(&first), "a").await, Err(Fault::Conflict(_))));
+        agent.beat().await;
+        register(Some(&second), "a").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_name_stays_with_the_user_who_registered_it() {
+    for engine in engines().await {
+        let service = |user: &str| Caller { user: Some(user.to_owned()), ..agent() };
+        let (nova, other) = (service("nova"), service("other"));
+        let n1 = name("n1");
+        let register = async |caller: &Caller| engine.service.register(caller, &n1, registration("n1")).await;
+        // From before there were owners, or without a login.
+        engine.register("n1", "", None).await.unwrap();
+        engine.silent(&name("n1"), 91);
+        register(&nova).await.unwrap();
+        engine.silent(&name("n1"), 86_400);
+        let refused = register(&other).await;
+        assert!(matches!(&refused, Err(Fault::Forbidden(words)) if words.contains("node forget n1")), "{refused:?}");
+        assert!(matches!(register(&agent()).await, Err(Fault::Forbidden(_))), "nobody knows who");
+        register(&nova).await.unwrap();
+        engine.silent(&name("n1"), 91);
+        engine.register("n1", "", None).await.unwrap();
+        engine.silent(&name("n1"), 91);
+        assert!(register(&other).await.is_err(), "an admin without a user takes nothing away");
+        let admin = Caller { user: Some("root".to_owned()), ..Caller::admin() };
+        register(&admin).await.unwrap();
+        engine.silent(&name("n1"), 91);
+        assert!(register(&nova).await.is_err(), "now it is the admin's");
+        engine.service.forget_node(&Caller::admin(), &name("n1")).await.unwrap();
+        register(&other).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn figures_that_the_agent_does_not_know_stay_as_they_were() {
+    for engine in engines().await {
+        let mut agent = engine.agent("n1", "").await;
+        agent.next.summary = Some(Summary { free: 5, total: 9, ..Summary::default() });
+        agent.beat().await;
+        agent.next.summary = None;
+        agent.beat().await;
+        agent.next.changes = vec![held(1, Some(HeldState::Queued))];
+        agent.beat().await;
+        let node = engine.service.node(&Caller::admin(), &agent.name).await.unwrap();
+        assert_eq!((node.summary.free, node.summary.total), (5, 9));
+    }
+}
+
+/// A caller that may be an agent, and nothing else.
+fn agent() -> Caller {
+    Caller { roles: vec!["service".to_owned()], ..Caller::default() }
 }
 
 #[tokio::test]
@@ -77,7 +153,7 @@ async fn beats_are_done_once_and_in_order() {
 async fn a_quiet_beat_is_one_statement() {
     for engine in engines().await {
         let mut agent = engine.agent("n1", "").await;
-        agent.next.summary = Summary { free: 5, held: 3, ..Summary::default() };
+        agent.next.summary = Some(Summary { free: 5, held: 3, ..Summary::default() });
         let hash = super::super::nodes::hash(&agent.next.session);
         let (name, beat) = (agent.name.clone(), agent.next.clone());
         let counted = engine
