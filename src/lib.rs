@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! main.rs      args -> config -> build -> run -> drain; nothing else
-//! row 6  dev                                    both programs on one machine, for trying things out
+//! row 6  dev | simulator                        both programs on one machine | a thousand nodes and a centre, in tests
 //! row 5  config                                 files -> Settings of each part; the only reader of files and environment
 //! row 4  catalogue | agent | commands           the programs; they meet only over HTTP or the admin socket
 //! row 3  store | identity | remote | admin      bytes at rest | who asks | client of a catalogue | admin-socket protocol
@@ -33,6 +33,8 @@ pub mod identity;
 pub mod image;
 pub mod remote;
 pub mod runtime;
+#[cfg(test)]
+mod simulator;
 #[cfg(feature = "catalogue")]
 pub mod store;
 pub mod wire;

@@ -12,7 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["store", "identity", "remote", "admin"],
     &["catalogue", "agent", "commands"],
     &["config"],
-    &["dev"],
+    &["dev", "simulator"],
 ];
 
 #[test]
