@@ -16,6 +16,11 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
     })
 }
 
+/// A document, in answer to a request that was done.
+pub(super) fn done(document: &impl Serialize) -> Answer {
+    answer(StatusCode::OK, document)
+}
+
 /// A document.
 pub(super) fn answer(status: StatusCode, document: &impl Serialize) -> Answer {
     let text = serde_json::to_vec(document).map_err(Fault::internal)?;

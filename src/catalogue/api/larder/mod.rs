@@ -1,5 +1,6 @@
 //! `/larder/…`: what no Glance has, apart from its name space.
 
+mod asked;
 mod body;
 mod params;
 mod v1;

@@ -1,15 +1,12 @@
 //! What requests name: in their path, and behind the `?`.
 
-use crate::catalogue::{
-    api::{refusal::Refusal, state::Api},
-    service::{Bounds, Fault},
-};
+use crate::catalogue::{api::refusal::Refusal, service::Fault};
 use crate::image::ImageId;
 use crate::wire::fleet::{JobId, NodeName, RuleName, Selector};
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
-use std::{fmt::Display, str::FromStr, sync::Arc};
+use std::{fmt::Display, str::FromStr};
 
 /// `{name}`, `{image}` or `{job}` of the path.
 pub(super) struct Named<T>(pub(super) T);
@@ -85,22 +82,6 @@ impl Params {
     pub(super) fn get<T: FromStr<Err: Display>>(&self, name: &str) -> Result<Option<T>, Fault> {
         let text = self.0.iter().find(|it| it.0 == name).map(|it| it.1.as_str());
         text.map(|it| it.parse().map_err(|error| Fault::Invalid(format!("{name}: {error}.")))).transpose()
-    }
-
-    /// `limit` and `marker`.
-    pub(super) fn bounds(&self, api: &Arc<Api>) -> Result<Bounds, Fault> {
-        Ok(Bounds { marker: self.get("marker")?, limit: self.limit(api)? })
-    }
-
-    /// `limit`, which is at least 1 and at most `api_limit_max`.
-    pub(super) fn limit(&self, api: &Arc<Api>) -> Result<usize, Fault> {
-        let settings = api.settings();
-        let most = settings.api_limit_max.max(1);
-        match self.get::<usize>("limit")? {
-            Some(0) => Err(Fault::Invalid("limit: it is at least 1.".to_owned())),
-            Some(limit) => Ok(limit.min(most)),
-            None => Ok(settings.limit_param_default.clamp(1, most)),
-        }
     }
 
     /// `label`, any number of times, each with one label or several.

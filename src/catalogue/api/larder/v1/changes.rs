@@ -4,19 +4,18 @@ use crate::base::chain;
 use crate::catalogue::{
     api::{
         extract::NoBody,
-        larder::{body, params::Params},
+        larder::{asked::Asked, body::done, params::Params},
         render,
-        state::{Answer, Api},
+        state::Answer,
     },
     service::{ChangeStream, Fault},
 };
-use crate::identity::Caller;
 use crate::wire::fleet::Change;
-use axum::{Extension, body::Body, extract::State, response::Response};
+use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use http::{HeaderMap, HeaderValue, header};
+use std::{convert::Infallible, time::Duration};
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// After so long without a change a comment is sent, so that nobody in between takes the connection for dead.
@@ -28,25 +27,18 @@ const LONGEST: Duration = Duration::from_secs(900);
 /// What a reader sends that comes back.
 const LAST_EVENT_ID: &str = "last-event-id";
 
-pub(super) async fn read(
-    State(api): State<Arc<Api>>,
-    Extension(caller): Extension<Caller>,
-    params: Params,
-    headers: HeaderMap,
-    _: NoBody,
-) -> Answer {
+pub(super) async fn read(asked: Asked, params: Params, headers: HeaderMap, _: NoBody) -> Answer {
     params.only(&["since", "node", "limit"])?;
     let (since, node) = (params.get::<u64>("since")?, params.get("node")?);
     let accept = headers.get(header::ACCEPT).and_then(|it| it.to_str().ok()).unwrap_or_default();
     if render::quality(accept, "text", "event-stream") <= render::quality(accept, "application", "json") {
-        let page = api.service.changes(&caller, since, node, params.limit(&api)?).await?;
-        return body::answer(StatusCode::OK, &page);
+        return done(&asked.service().changes(&asked.caller, since, node, asked.limit(&params)?).await?);
     }
     let since = match headers.get(LAST_EVENT_ID) {
         Some(id) => Some(last_id(id)?),
         None => since,
     };
-    let changes = api.service.listen(&caller, since, node).await?;
+    let changes = asked.service().listen(&asked.caller, since, node).await?;
     let mut response = Response::new(Body::from_stream(events(changes)));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));

@@ -3,25 +3,15 @@
 use crate::catalogue::api::{
     extract::NoBody,
     larder::{
-        body,
+        asked::Asked,
+        body::done,
         params::{Named, Params},
     },
-    state::{Answer, Api},
+    state::Answer,
 };
-use crate::identity::Caller;
 use crate::image::ImageId;
-use axum::{Extension, extract::State};
-use http::StatusCode;
-use std::sync::Arc;
 
-pub(super) async fn nodes(
-    State(api): State<Arc<Api>>,
-    Extension(caller): Extension<Caller>,
-    Named(image): Named<ImageId>,
-    params: Params,
-    _: NoBody,
-) -> Answer {
+pub(super) async fn nodes(asked: Asked, Named(image): Named<ImageId>, params: Params, _: NoBody) -> Answer {
     params.only(&["limit", "marker"])?;
-    let page = api.service.image_nodes(&caller, &image, params.bounds(&api)?).await?;
-    body::answer(StatusCode::OK, &page)
+    done(&asked.service().image_nodes(&asked.caller, &image, asked.bounds(&params)?).await?)
 }

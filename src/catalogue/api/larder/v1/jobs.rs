@@ -1,54 +1,42 @@
 //! `/larder/v1/jobs` and `/larder/v1/jobs/{job}`
 
 use crate::catalogue::api::{
-    extract::{Document, NoBody},
+    extract::NoBody,
     larder::{
-        body,
+        asked::{Asked, Sent},
+        body::{answer, done},
         params::{Named, Params},
     },
     pipeline::BaseUrl,
-    refusal::Refusal,
-    state::{Answer, Api},
+    state::Answer,
 };
-use crate::identity::Caller;
-use crate::wire::fleet::JobId;
-use axum::{Extension, extract::State};
+use crate::wire::fleet::{JobId, NewJob};
+use axum::Extension;
 use http::{HeaderValue, StatusCode, header};
-use std::sync::Arc;
-
-type Shared = State<Arc<Api>>;
-type Who = Extension<Caller>;
 
 pub(super) async fn create(
-    State(api): Shared,
-    Extension(caller): Who,
+    asked: Asked,
     Extension(BaseUrl(base)): Extension<BaseUrl>,
-    document: Result<Document, Refusal>,
+    Sent(new): Sent<NewJob>,
 ) -> Answer {
-    let job = api.service.make_job(&caller, body::read(&document?.0)?).await?;
-    let mut response = body::answer(StatusCode::ACCEPTED, &job)?;
+    let job = asked.service().make_job(&asked.caller, new).await?;
+    let mut response = answer(StatusCode::ACCEPTED, &job)?;
     if let Ok(location) = HeaderValue::try_from(format!("{base}/larder/v1/jobs/{}", job.id)) {
         response.headers_mut().insert(header::LOCATION, location);
     }
     Ok(response)
 }
 
-pub(super) async fn list(State(api): Shared, Extension(caller): Who, params: Params, _: NoBody) -> Answer {
+pub(super) async fn list(asked: Asked, params: Params, _: NoBody) -> Answer {
     params.only(&["limit", "marker"])?;
-    body::answer(StatusCode::OK, &api.service.jobs(&caller, params.bounds(&api)?).await?)
+    done(&asked.service().jobs(&asked.caller, asked.bounds(&params)?).await?)
 }
 
-pub(super) async fn show(
-    State(api): Shared,
-    Extension(caller): Who,
-    Named(job): Named<JobId>,
-    params: Params,
-    _: NoBody,
-) -> Answer {
+pub(super) async fn show(asked: Asked, Named(job): Named<JobId>, params: Params, _: NoBody) -> Answer {
     params.only(&["limit", "marker"])?;
-    body::answer(StatusCode::OK, &api.service.job(&caller, &job, params.bounds(&api)?).await?)
+    done(&asked.service().job(&asked.caller, &job, asked.bounds(&params)?).await?)
 }
 
-pub(super) async fn cancel(State(api): Shared, Extension(caller): Who, Named(job): Named<JobId>, _: NoBody) -> Answer {
-    body::answer(StatusCode::OK, &api.service.cancel_job(&caller, &job).await?)
+pub(super) async fn cancel(asked: Asked, Named(job): Named<JobId>, _: NoBody) -> Answer {
+    done(&asked.service().cancel_job(&asked.caller, &job).await?)
 }
