@@ -1,11 +1,12 @@
 //! A TCP proxy that breaks things on request.
 
+use super::door::Door;
 use std::{
     io::{Read, Write},
-    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    net::{Shutdown, TcpStream},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -36,44 +37,36 @@ pub(crate) enum Fault {
 
 /// The proxy; dropping it closes it and all its connections.
 pub(crate) struct Chaos {
-    addr: SocketAddr,
     shared: Arc<Shared>,
 }
 
 struct Shared {
-    upstream: SocketAddr,
+    door: Door,
     /// For the connections to come, one each; `always` when there are none.
     next: Mutex<Vec<Fault>>,
     always: Mutex<Fault>,
-    open: Mutex<Vec<TcpStream>>,
     connections: AtomicUsize,
     sent: AtomicU64,
-    closed: AtomicBool,
 }
 
 impl Chaos {
     /// A proxy before the server of `url` (`http://127.0.0.1:<port>…`), as yet without faults.
     pub(crate) fn before(url: &str) -> Self {
-        let host = url.trim_start_matches("http://").split('/').next().unwrap();
-        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let addr = listener.local_addr().unwrap();
+        let (door, listener) = Door::before(url);
         let shared = Arc::new(Shared {
-            upstream: host.parse().unwrap(),
+            door,
             next: Mutex::default(),
             always: Mutex::new(Fault::None),
-            open: Mutex::default(),
             connections: AtomicUsize::new(0),
             sent: AtomicU64::new(0),
-            closed: AtomicBool::new(false),
         });
-        let accepting = shared.clone();
-        thread::spawn(move || accepting.accept(&listener));
-        Self { addr, shared }
+        Door::serve(&shared, listener, |it| &it.door, Shared::meet, |it, client, fault| it.serve(client, &fault));
+        Self { shared }
     }
 
     /// `http://127.0.0.1:<port>`.
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.addr)
+        self.shared.door.url()
     }
 
     /// What happens to each connection from now on; those that are open are closed.
@@ -86,7 +79,7 @@ impl Chaos {
     pub(crate) fn next(&self, mut faults: Vec<Fault>) {
         faults.reverse();
         *self.shared.next.lock().unwrap() = faults;
-        self.shared.close_all();
+        self.shared.door.cut();
     }
 
     /// Bytes of answers that were handed to clients so far, heads included.
@@ -102,31 +95,15 @@ impl Chaos {
 
 impl Drop for Chaos {
     fn drop(&mut self) {
-        self.shared.closed.store(true, Ordering::SeqCst);
-        self.shared.close_all();
-        // Wakes the accepting thread.
-        let _ = TcpStream::connect(self.addr);
+        self.shared.door.close();
     }
 }
 
 impl Shared {
-    fn close_all(&self) {
-        for stream in self.open.lock().unwrap().drain(..) {
-            let _ = stream.shutdown(Shutdown::Both);
-        }
-    }
-
-    fn accept(self: Arc<Self>, listener: &TcpListener) {
-        for client in listener.incoming().flatten() {
-            if self.closed.load(Ordering::SeqCst) {
-                return;
-            }
-            self.connections.fetch_add(1, Ordering::SeqCst);
-            let fault = self.next.lock().unwrap().pop().unwrap_or_else(|| self.always.lock().unwrap().clone());
-            self.open.lock().unwrap().push(client.try_clone().unwrap());
-            let shared = self.clone();
-            thread::spawn(move || shared.serve(client, &fault));
-        }
+    /// What becomes of the next connection.
+    fn meet(&self) -> Fault {
+        self.connections.fetch_add(1, Ordering::SeqCst);
+        self.next.lock().unwrap().pop().unwrap_or_else(|| self.always.lock().unwrap().clone())
     }
 
     fn serve(&self, mut client: TcpStream, fault: &Fault) {
@@ -142,8 +119,7 @@ impl Shared {
             while client.read(&mut [0; 65536]).is_ok_and(|n| n > 0) {}
             return;
         }
-        let Ok(server) = TcpStream::connect(self.upstream) else { return };
-        self.open.lock().unwrap().push(server.try_clone().unwrap());
+        let Some(server) = self.door.lead_on() else { return };
         let (from, to, up) = (client.try_clone().unwrap(), server.try_clone().unwrap(), fault.clone());
         let upward = thread::spawn(move || pump_up(from, to, &up));
         pump_down(&server, &client, fault, &self.sent);

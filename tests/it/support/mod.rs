@@ -10,6 +10,7 @@ pub(crate) mod daemon;
 #[cfg(feature = "catalogue")]
 pub(crate) mod database;
 pub(crate) mod disks;
+mod door;
 pub(crate) mod evidence;
 pub(crate) mod judge;
 #[cfg(feature = "catalogue")]

@@ -1,67 +1,45 @@
 //! A TCP proxy that counts requests and can hold answers back for as long as a test needs.
 
+use super::door::Door;
 use std::{
     io::{Read, Write},
-    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
-    sync::{
-        Arc, Condvar, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    net::{Shutdown, SocketAddr, TcpStream},
+    sync::{Arc, Condvar, Mutex},
     thread,
     time::Duration,
 };
 
 /// The proxy; dropping it closes it and all its connections.
 pub(crate) struct Toll {
-    addr: SocketAddr,
     shared: Arc<Shared>,
 }
 
 struct Shared {
-    upstream: SocketAddr,
+    door: Door,
     /// Method, path and range of each request that was seen.
     requests: Mutex<Vec<String>>,
     /// Bytes of answers that pass on each connection, and how often that was set: they are counted from then on.
     most: Mutex<(u64, u64)>,
     changed: Condvar,
-    open: Mutex<Vec<TcpStream>>,
-    closed: AtomicBool,
 }
 
 impl Toll {
     /// A proxy before the server of `url` (`http://127.0.0.1:<port>…`); everything passes.
     pub(crate) fn before(url: &str) -> Self {
-        let host = url.trim_start_matches("http://").split('/').next().unwrap();
-        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let addr = listener.local_addr().unwrap();
-        let shared = Arc::new(Shared {
-            upstream: host.parse().unwrap(),
-            requests: Mutex::default(),
-            most: Mutex::new((u64::MAX, 0)),
-            changed: Condvar::new(),
-            open: Mutex::default(),
-            closed: AtomicBool::new(false),
-        });
-        let accepting = shared.clone();
-        thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                if accepting.closed.load(Ordering::SeqCst) {
-                    return;
-                }
-                let shared = accepting.clone();
-                thread::spawn(move || shared.serve(client));
-            }
-        });
-        Self { addr, shared }
+        let (door, listener) = Door::before(url);
+        let most = Mutex::new((u64::MAX, 0));
+        let shared = Arc::new(Shared { door, requests: Mutex::default(), most, changed: Condvar::new() });
+        Door::serve(&shared, listener, |it| &it.door, |_| (), |it, client, ()| it.serve(&client));
+        Self { shared }
     }
 
     /// `http://127.0.0.1:<port>`.
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.addr)
+        self.shared.door.url()
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        self.addr
+        self.shared.door.address()
     }
 
     /// No more than so many bytes of answers pass on each connection from now on, until [`Toll::release`].
@@ -77,9 +55,7 @@ impl Toll {
 
     /// Closes all connections; new ones pass.
     pub(crate) fn cut(&self) {
-        for stream in self.shared.open.lock().unwrap().drain(..) {
-            let _ = stream.shutdown(Shutdown::Both);
-        }
+        self.shared.door.cut();
         self.release();
     }
 
@@ -92,20 +68,17 @@ impl Toll {
 
 impl Drop for Toll {
     fn drop(&mut self) {
-        self.shared.closed.store(true, Ordering::SeqCst);
-        self.cut();
-        // Wakes the accepting thread.
-        let _ = TcpStream::connect(self.addr);
+        self.shared.door.close();
+        self.release();
     }
 }
 
 impl Shared {
-    fn serve(&self, client: TcpStream) {
-        let Ok(server) = TcpStream::connect(self.upstream) else { return };
-        self.open.lock().unwrap().extend([client.try_clone().unwrap(), server.try_clone().unwrap()]);
+    fn serve(&self, client: &TcpStream) {
+        let Some(server) = self.door.lead_on() else { return };
         thread::scope(|scope| {
-            scope.spawn(|| self.up(&client, &server));
-            self.down(&server, &client);
+            scope.spawn(|| self.up(client, &server));
+            self.down(&server, client);
         });
     }
 
@@ -128,7 +101,7 @@ impl Shared {
             if most.1 != since {
                 (passed, since) = (0, most.1);
             }
-            while passed + n as u64 > most.0 && !self.closed.load(Ordering::SeqCst) {
+            while passed + n as u64 > most.0 && !self.door.is_closed() {
                 most = self.changed.wait_timeout(most, Duration::from_millis(100)).unwrap().0;
             }
             drop(most);
