@@ -20,7 +20,8 @@ impl Reconciler {
             self.said = said;
         }
         self.status.send_replace(status);
-        let kept = Kept { pins: self.pinned_bases().into_iter().collect() };
+        let (wanted, firm) = (self.state.wanted(), self.firmly_wanted());
+        let kept = Kept { pins: self.pinned_bases().into_iter().collect(), wanted, firm };
         self.state.sharing.kept.send_if_modified(|it| std::mem::replace(it, kept.clone()) != kept);
     }
 }

@@ -16,7 +16,7 @@ use crate::agent::{
         fetch::Bounds,
         prune::{Decision, Settings, decide},
     },
-    seat::Turn,
+    seat::{Purpose, Turn},
 };
 use crate::image::ImageId;
 use chrono::{DateTime, Utc};
@@ -40,6 +40,8 @@ pub(super) struct Removal {
     settings: Settings,
     now: DateTime<Utc>,
     dry_run: bool,
+    /// What others' wishes count.
+    pub(super) purpose: Purpose,
 }
 
 // === impl Reconciler ===
@@ -62,7 +64,8 @@ impl Reconciler {
 
     pub(super) fn removal(&self, settings: Settings, dry_run: bool) -> Removal {
         let (dir, known, wanted) = (self.dir.clone(), self.state.known.clone(), self.state.wanted());
-        Removal { dir, known, wanted, settings, now: self.state.now, dry_run }
+        let purpose = Purpose::default();
+        Removal { dir, known, wanted, settings, now: self.state.now, dry_run, purpose }
     }
 
     pub(super) async fn pruned(&mut self, result: Result<Pruned, String>, reply: Option<Reply<Pruned>>) {
@@ -188,11 +191,16 @@ fn gone(id: &ImageId, pruned: &Pruned) -> Result<(), Fault> {
 }
 
 /// The others' consent, as far as anything is to go.
-async fn turn(dir: &BaseDir, decisions: &[Decision], dry_run: bool, shutdown: &CancellationToken) -> Turn {
+async fn turn(
+    dir: &BaseDir,
+    (purpose, decisions): (Purpose, &[Decision]),
+    dry_run: bool,
+    shutdown: &CancellationToken,
+) -> Turn {
     let names: BTreeSet<String> = decisions.iter().filter(|it| it.removes()).map(|it| it.name().to_owned()).collect();
     match names.is_empty() || dry_run {
         true => Turn::without(dir.seat()).await,
-        false => Turn::take(dir.seat(), names, shutdown).await,
+        false => Turn::take(dir.seat(), purpose, names, shutdown).await,
     }
 }
 
@@ -207,13 +215,13 @@ impl Removal {
         missing: &[u64],
         shutdown: &CancellationToken,
     ) -> Result<Evicted, String> {
-        let Self { dir, known, wanted, settings, now, .. } = self;
+        let Self { dir, known, wanted, settings, now, purpose, .. } = self;
         let mut look = Look::beside(dir.clone(), now).await?;
         let excess = marks.excess(look.own, look.space.free, bounds);
         look.raise(&known);
         let mut left = decide(&look.bases, &look.in_use, &wanted, now, &settings);
         left.retain(Decision::removes);
-        let turn = Arc::new(turn(&dir, &left, false, shutdown).await);
+        let turn = Arc::new(turn(&dir, (purpose, &left), false, shutdown).await);
         left.retain(|it| turn.keeps(it.name()).is_none());
         let able = left.iter().map(frees).sum();
         let mut bytes = enough(able, excess, missing);
@@ -252,7 +260,7 @@ impl Removal {
     ) -> Result<Pruned, String> {
         let mut job = self.job().await?;
         job.decisions.retain(which);
-        let turn = Arc::new(turn(&self.dir, &job.decisions, self.dry_run, shutdown).await);
+        let turn = Arc::new(turn(&self.dir, (self.purpose, &job.decisions), self.dry_run, shutdown).await);
         Ok(run(&self.dir, job, &turn, shutdown).await)
     }
 
@@ -261,7 +269,7 @@ impl Removal {
         let mut job = self.job().await?;
         job.decisions.retain(|it| it.name() == base);
         if job.decisions.iter().any(Decision::removes) {
-            let turn = Arc::new(turn(&self.dir, &job.decisions, self.dry_run, shutdown).await);
+            let turn = Arc::new(turn(&self.dir, (self.purpose, &job.decisions), self.dry_run, shutdown).await);
             return Ok(run(&self.dir, job, &turn, shutdown).await);
         }
         let kept = job.decisions.iter().map(|it| it.to_message(None)).collect();

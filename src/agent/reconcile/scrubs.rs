@@ -13,6 +13,7 @@ use crate::agent::{
     base_dir::{BaseFile, Kind},
     execute::scrub::{Finding, Progress, Read, Reader},
     in_use::Evidence,
+    seat::Purpose,
 };
 use crate::image::ImageId;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -214,6 +215,7 @@ impl Reconciler {
         let mut removal = self.removal(everything(), false);
         // It is asked for as it was, not as it is.
         removal.wanted.remove(&base);
+        removal.purpose = Purpose::Damaged;
         let shutdown = self.shutdown.clone();
         self.work.spawn(async move {
             let result = removal.run_for(&base, &shutdown).await;

@@ -8,12 +8,13 @@ use crate::admin::Pruned;
 use crate::agent::{
     index::Queued,
     plan::{evict::Marks, fetch::Bounds, prune},
+    seat::Purpose,
     through::Shelf,
 };
 use crate::base::byte_size::ByteSize;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -113,14 +114,17 @@ impl Reconciler {
         if for_rules {
             return removal;
         }
-        let queued: HashSet<String> = self.state.queue.iter().map(|it| it.id.base_name()).collect();
-        if marks.pinned_too {
-            removal.wanted.retain(|name, _| queued.contains(name));
-        } else {
-            let pinned = self.pinned_bases();
-            removal.wanted.retain(|name, _| queued.contains(name) || pinned.contains(name));
-        }
+        (removal.wanted, removal.purpose) = (self.firmly_wanted(), Purpose::Room);
         removal
+    }
+
+    /// What stays although room is needed.
+    pub(super) fn firmly_wanted(&self) -> HashMap<String, String> {
+        let queued: HashSet<String> = self.state.queue.iter().map(|it| it.id.base_name()).collect();
+        let pinned = if self.settings.evict.pinned_too { HashSet::new() } else { self.pinned_bases() };
+        let mut wanted = self.state.wanted();
+        wanted.retain(|name, _| queued.contains(name) || pinned.contains(name));
+        wanted
     }
 
     pub(super) fn pinned_bases(&self) -> HashSet<String> {

@@ -58,6 +58,26 @@ impl Folder {
         self.path.join(format!("host-{host}.json"))
     }
 
+    /// What a host keeps of what is to go.
+    pub fn answer(&self, host: &HostName) -> PathBuf {
+        self.path.join(format!("host-{host}.answer"))
+    }
+
+    /// Bytes that go when the disk is full.
+    pub fn spare(&self, host: &HostName) -> PathBuf {
+        self.path.join(format!("host-{host}.spare"))
+    }
+
+    /// The lock of those who remove.
+    pub fn turn_lock(&self) -> PathBuf {
+        self.path.join("turn.lock")
+    }
+
+    /// What is to go.
+    pub fn turn(&self) -> PathBuf {
+        self.path.join("turn.json")
+    }
+
     /// All hosts that have a lock or an entry.
     ///
     /// # Errors

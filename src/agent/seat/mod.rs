@@ -4,10 +4,14 @@
 //! _base/.larder.lock              flock, shared; an agent that cannot register, or of a version that cannot share, has it alone
 //! _base/.larder/host-H.lock       OFD lock, as long as the agent of host H runs: one agent per host
 //! _base/.larder/host-H.json       what H says of itself; its mtime is H's last sign of life
+//! _base/.larder/turn.lock         OFD lock: one removes at a time
+//! _base/.larder/turn.json         what is to go;  host-H.answer: what of it H keeps
+//! _base/.larder/host-H.spare      gone when the disk is full, so that H can still ask and answer
 //! ```
 //!
 //! Ages are told by the file system's own clock: two hosts' clocks need not agree. Nova looks into no folder of `_base`.
 
+mod agreement;
 mod entry;
 mod folder;
 mod mount;
@@ -17,6 +21,7 @@ mod standing;
 mod take;
 mod turn;
 
+pub use agreement::{Agreement, Answer, Purpose, Question};
 pub use entry::Entry;
 pub(in crate::agent) use folder::replace;
 pub use folder::{FOLDER, Folder};

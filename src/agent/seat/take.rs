@@ -61,6 +61,8 @@ pub enum SeatError {
 }
 
 const AGAIN: Duration = Duration::from_millis(20);
+/// A question about a thousand bases, or the answer.
+const SPARE: usize = 256 << 10;
 
 // === impl Seat ===
 
@@ -128,7 +130,7 @@ impl Seat {
             _ => false,
         };
         if !there {
-            self.folder.write(&path, &new.to_bytes())?;
+            self.write(&path, &new.to_bytes())?;
         }
         *entry = new;
         Folder::touch(&path)
@@ -154,6 +156,26 @@ impl Seat {
                 let why = format!("it cannot be told who shares the directory: cannot read {path}: {error}");
                 Claims { everything: Some(why), ..Claims::default() }
             }
+        }
+    }
+
+    /// Writes a file of the folder, on a full disk into the room of the spare one.
+    pub(super) fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        match self.folder.write(path, bytes) {
+            Err(error) if is_full(&error) && fs::remove_file(self.folder.spare(&self.host)).is_ok() => {
+                self.folder.write(path, bytes)
+            }
+            done => done,
+        }
+    }
+
+    /// Makes the spare file, if there is room. Blocks on the disk.
+    pub fn spare(&self) {
+        let path = self.folder.spare(&self.host);
+        if !path.exists() {
+            // No compression makes nothing of it.
+            let bytes: Vec<u8> = std::iter::repeat_with(rand::random).take(SPARE).collect();
+            let _ = self.folder.write(&path, &bytes);
         }
     }
 
@@ -190,6 +212,8 @@ fn register(folder: &Folder, host: &HostName) -> Result<OfdLock, Refused> {
         Refused::Broken(format!("{}: {}", what.display(), chain(error)))
     };
     make(folder).map_err(|error| broken(folder.path(), &error))?;
+    // Later the disk may be full.
+    drop(OfdLock::try_lock(&folder.turn_lock(), folder.owner()).map_err(|error| broken(&folder.turn_lock(), &error))?);
     let path = folder.lock(host);
     let began = Instant::now();
     loop {
@@ -207,6 +231,10 @@ fn register(folder: &Folder, host: &HostName) -> Result<OfdLock, Refused> {
         }
         sleep(AGAIN);
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 fn make(folder: &Folder) -> io::Result<()> {

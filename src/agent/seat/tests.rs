@@ -157,7 +157,59 @@ fn a_seen() -> impl Strategy<Value = Seen> {
     })
 }
 
+/// What may happen while a question is open.
+#[derive(Clone, Debug)]
+enum Event {
+    Hear(u8, Answer),
+    Look(Vec<Seen>),
+}
+
+fn an_event() -> impl Strategy<Value = Event> {
+    let keeps = prop::collection::btree_map("[a-d]", Just("it is used".to_owned()), 0..3);
+    let everything = prop::option::weighted(0.1, Just("it cannot look".to_owned()));
+    let answer = ("[qr]", keeps, everything).prop_map(|(id, keeps, everything)| Answer { id, keeps, everything });
+    prop_oneof![
+        3 => (0..5_u8, answer).prop_map(|(host, answer)| Event::Hear(host, answer)),
+        1 => prop::collection::vec(a_seen(), 0..4).prop_map(Event::Look),
+    ]
+}
+
 proptest! {
+    /// A base goes only if all who were there at the last look have answered, and nobody keeps it.
+    #[test]
+    fn only_what_nobody_keeps_goes(first in prop::collection::vec(a_seen(), 0..4), events in prop::collection::vec(an_event(), 0..12)) {
+        let start = claims(&first, FRESH, true);
+        let mut agreement = Agreement::new("q", start.clone());
+        let (mut there, mut answered, mut kept) = (start.ask.clone(), BTreeSet::new(), BTreeSet::new());
+        let mut all = start.everything.is_some();
+        kept.extend(start.bases.into_keys());
+        for event in events {
+            match event {
+                Event::Hear(host, answer) => {
+                    let host: HostName = format!("node-{host}").parse().unwrap();
+                    if answer.id == "q" && there.contains(&host) && answered.insert(host.clone()) {
+                        all |= answer.everything.is_some();
+                        kept.extend(answer.keeps.keys().cloned());
+                    }
+                    agreement.hear(&host, answer);
+                }
+                Event::Look(seen) => {
+                    let now = claims(&seen, FRESH, true);
+                    there.retain(|it| answered.contains(it) || now.ask.contains(it));
+                    there.extend(now.ask.iter().cloned());
+                    all |= now.everything.is_some();
+                    kept.extend(now.bases.keys().cloned());
+                    agreement.look_again(now);
+                }
+            }
+        }
+        let missing = there.iter().any(|it| !answered.contains(it));
+        let end = agreement.end(FRESH);
+        for base in ["a", "b", "c", "d", "e"] {
+            prop_assert_eq!(end.keeps(base).is_some(), all || missing || kept.contains(base), "{}", base);
+        }
+    }
+
     #[test]
     fn nobody_who_may_be_there_is_passed_over(seen in a_seen(), reach: bool) {
         let claims = claims(std::slice::from_ref(&seen), FRESH, reach);

@@ -3,7 +3,10 @@
 use super::Parts;
 use crate::admin::Sharing;
 use crate::agent::base_dir::BaseDir;
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 use tokio::sync::watch;
 
 /// What the loop keeps, for the others.
@@ -11,6 +14,10 @@ use tokio::sync::watch;
 pub(in crate::agent) struct Kept {
     /// Names of the bases that an operator or a rule has pinned.
     pub(in crate::agent) pins: BTreeSet<String>,
+    /// All that is wanted, with the reasons.
+    pub(in crate::agent) wanted: HashMap<String, String>,
+    /// What of it stays although room is needed.
+    pub(in crate::agent) firm: HashMap<String, String>,
 }
 
 /// The loop's end.

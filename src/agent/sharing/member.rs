@@ -1,6 +1,6 @@
 //! The task: signs of life, what is said of us, who else is there.
 
-use super::{Kept, registry};
+use super::{Kept, answer::answer, registry};
 use crate::admin::{Sharer, SharerState, Sharing};
 use crate::agent::{
     base_dir::BaseDir,
@@ -30,6 +30,8 @@ pub(in crate::agent) struct Parts {
 
 /// So often nova's registry is written, as nova-compute does (`manager_interval`).
 const REGISTER: Duration = Duration::from_secs(2400);
+/// So often it is looked whether somebody asks, while there are others.
+const LISTEN: Duration = Duration::from_millis(500);
 /// A file server that is away keeps the task waiting, but not the program from ending.
 const LAST: Duration = Duration::from_secs(5);
 
@@ -40,6 +42,7 @@ impl Parts {
     pub(in crate::agent) async fn run(mut self, shutdown: CancellationToken) {
         let every = (self.dir.seat().patience() / 6).clamp(Duration::from_millis(100), Duration::from_secs(10));
         let mut registered: Option<Instant> = None;
+        let mut answered = String::new();
         loop {
             if registered.is_none_or(|at| at.elapsed() >= REGISTER) {
                 self.register(&shutdown).await;
@@ -52,20 +55,28 @@ impl Parts {
                 looked = round => looked,
                 () = async { shutdown.cancelled().await; sleep(LAST).await } => return,
             };
-            if let Ok(sharing) = looked {
-                self.tell(sharing);
-            }
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                Ok(()) = self.kept.changed() => {}
-                () = sleep(every) => {}
+            let others = looked.is_ok_and(|sharing| self.tell(sharing));
+            let next = Instant::now() + every;
+            while Instant::now() < next {
+                let listen = every.min(if others { LISTEN } else { every });
+                tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    Ok(()) = self.kept.changed() => break,
+                    () = sleep(listen) => {}
+                }
+                if others && let Some(id) = self.listen(&answered).await {
+                    answered = id;
+                }
             }
         }
     }
 
-    /// Nova-computes of other hosts, too, are to know that this one uses the directory.
+    /// Nova-computes of other hosts, too, are to know that this one uses the directory, and that those do which are away:
+    /// their instances' disks are there.
     async fn register(&self, shutdown: &CancellationToken) {
-        let hosts = [self.dir.seat().host().to_string()];
+        let seat = Arc::clone(self.dir.seat());
+        let away = tokio::task::spawn_blocking(move || away(&seat)).await.unwrap_or_default();
+        let hosts: Vec<String> = std::iter::once(self.dir.seat().host().to_string()).chain(away).collect();
         let entered = timeout(LAST * 4, registry::enter(&self.dir, &hosts, Utc::now(), shutdown)).await;
         match entered {
             Ok(Ok(())) => {}
@@ -74,7 +85,25 @@ impl Parts {
         }
     }
 
-    fn tell(&self, new: Sharing) {
+    /// Answers what is asked, but for the question that was answered last; which one it was.
+    async fn listen(&self, last: &str) -> Option<String> {
+        let (dir, kept, last) = (Arc::clone(&self.dir), self.kept.borrow().clone(), last.to_owned());
+        let step = move || {
+            let question = dir.seat().asked(&last)?;
+            let answer = answer(&dir, &question, &kept, Utc::now());
+            if let Err(error) = dir.seat().answer(&answer) {
+                tracing::warn!(host = %question.host, %error, "cannot answer what may be removed: nothing is");
+                return None;
+            }
+            tracing::debug!(host = %question.host, keeps = answer.keeps.len(), "answered what may be removed");
+            Some(question.id)
+        };
+        tokio::task::spawn_blocking(step).await.ok().flatten()
+    }
+
+    /// Whether there are others.
+    fn tell(&self, new: Sharing) -> bool {
+        let others = !new.others.is_empty();
         self.view.send_if_modified(|old| {
             if new.trouble != old.trouble
                 && let Some(why) = &new.trouble
@@ -89,6 +118,7 @@ impl Parts {
             *old = new;
             changed
         });
+        others
     }
 }
 
@@ -99,6 +129,7 @@ fn look(seat: &Seat, kept: Kept, now: DateTime<Utc>) -> Sharing {
     if seat.alone().is_some() {
         return sharing;
     }
+    seat.spare();
     let beat = seat.beat(|entry| (entry.left, entry.pins) = (false, kept.pins));
     let others = seat.others();
     sharing.trouble = match (beat, &others) {
@@ -111,6 +142,12 @@ fn look(seat: &Seat, kept: Kept, now: DateTime<Utc>) -> Sharing {
     };
     sharing.others = others.unwrap_or_default().iter().filter_map(|it| sharer(it, seat.patience(), now)).collect();
     sharing
+}
+
+fn away(seat: &Seat) -> Vec<String> {
+    let others = seat.others().unwrap_or_default();
+    let away = others.iter().filter(|it| matches!(standing(it, seat.patience()), Standing::Away(_)));
+    away.map(|it| it.host.to_string()).collect()
 }
 
 fn sharer(it: &Seen, patience: Duration, now: DateTime<Utc>) -> Option<Sharer> {

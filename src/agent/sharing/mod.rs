@@ -2,10 +2,12 @@
 //!
 //! ```text
 //! reconcile ──Kept──→ member ─→ signs of life and pins in `_base/.larder/` (`seat`)
-//!     ↑                 ├─────→ nova's registry, `instances_path/compute_nodes`
+//!     ↑                 ├─────→ answers to those who want to remove something
+//!     │                 ├─────→ nova's registry, `instances_path/compute_nodes`
 //!     └──Sharing────────┘
 //! ```
 
+mod answer;
 mod line;
 mod member;
 mod registry;
