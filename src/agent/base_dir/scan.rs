@@ -25,6 +25,8 @@ pub struct BaseFile {
     pub mtime: DateTime<Utc>,
     /// The last known use: mtime, unless whoever keeps records knows of a later one and raises it.
     pub last_used: DateTime<Utc>,
+    /// Its ctime, seconds and nanoseconds: whatever changes its bytes, size, owner or names moves it.
+    pub changed: (i64, i64),
     /// Device and inode: the file, whatever its name.
     pub inode: (u64, u64),
     /// How many names the file has.
@@ -105,6 +107,7 @@ impl BaseFile {
             allocated: meta.blocks().saturating_mul(512),
             mtime,
             last_used: mtime,
+            changed: (meta.ctime(), meta.ctime_nsec()),
             inode: (meta.dev(), meta.ino()),
             links: meta.nlink(),
             uid: meta.uid(),

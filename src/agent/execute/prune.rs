@@ -1,25 +1,39 @@
 //! Removes what may go, each under nova's lock, after a second look.
 //!
 //! ```text
-//! decide ─→ lock (a few at a time) ─→ look again: age, evidence ─→ decide again ─→ lease ─→ unlink ─→ unlock … ─→ fsync
+//! decide ─→ lock (many at a time) ─→ look again: age, evidence ─→ decide again ─→ lease ─→ unlink ─→ unlock … ─→ fsync
+//!             ↑──────────────────── that look is too old ───────────────────────────────────┘
 //! ```
+//!
+//! One look at all instances serves all that are locked, for as long as it is fresh; headers of bases are read once a pass.
 //!
 //! A crash at any point leaves whole files only; after a power cut a removed base may be back, whole.
 
 use crate::admin::Pruned;
 use crate::agent::{
     base_dir::{BaseDir, BaseFile, Kind, NovaLock, Removed},
-    in_use::{InUse, Lease, observe},
+    in_use::{InUse, Lease, Memory, observe_for},
     plan::prune::{Decision, Reason, Settings, Verdict, decide},
     seat::Turn,
 };
 use crate::base::chain;
 use chrono::{DateTime, TimeDelta, Utc};
-use std::{collections::HashMap, path::Path, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    path::Path,
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio_util::sync::CancellationToken;
 
 /// How many locks are held at the same time, so that one look at the instances serves all of them.
-const AT_A_TIME: usize = 16;
+const AT_A_TIME: usize = 128;
+/// Locks are gathered for so long: spawns of these images wait meanwhile.
+const GATHERED: Duration = Duration::from_millis(250);
+/// What was seen under the locks holds for so long, or for as long as it took to see it. Then the rest is let go of, locked
+/// again and looked at again.
+const FRESH: Duration = Duration::from_secs(1);
 /// Nova's lock is tried this often, with a pause in between; whoever holds it longer uses the base anyway.
 const LOCK_ROUNDS: u32 = 4;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
@@ -90,13 +104,14 @@ impl Pass {
             let why = turn.keeps(it.name()).unwrap_or_default();
             self.keep_because(&it, Reason::Wanted, &format!("kept: {why}"));
         }
-        for batch in goes.chunks(AT_A_TIME) {
-            if self.shutdown.is_cancelled() {
-                let why = "not reached: the agent is stopping";
-                batch.iter().for_each(|it| self.keep_because(it, Reason::Doubt, why));
-            } else {
-                self.remove_batch(batch);
-            }
+        let (mut goes, mut memory) = (VecDeque::from(goes), Memory::default());
+        while !goes.is_empty() && !self.shutdown.is_cancelled() {
+            let locked = self.lock_some(&mut goes);
+            let left = self.remove_locked(locked, &mut memory);
+            left.into_iter().rev().for_each(|it| goes.push_front(it));
+        }
+        for it in goes {
+            self.keep_because(&it, Reason::Doubt, "not reached: the agent is stopping");
         }
         if !self.job.dry_run
             && !self.pruned.removed.is_empty()
@@ -128,18 +143,19 @@ impl Pass {
         novas && (self.job.in_use.is_active(it.name()) || it.file.mtime > self.job.now + AHEAD)
     }
 
-    /// Locks them all, looks again, and removes what may still go. A base and its leftover download share a lock.
-    fn remove_batch(&mut self, batch: &[Decision]) {
+    /// Locks the next ones. A base and its leftover download share a lock.
+    fn lock_some(&mut self, goes: &mut VecDeque<Decision>) -> VecDeque<(Decision, Rc<NovaLock>)> {
         let mut locks: HashMap<String, Rc<NovaLock>> = HashMap::new();
-        let mut locked = Vec::with_capacity(batch.len());
-        for it in batch {
+        let (mut locked, began) = (VecDeque::new(), Instant::now());
+        while locked.len() < AT_A_TIME && began.elapsed() < GATHERED {
+            let Some(it) = goes.pop_front() else { break };
             let held = locks.get(it.file.lock_name()).cloned();
-            if let Some(lock) = held.or_else(|| self.lock(it).map(Rc::new)) {
+            if let Some(lock) = held.or_else(|| self.lock(&it).map(Rc::new)) {
                 locks.insert(lock.base().to_owned(), Rc::clone(&lock));
-                locked.push((it.clone(), lock));
+                locked.push_back((it, lock));
             }
         }
-        self.remove_locked(locked);
+        locked
     }
 
     /// The lock, or `None` and the file is kept: whoever holds it uses it.
@@ -161,31 +177,40 @@ impl Pass {
         None
     }
 
-    /// The second look, under the locks: one at all instances serves the whole batch.
-    fn remove_locked(&mut self, locked: Vec<(Decision, Rc<NovaLock>)>) {
-        let mut bases = match self.dir.scan() {
+    /// The second look, under the locks: one at all instances serves all of them. Gives back those that it did not get to
+    /// before what was seen became old.
+    fn remove_locked(&mut self, mut locked: VecDeque<(Decision, Rc<NovaLock>)>, memory: &mut Memory) -> Vec<Decision> {
+        let began = Instant::now();
+        let bases = match self.dir.scan() {
             Ok(bases) => bases,
-            Err(error) => return locked.iter().for_each(|(it, _)| self.failed(it, &error)),
+            Err(error) => {
+                locked.iter().for_each(|(it, _)| self.failed(it, &error));
+                return Vec::new();
+            }
         };
-        let mut in_use = observe(&self.dir, &bases);
-        for (it, lock) in locked {
-            in_use.forget_lock(it.name());
-            let Some(at) = bases.iter().position(|file| file.name == it.name()) else {
-                tracing::debug!(base.file = it.name(), "it is gone already");
-                continue;
-            };
-            let now = bases.swap_remove(at);
-            if now.inode != it.file.inode {
-                self.keep_because(&it, Reason::Doubt, "it was replaced while it was being looked at");
-                continue;
+        let in_use = observe_for(&self.dir, &bases, memory);
+        let (seen, fresh) = (Instant::now(), FRESH.max(began.elapsed()));
+        while let Some((it, lock)) = locked.pop_front() {
+            let now = bases.binary_search_by(|file| file.name.as_str().cmp(it.name())).map(|at| &bases[at]);
+            self.look_again(it, now.ok(), &in_use, &lock);
+            if seen.elapsed() > fresh || self.shutdown.is_cancelled() {
+                break;
             }
-            let file = BaseFile { last_used: now.last_used.max(it.file.last_used), ..now };
-            let mut again = decide(&[file], &in_use, &self.job.wanted, self.job.now, &self.job.settings);
-            match again.pop() {
-                Some(again) if again.removes() => self.remove(again, &lock),
-                Some(again) => self.keep(again),
-                None => {}
-            }
+        }
+        locked.into_iter().map(|(it, _)| it).collect()
+    }
+
+    fn look_again(&mut self, it: Decision, now: Option<&BaseFile>, in_use: &InUse, lock: &NovaLock) {
+        let Some(now) = now else { return tracing::debug!(base.file = it.name(), "it is gone already") };
+        if now.inode != it.file.inode {
+            return self.keep_because(&it, Reason::Doubt, "it was replaced while it was being looked at");
+        }
+        let file = BaseFile { last_used: now.last_used.max(it.file.last_used), ..now.clone() };
+        let mut again = decide(&[file], in_use, &self.job.wanted, self.job.now, &self.job.settings);
+        match again.pop() {
+            Some(again) if again.removes() => self.remove(again, lock),
+            Some(again) => self.keep(again),
+            None => {}
         }
     }
 

@@ -13,7 +13,7 @@ use std::{
     io::{self, Read, Seek},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
-    rc::Rc,
+    sync::Arc,
 };
 
 /// Nobody has longer chains; qemu gives up soon after.
@@ -29,7 +29,7 @@ const BLOCK: u64 = 512;
 #[derive(Clone, Debug)]
 pub(super) enum Header {
     /// The paths of the files that it stands on, none for a raw file; and the bytes that a guest sees, where it says so.
-    Names(Rc<[PathBuf]>, Option<u64>),
+    Names(Arc<[PathBuf]>, Option<u64>),
     /// It cannot be told: why.
     Unreadable(String),
     /// There is no such file.
@@ -41,7 +41,7 @@ pub(super) enum Header {
 impl Header {
     /// That of a raw file.
     fn nothing() -> Self {
-        Self::Names(Rc::from([]), None)
+        Self::Names(Arc::from([]), None)
     }
 }
 

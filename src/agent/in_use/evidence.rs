@@ -123,13 +123,6 @@ impl InUse {
         }
     }
 
-    /// Forgets that this base is locked: the caller holds that lock itself.
-    pub(crate) fn forget_lock(&mut self, base: &str) {
-        if let Some(known) = self.by_base.get_mut(base) {
-            known.retain(|it| *it != Evidence::Locked);
-        }
-    }
-
     pub(super) fn doubt_every(&mut self, why: String) {
         let doubt = Doubt { about: About::Every, why };
         if self.doubts.len() < ENOUGH && !self.doubts.contains(&doubt) {

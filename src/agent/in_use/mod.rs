@@ -15,11 +15,13 @@ mod domains;
 mod evidence;
 mod folders;
 mod lease;
+mod memory;
 mod observe;
 mod processes;
 mod waiters;
 
 pub use evidence::{About, Doubt, Evidence, InUse};
 pub use lease::Lease;
-pub use observe::observe;
+pub use memory::Memory;
+pub use observe::{observe, observe_for};
 pub use waiters::waited_for;

@@ -1,6 +1,6 @@
 //! One look at everything.
 
-use super::{Evidence, InUse, bases::Bases, chain::Header, domains, folders, processes};
+use super::{Evidence, InUse, Memory, bases::Bases, chain::Header, domains, folders, processes};
 use crate::agent::base_dir::{BaseDir, BaseFile, Kind};
 use std::{
     collections::{HashMap, HashSet},
@@ -45,6 +45,18 @@ pub(super) enum Holder {
 ///
 /// `files` is a scan of the same directory. Never fails: what cannot be seen is a doubt in the answer.
 pub fn observe(dir: &BaseDir, files: &[BaseFile]) -> InUse {
+    let mut found = instances(dir, files, &mut Memory::default());
+    look_at_locks(dir, files, &mut found);
+    found
+}
+
+/// The same for somebody who holds nova's locks of those that matter, and looks again and again: locks are not looked
+/// at, nor are headers of bases that are in `memory`.
+pub fn observe_for(dir: &BaseDir, files: &[BaseFile], memory: &mut Memory) -> InUse {
+    instances(dir, files, memory)
+}
+
+fn instances(dir: &BaseDir, files: &[BaseFile], memory: &mut Memory) -> InUse {
     let mut look = Look {
         dir,
         bases: Bases::new(files),
@@ -72,18 +84,22 @@ pub fn observe(dir: &BaseDir, files: &[BaseFile]) -> InUse {
         }
     }
     look.found.disk_growth = look.growth.values().fold(0, |sum, it| sum.saturating_add(*it));
-    look_at_bases(&mut look, files);
+    look_at_bases(&mut look, files, memory);
     domains::look(&mut look);
-    look_at_locks(dir, files, &mut look.found);
     processes::look(Path::new("/proc"), &mut look);
     look.found
 }
 
 /// A base may stand on another one (resized copies of old releases, foreign files).
-fn look_at_bases(look: &mut Look<'_>, files: &[BaseFile]) {
+fn look_at_bases(look: &mut Look<'_>, files: &[BaseFile], memory: &mut Memory) {
     for file in files.iter().filter(|file| file.kind.is_base() || file.kind == Kind::Other) {
         let path = look.dir.path().join(&file.name);
-        match look.header(&path) {
+        let header = memory.of(file).unwrap_or_else(|| {
+            let read = look.header(&path);
+            memory.keep(file, &read);
+            read
+        });
+        match header {
             Header::Names(names, _) => {
                 for name in names.iter() {
                     let hits = look.bases_at(name);

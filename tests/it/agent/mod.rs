@@ -5,6 +5,7 @@ mod base_dir;
 mod check;
 mod in_use;
 mod irreplaceable;
+mod large;
 mod locks;
 mod manners;
 mod node;

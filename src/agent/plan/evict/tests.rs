@@ -26,6 +26,7 @@ fn file(number: u64, minutes: i64, allocated: u64) -> BaseFile {
         allocated,
         mtime,
         last_used: mtime,
+        changed: (0, 0),
         inode: (1, number),
         links: 1,
         uid: 0,

@@ -17,6 +17,7 @@ fn file(name: &str, age_secs: i64) -> BaseFile {
         allocated: 512,
         mtime,
         last_used: mtime,
+        changed: (0, 0),
         inode: (1, 1),
         links: 1,
         uid: 0,
