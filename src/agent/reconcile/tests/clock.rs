@@ -3,11 +3,6 @@
 use super::model::World;
 use chrono::TimeDelta;
 
-async fn turn(world: &mut World) {
-    let (host, node) = (&mut world.host, world.node.as_mut().unwrap());
-    node.settle(host.now, || host.restamp()).await;
-}
-
 /// What a clock that is years ahead stamps would be young for years.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clock_that_was_ahead_keeps_nothing_for_ever() {
@@ -19,10 +14,10 @@ async fn a_clock_that_was_ahead_keeps_nothing_for_ever() {
         let disk = world.host.instance("i").join("disk");
         world.host.overlay(&disk, &id.base_name());
         world.host.now += TimeDelta::hours(1);
-        turn(&mut world).await;
+        world.rest().await;
         // Known, and seen in use.
         world.host.now += TimeDelta::hours(1);
-        turn(&mut world).await;
+        world.rest().await;
         world.host.remove_folder("i");
         if restarted {
             world.crash_at(right).await;
@@ -37,9 +32,9 @@ async fn a_clock_that_was_ahead_keeps_nothing_for_ever() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_waits_for_a_clock_that_was_set_back() {
     let Some(mut world) = World::new(2).await else { return };
-    turn(&mut world).await;
+    world.rest().await;
     world.host.now -= TimeDelta::days(30);
-    turn(&mut world).await;
+    world.rest().await;
     let node = world.node.as_ref().unwrap();
     let soon = world.host.now + TimeDelta::hours(1);
     let state = &node.loop_.state;

@@ -28,6 +28,8 @@ pub(super) struct World {
 const STEPS: u64 = 400;
 /// Steps between two quiet times.
 const EPOCH: u64 = 100;
+/// A long run tells how far it is, this often.
+const TELLS: u64 = 1000;
 /// The last steps that are shown when one goes wrong.
 const SHOWN: usize = 60;
 
@@ -95,6 +97,9 @@ impl World {
             self.happen().await?;
             if count % EPOCH == 0 || count == steps {
                 self.quiet().await?;
+            }
+            if count % TELLS == 0 {
+                println!("{count} steps");
             }
             // The clock stays far from the machine's.
             let start: DateTime<Utc> = DateTime::from_timestamp(1_000_000_000, 0).unwrap();

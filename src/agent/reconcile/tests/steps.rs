@@ -33,7 +33,7 @@ impl World {
         }
     }
 
-    async fn rest(&mut self) {
+    pub(super) async fn rest(&mut self) {
         let host = &mut self.host;
         let now = host.now;
         self.node.as_mut().unwrap().settle(now, || host.restamp()).await;
@@ -46,6 +46,8 @@ impl World {
     }
 
     async fn watched_as(&mut self, allowed: Allowed, act: impl AsyncFnOnce(&mut Self)) -> Result<(), String> {
+        // As the loop does before it obeys: what is asked for now is not decided by the time of the last step.
+        self.node.as_mut().unwrap().loop_.it_is(self.host.now).await;
         let before = self.host.listing();
         act(self).await;
         allowed.judge(&self.host, &before, &self.host.listing())
