@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use larder::diskformat::{Inspector, Rules, inspect};
+use larder::diskformat::{Inspector, Rules, inspect, raw_bytes};
 use libfuzzer_sys::fuzz_target;
 use std::io::Cursor;
 
@@ -19,6 +19,7 @@ fuzz_target!(|input: (usize, u8, &[u8])| {
     image.chunks(chunk % 100_000 + 1).for_each(|it| pieces.feed(it));
     assert_eq!(pieces.finish(), whole);
     assert_eq!(inspect(&mut Cursor::new(&image)).unwrap(), whole);
+    let _ = raw_bytes(&mut Cursor::new(&image));
     for declared in ["raw", "qcow2", "vmdk", "iso", "aki", whole.format.as_str()] {
         let _ = whole.accept_as(declared, &Rules::default());
         let accepted = whole.accept_for_base(declared, &Rules::default());

@@ -17,6 +17,7 @@ pub mod backing;
 mod bytes;
 #[cfg(feature = "agent")]
 pub mod convert;
+mod extent;
 mod file;
 mod format;
 mod inspection;
@@ -27,6 +28,7 @@ mod tests;
 
 pub use accept::{Refusal, Rules};
 pub use backing::{Backing, BackingError, References, backing_file, references};
+pub use extent::raw_bytes;
 pub use file::inspect;
 pub use format::Format;
 pub use inspection::{Inspection, Problem};

@@ -215,6 +215,12 @@ impl BaseDir {
         self.path.join(kind.name(&id.base_name(), self.seat.host()))
     }
 
+    /// Blocks that the download for a base takes, bytes; 0 when there is none.
+    pub fn downloaded(&self, base: &str) -> u64 {
+        let meta = fs::symlink_metadata(self.path.join(Staging::Fetch.name(base, self.seat.host())));
+        meta.map_or(0, |it| it.blocks().saturating_mul(512))
+    }
+
     /// Space of the file system.
     ///
     /// # Errors

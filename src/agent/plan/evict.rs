@@ -5,9 +5,21 @@
 //! free bytes below cache_min_free ────────────────────────→ up to cache_evict_until_free
 //! an image that does not fit ─────────────────────────────→ as much as it lacks, or nothing if that is not to be had
 //! ```
+//!
+//! What interrupted fetches have left goes first: it can be fetched again, and nothing starts from it.
 
 use super::{fetch::Bounds, prune::Decision};
+use crate::image::ImageId;
 use std::{cmp::Reverse, collections::HashSet};
+
+/// Bytes that an image lacks, or that its interrupted fetch has left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The image.
+    pub id: ImageId,
+    /// The bytes.
+    pub bytes: u64,
+}
 
 /// When bases go for their space, and how far.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,10 +59,22 @@ impl Marks {
     }
 }
 
-/// How much is to go, of the `able` bytes that can: `excess`, or what the first one lacks that can be helped; `missing` is
-/// what each of those lacks that wait for room. Nobody loses a base for an image that would not fit even so.
-pub fn enough(able: u64, excess: u64, missing: &[u64]) -> u64 {
-    missing.iter().find(|it| **it <= able).map_or(excess, |it| excess.max(*it))
+/// How much is to go, and what interrupted fetches give of it: they go before any base, the first of `partials` first.
+///
+/// It is `excess`, or what the first one lacks that can be helped by the `able` bytes of bases and by the others' partial
+/// downloads; `lacks` is in the order of those that wait. Nobody loses anything for an image that would not fit even so.
+pub fn give<'a>(able: u64, partials: &'a [Held], excess: u64, lacks: &[Held]) -> (u64, Vec<&'a Held>) {
+    let others =
+        |id: &ImageId| partials.iter().filter(|it| it.id != *id).fold(able, |sum, it| sum.saturating_add(it.bytes));
+    let helped = lacks.iter().find(|it| it.bytes <= others(&it.id));
+    let bytes = excess.max(helped.map_or(0, |it| it.bytes));
+    let mut given = 0_u64;
+    let goes = partials.iter().filter(|it| helped.is_none_or(|helped| helped.id != it.id)).take_while(|it| {
+        let more = given < bytes;
+        given = given.saturating_add(it.bytes);
+        more
+    });
+    (bytes, goes.collect())
 }
 
 /// Of what may go, what goes to free `bytes`: the least recently used first, of those used in the same minute the larger,

@@ -14,13 +14,21 @@ use crate::agent::{
         gate::gate,
     },
     index::{IndexError, Known, LONGEST_QUEUE, Queued},
+    plan::fetch::Missing,
 };
 use crate::base::chain;
 use crate::image::ImageId;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
-use std::{collections::HashSet, panic::AssertUnwindSafe, time::Instant};
+use std::{
+    collections::{HashMap, HashSet},
+    panic::AssertUnwindSafe,
+    time::Instant,
+};
 use tokio::sync::oneshot;
+
+/// Bytes, by base.
+type Sizes = Vec<(String, u64)>;
 
 /// How long an image is put off whose base nova has locked.
 const LOCKED: TimeDelta = TimeDelta::seconds(2);
@@ -37,7 +45,7 @@ impl Reconciler {
     pub(super) fn busy(&self, now: DateTime<Utc>) -> HashSet<ImageId> {
         let put_off = self.state.put_off.iter().filter(|(_, it)| it.until > now).map(|(id, _)| id);
         let waits = self.state.queue.iter().filter(|it| self.state.ruled.is_waiting(it)).map(|it| &it.id);
-        self.jobs.keys().chain(put_off).chain(waits).cloned().collect()
+        self.jobs.keys().chain(put_off).chain(waits).chain(self.partials.going()).cloned().collect()
     }
 
     pub(super) fn may_fetch(&self) -> bool {
@@ -58,7 +66,7 @@ impl Reconciler {
         let turn = Turn { now, busy: &busy, asked: &asked, at_once: self.settings.prefetch_on_queue };
         for id in turn.due(&self.state.queue, places) {
             match self.lacks_room_for_rules(&id) {
-                Some(why) => self.full(&id, why, 0),
+                Some(why) => self.full(&id, why, Missing::default()),
                 None => self.start_fetch(id),
             }
         }
@@ -66,9 +74,10 @@ impl Reconciler {
 
     fn start_fetch(&mut self, id: ImageId) {
         let cancel = self.shutdown.child_token();
+        self.partials.is_none(&id);
         // From now on it has its room, or says anew what it lacks.
         if let Some(held) = self.state.put_off.get_mut(&id).and_then(|it| it.held.as_mut()) {
-            held.missing = 0;
+            held.missing = Missing::default();
         }
         let (lever, gate) = gate(self.fetcher.throttle.clone());
         let priority = self.state.queued(&id).map_or_else(Priority::default, |it| it.priority);
@@ -81,10 +90,12 @@ impl Reconciler {
             let fetch = AssertUnwindSafe(fetcher.fetch(&id, gate, &cancel)).catch_unwind();
             let result = fetch.await.unwrap_or(Err(FetchError::Died));
             metrics::histogram!("larder_fetch_seconds").record(started.elapsed().as_secs_f64());
-            let base = id.base_name();
-            let look = tokio::task::spawn_blocking(move || dir.look(&base));
-            let file = look.await.ok().and_then(Result::ok).flatten();
-            Done::Fetched { id, result: Box::new(result), file }
+            let look = {
+                let id = id.clone();
+                tokio::task::spawn_blocking(move || (dir.look(&id.base_name()), dir.downloaded(&id.base_name())))
+            };
+            let (file, left) = look.await.map_or((None, 0), |(file, left)| (file.ok().flatten(), left));
+            Done::Fetched { id, result: Box::new(result), file, left }
         });
     }
 
@@ -105,14 +116,14 @@ impl Reconciler {
             Err(error) if error.is_stop() && given_up.is_some() => {
                 metrics::counter!("larder_fetches_total", "result" => "no_room").increment(1);
                 // Others need the room.
-                self.fetcher.discard(id).await;
-                self.full(id, given_up.unwrap_or_default(), 0);
+                self.discard(id).await;
+                self.full(id, given_up.unwrap_or_default(), Missing::default());
             }
             Err(error) if error.is_stop() => {
                 tracing::info!(image.id = %id, "fetching was stopped");
                 // Who stops the agent gets it gone on with; who takes it out of the queue does not want it.
                 if self.state.queued(id).is_none() {
-                    self.fetcher.discard(id).await;
+                    self.discard(id).await;
                 }
                 metrics::counter!("larder_fetches_total", "result" => error.label()).increment(1);
             }
@@ -172,16 +183,16 @@ impl Reconciler {
 
     /// There is no room: it waits, and is tried again once something was removed, or after a while. That is no failure
     /// of the image's.
-    fn full(&mut self, id: &ImageId, why: String, missing: u64) {
+    fn full(&mut self, id: &ImageId, why: String, missing: Missing) {
         let before = self.state.put_off.get(id).and_then(|it| it.held.as_ref()).map_or(0, |it| it.times);
         if before == 0 {
-            tracing::warn!(image.id = %id, missing, "held: {why}");
+            tracing::warn!(image.id = %id, missing = missing.bytes, "held: {why}");
         }
         let why: String = why.chars().take(LONGEST_ERROR).collect();
         let held = Some(Full { why, missing, times: before.saturating_add(1) });
         let wait = FULL * 2_i32.saturating_pow(before.min(8)).min(FULL_LONGEST);
         self.state.put_off.insert(id.clone(), PutOff { until: self.state.now + wait, locked_since: None, held });
-        if missing == 0 {
+        if missing.bytes == 0 {
             self.tell_passes_of_held();
         }
         self.room_is_needed();
@@ -304,19 +315,23 @@ impl Reconciler {
     /// At the start: downloads that a crash has interrupted, of images that nobody wants any more, and lists of bases
     /// that are gone, go.
     pub(super) async fn tidy_up(&mut self) {
-        let queued: HashSet<String> = self.state.queue.iter().map(|it| it.id.base_name()).collect();
+        let images: HashMap<String, ImageId> =
+            self.state.queue.iter().map(|it| (it.id.base_name(), it.id.clone())).collect();
+        let queued: HashSet<String> = images.keys().cloned().collect();
         let (dir, lists) = (self.dir.clone(), self.fetcher.lists.clone());
-        let step = move || -> Result<HashSet<String>, String> {
+        let step = move || -> Result<(HashSet<String>, Sizes), String> {
             dir.remove_downloads(&|base| queued.contains(base)).map_err(|error| chain(&error).to_string())?;
             let mut bases = lists.bases().map_err(|error| error.to_string())?;
             // What cannot be looked at stays.
             bases.retain(|base| !matches!(dir.look(base), Ok(None)));
             lists.sweep(&bases, &queued).map_err(|error| error.to_string())?;
-            Ok(bases)
+            let left = queued.iter().map(|it| (it.clone(), dir.downloaded(it))).collect();
+            Ok((bases, left))
         };
         let done = tokio::task::spawn_blocking(step).await;
         match done.unwrap_or_else(|died| Err(died.to_string())) {
-            Ok(listed) => {
+            Ok((listed, left)) => {
+                left.iter().for_each(|(base, bytes)| self.partials.left(&images[base], *bytes));
                 self.scrubs.lost = self.state.known.keys().filter(|it| !listed.contains(*it)).cloned().collect();
             }
             Err(why) => self.warn(format!("cannot tidy up interrupted downloads and piece lists: {why}")),
@@ -324,11 +339,16 @@ impl Reconciler {
     }
 
     /// Nobody wants it any more: what is there of it goes, at once or when its fetch has ended.
-    pub(super) async fn drop_download(&self, id: &ImageId) {
+    pub(super) async fn drop_download(&mut self, id: &ImageId) {
         match self.jobs.get(id) {
             Some(job) => job.cancel.cancel(),
-            None => self.fetcher.discard(id).await,
+            None => self.discard(id).await,
         }
+    }
+
+    async fn discard(&mut self, id: &ImageId) {
+        self.partials.is_none(id);
+        self.fetcher.discard(id).await;
     }
 }
 

@@ -43,7 +43,7 @@ impl Reconciler {
         if self.jobs.is_empty() {
             return;
         }
-        let Ok(space) = self.dir.space() else { return };
+        let Some(space) = self.space() else { return };
         let bounds = self.settings.bounds();
         let full = self.found_full();
         let verdicts = go_on(&self.in_work(), self.own_bytes(), space.free, bounds);

@@ -10,6 +10,7 @@
 //! Only the loop writes the index, but for the fleet's own tables; whatever blocks or waits runs beside it and reports back.
 
 mod clock;
+mod disk;
 mod fetches;
 mod gauges;
 mod guard;
@@ -17,6 +18,8 @@ mod identify;
 mod job;
 mod keep;
 mod look;
+mod names;
+mod partials;
 mod passes;
 mod pins;
 mod plan;

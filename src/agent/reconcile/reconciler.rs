@@ -1,9 +1,11 @@
 //! The loop.
 
 use super::{
+    disk::Disk,
     guard::Guard,
     job::Job,
     look::Look,
+    partials::Partials,
     passes::Passes,
     presence::Presence,
     removals::Asked,
@@ -26,7 +28,7 @@ use crate::agent::{
     sharing,
     through::Shelf,
 };
-use crate::base::chain;
+use crate::base::{chain, space::Space};
 use crate::image::ImageId;
 use crate::remote::Catalogue;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -102,11 +104,13 @@ pub(in crate::agent) struct Parts {
 
 /// What ran beside the loop and has ended.
 pub(super) enum Done {
-    Fetched { id: ImageId, result: Box<Result<Outcome, FetchError>>, file: Option<BaseFile> },
+    Fetched { id: ImageId, result: Box<Result<Outcome, FetchError>>, file: Option<BaseFile>, left: u64 },
     Looked(Box<Result<Look, String>>),
     Pruned { result: Result<Pruned, String>, reply: Option<Reply<Pruned>> },
     Deleted { result: Result<Pruned, String>, asked: Asked },
     Evicted(Result<Evicted, String>),
+    Space(std::io::Result<Space>),
+    Untouched(u64, Vec<String>),
     Waiting(HashSet<ImageId>),
     Read { base: String, known: Option<Box<Known>>, read: Read },
     Replaced { base: String, size: u64, damage: String, result: Result<Pruned, String> },
@@ -133,7 +137,9 @@ pub(in crate::agent) struct Reconciler {
     pub(super) jobs: HashMap<ImageId, Job>,
     /// Fetches that ever began.
     pub(super) begun: u64,
+    pub(super) disk: Disk,
     pub(super) guard: Guard,
+    pub(super) partials: Partials,
     pub(super) evictions: Evictions,
     pub(super) originals: Option<Arc<Shelf>>,
     pub(super) looking: bool,
@@ -212,7 +218,9 @@ impl Reconciler {
             work: JoinSet::new(),
             jobs: HashMap::new(),
             begun: 0,
+            disk: Disk::default(),
             guard: Guard::default(),
+            partials: Partials::default(),
             evictions: Evictions::default(),
             originals,
             looking: false,
@@ -248,8 +256,11 @@ impl Reconciler {
         loop {
             self.turn(Utc::now()).await;
             let sleep_for = self.sleep_for();
+            if self.shutdown.is_cancelled() {
+                break;
+            }
+            // In any order: a thousand fetches that end one after the other keep nobody's question waiting.
             let event = tokio::select! {
-                biased;
                 () = self.shutdown.cancelled() => break,
                 Some(done) = self.work.join_next(), if !self.work.is_empty() => Event::Ended(done),
                 command = self.commands.recv() => match command {
@@ -337,7 +348,10 @@ impl Reconciler {
 
     pub(super) async fn take_in(&mut self, done: Done) {
         match done {
-            Done::Fetched { id, result, file } => self.fetched(&id, *result, file).await,
+            Done::Fetched { id, result, file, left } => {
+                self.partials.left(&id, left);
+                self.fetched(&id, *result, file).await;
+            }
             Done::Looked(result) => {
                 self.looking = false;
                 let seen = match *result {
@@ -357,6 +371,8 @@ impl Reconciler {
             Done::Pruned { result, reply } => self.pruned(result, reply).await,
             Done::Deleted { result, asked } => self.deleted(result, asked).await,
             Done::Evicted(result) => self.evicted(result).await,
+            Done::Space(answer) => self.disk_told(answer),
+            Done::Untouched(limit, bases) => self.untouched(limit, bases),
             Done::Waiting(ids) => self.waiting(&ids),
             Done::Read { base, known, read } => self.read_done(base, known, read).await,
             Done::Replaced { base, size, damage, result } => self.replaced(base, size, damage, result).await,
@@ -379,6 +395,7 @@ impl Reconciler {
 
     fn start_what_is_due(&mut self) {
         let now = self.state.now;
+        self.ask_disk();
         if self.state.next_prefetch.is_some_and(|at| at <= now) {
             self.begin_periodic_pass(now);
         }
@@ -420,13 +437,13 @@ impl Reconciler {
     async fn looked(&mut self, look: Look) {
         let originals: HashSet<&str> =
             look.bases.iter().filter(|it| it.kind == Kind::Original).map(|it| it.name.as_str()).collect();
-        let now = self.state.now;
+        let (now, names) = (self.state.now, self.state.names());
         let adopted: Vec<Known> = look
             .bases
             .iter()
             .filter(|it| it.kind == Kind::Original && !self.state.known.contains_key(&it.name))
             .filter(|it| !self.jobs.keys().any(|id| id.base_name() == it.name) && look.in_use.is_settled(it, now))
-            .map(|it| Known { id: self.state.image_of(&it.name), ..Known::adopted(it.name.clone(), now) })
+            .map(|it| Known { id: names.of(&it.name), ..Known::adopted(it.name.clone(), now) })
             .collect();
         let gone: Vec<String> = self
             .state
@@ -454,7 +471,7 @@ impl Reconciler {
             self.room_is_needed();
         }
         self.reload().await;
-        self.keep_from_nova().await;
+        self.keep_from_nova();
     }
 
     async fn adopt_and_forget(&mut self, adopted: Vec<Known>, gone: Vec<String>) {

@@ -40,6 +40,8 @@ impl Reconciler {
         self.tell_rules();
         self.state.bounds = self.settings.bounds();
         self.state.counted_by_nova = self.settings.counted_by_nova;
+        // What they lack was judged by the old limits.
+        self.try_held_again();
         self.room_is_needed();
         self.set_clocks();
         self.state.judge(&self.settings.prune);

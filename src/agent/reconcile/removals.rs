@@ -3,7 +3,7 @@
 use super::{
     look::Look,
     reconciler::{Done, Reconciler, Reply},
-    space::Evicted,
+    space::{Evicted, Want},
 };
 use crate::admin::{Pruned, server::Fault};
 use crate::agent::{
@@ -12,7 +12,7 @@ use crate::agent::{
     execute::prune::{Job, run},
     index::Known,
     plan::{
-        evict::{Marks, choose, enough, frees},
+        evict::{Held, Marks, choose, frees, give},
         fetch::Bounds,
         prune::{Decision, Settings, decide},
     },
@@ -104,8 +104,9 @@ impl Reconciler {
     }
 
     pub(super) fn name_images(&self, pruned: &mut Pruned) {
+        let names = self.state.names();
         for it in pruned.removed.iter_mut().chain(&mut pruned.kept) {
-            it.id = self.state.image_of(&it.base);
+            it.id = names.of(&it.base);
             self.state.say_if_gone(it);
         }
     }
@@ -207,12 +208,12 @@ async fn turn(
 // === impl Removal ===
 
 impl Removal {
-    /// Frees room: as much as the marks say, or what one of those lacks that wait for room (`missing`, in their order).
+    /// Frees room: as much as the marks say, or what one of those lacks that wait for it.
     pub(super) async fn evict(
         self,
         pinned: &HashSet<String>,
         (marks, bounds): (&Marks, Bounds),
-        missing: &[u64],
+        want: &Want,
         shutdown: &CancellationToken,
     ) -> Result<Evicted, String> {
         let Self { dir, known, wanted, settings, now, purpose, .. } = self;
@@ -223,8 +224,13 @@ impl Removal {
         left.retain(Decision::removes);
         let turn = Arc::new(turn(&dir, (purpose, &left), false, shutdown).await);
         left.retain(|it| turn.keeps(it.name()).is_none());
-        let able = left.iter().map(frees).sum();
-        let mut bytes = enough(able, excess, missing);
+        let able: u64 = left.iter().map(frees).sum();
+        let (mut bytes, goes) = give(able, &want.partials, excess, &want.lacks);
+        for it in &goes {
+            want.fetcher.discard(&it.id).await;
+            bytes = bytes.saturating_sub(it.bytes);
+        }
+        let partials: Vec<Held> = goes.into_iter().cloned().collect();
         let mut all = Pruned::default();
         // What turns out to be in use at the last moment is left out, and the next ones go in its place.
         while bytes > 0 && !shutdown.is_cancelled() {
@@ -249,7 +255,7 @@ impl Removal {
             all.removed.extend(done.removed);
             all.kept.extend(done.kept);
         }
-        Ok(Evicted { pruned: all, able, originals: 0 })
+        Ok(Evicted { pruned: all, able, originals: 0, partials })
     }
 
     /// Looks, decides, removes those that are meant.

@@ -211,7 +211,7 @@ impl Reconciler {
             ));
         }
         let floor = if bounds.min_free == 0 { 0 } else { marks.until_free.max(bounds.min_free) };
-        let free = self.dir.space().ok().map(|it| it.free)?;
+        let free = self.space().or(self.state.look.as_ref().map(|it| it.space))?.free;
         (free.saturating_sub(taken) < floor).then(|| {
             format!(
                 "no room: {rule} does not pin it, so that it is fetched only while {} stay free (cache_evict_until_free)",

@@ -1,6 +1,9 @@
 //! What the loop knows, in the words of the admin socket.
 
-use super::state::{Full, State};
+use super::{
+    names::Names,
+    state::{Full, State},
+};
 use crate::admin::{self, CachedImage, ImageState, ImageStatus, Priority, Room, Status, Verdict, Why};
 use crate::agent::{
     base_dir::own_bytes,
@@ -11,7 +14,7 @@ use crate::agent::{
 use crate::base::byte_size::ByteSize;
 use crate::image::ImageId;
 use chrono::{DateTime, Utc};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Doubts and notes of the last look that the status shows; more are counted.
 const DOUBTS: usize = 20;
@@ -21,8 +24,10 @@ const DOUBTS: usize = 20;
 impl State {
     pub(super) fn status(&self) -> Status {
         let queued = self.queue.iter().map(|it| self.queued_status(it));
-        let waiting: HashMap<String, ()> = self.queue.iter().map(|it| (it.id.base_name(), ())).collect();
-        let there = self.known.values().filter(|it| !waiting.contains_key(&it.base)).map(|it| self.cached_status(it));
+        let waiting: HashSet<String> = self.queue.iter().map(|it| it.id.base_name()).collect();
+        let names = self.names();
+        let there = self.known.values().filter(|it| !waiting.contains(&it.base));
+        let there = there.map(|it| self.cached_status(it, &names));
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             base_directory: self.base_directory.clone(),
@@ -30,7 +35,7 @@ impl State {
             idle_because: self.idle_because.clone(),
             started_at: Some(self.started_at),
             images: queued.chain(there).collect(),
-            bases: self.decisions.iter().map(|it| self.verdict(it)).collect(),
+            bases: self.decisions.iter().map(|it| self.verdict(it, &names)).collect(),
             room: self.room(),
             next_prefetch: self.next_prefetch,
             next_prune: self.next_prune,
@@ -74,8 +79,8 @@ impl State {
         ImageStatus { id, base, name, state, priority: it.priority, pinned, rules, pinned_by_rule, waited_for }
     }
 
-    fn cached_status(&self, it: &Known) -> ImageStatus {
-        let id = self.image_of(&it.base);
+    fn cached_status(&self, it: &Known, names: &Names<'_>) -> ImageStatus {
+        let id = names.of(&it.base);
         let pinned = id.as_ref().is_some_and(|id| self.is_pinned(id));
         let (name, rules, pinned_by_rule) =
             id.map_or_else(|| (it.name.clone(), Vec::new(), false), |id| self.of_rules(&id, it.name.clone()));
@@ -94,18 +99,18 @@ impl State {
 
     fn held(&self, it: &Full) -> String {
         match self.evictable {
-            Some(able) if it.missing > able => format!(
+            Some(able) if it.missing.bytes > able => format!(
                 "{}; it lacks {}, and removing all that may go would free {}",
                 it.why,
-                ByteSize(it.missing),
+                ByteSize(it.missing.bytes),
                 ByteSize(able)
             ),
             _ => it.why.clone(),
         }
     }
 
-    fn verdict(&self, it: &Decision) -> Verdict {
-        let id = self.image_of(it.name());
+    fn verdict(&self, it: &Decision, names: &Names<'_>) -> Verdict {
+        let id = names.of(it.name());
         let pinned = id.as_ref().is_some_and(|id| self.is_pinned(id));
         let verified = self.known.get(it.name()).and_then(|it| it.verified.as_ref()).map(Verified::to_message);
         let rules = id.as_ref().and_then(|id| self.ruled.wanted(id)).map(Wanted::rules).unwrap_or_default();
@@ -188,10 +193,10 @@ impl State {
 
     /// All that is known about one image, as sentences too.
     pub(super) fn why(&self, id: &ImageId) -> Why {
-        let base = id.base_name();
+        let (base, names) = (id.base_name(), self.names());
         let (queued, known) = (self.queued(id), self.known.get(&base));
-        let status = queued.map(|it| self.queued_status(it)).or_else(|| known.map(|it| self.cached_status(it)));
-        let verdict = self.decisions.iter().find(|it| it.name() == base).map(|it| self.verdict(it));
+        let status = queued.map(|it| self.queued_status(it)).or_else(|| known.map(|it| self.cached_status(it, &names)));
+        let verdict = self.decisions.iter().find(|it| it.name() == base).map(|it| self.verdict(it, &names));
         let evidence: Vec<String> =
             self.look.iter().flat_map(|it| it.in_use.evidence(&base)).map(ToString::to_string).collect();
         let mut story = Vec::new();

@@ -6,7 +6,7 @@ use crate::agent::{
     execute::progress::Board,
     index::{Known, Queued},
     plan::{
-        fetch::{Bounds, Ledger},
+        fetch::{Bounds, Ledger, Missing},
         prune::{BY_RULE, Decision, PINNED, Settings, decide},
     },
     sharing::Line,
@@ -80,8 +80,8 @@ pub(super) struct PutOff {
 #[derive(Clone, Debug)]
 pub(super) struct Full {
     pub(super) why: String,
-    /// Bytes that it lacks, as far as that is known.
-    pub(super) missing: u64,
+    /// What it lacks.
+    pub(super) missing: Missing,
     /// How often that was so in a row.
     pub(super) times: u32,
 }
@@ -106,14 +106,6 @@ impl State {
         let Some(look) = &mut self.look else { return };
         look.raise(&self.known);
         self.decisions = decide(&look.bases, &look.in_use, &wanted, self.now, settings);
-    }
-
-    /// The image that a base is of, when known.
-    pub(super) fn image_of(&self, base: &str) -> Option<ImageId> {
-        let known = self.known.get(base).and_then(|it| it.id.clone());
-        known
-            .or_else(|| self.queue.iter().map(|it| &it.id).chain(&self.pins).find(|it| it.base_name() == base).cloned())
-            .or_else(|| self.ruled.desired.images.iter().find(|(_, it)| it.base == base).map(|(id, _)| id.clone()))
     }
 
     pub(super) fn is_pinned(&self, id: &ImageId) -> bool {

@@ -4,6 +4,7 @@ use super::site::{Running, Site, state};
 use crate::support::have;
 use larder::{
     admin::{ImageState, Status},
+    base::pressure,
     image::ImageId,
 };
 use std::{
@@ -11,6 +12,11 @@ use std::{
     io::{BufRead, BufReader, Write},
     path::Path,
     process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -125,5 +131,74 @@ async fn all_fetches_together_keep_to_the_bandwidth_of_the_time_of_day() {
     let took = began.elapsed();
     assert!(took >= Duration::from_secs(2), "{took:?}");
     assert!(fs::metadata(site.base(&ids[0])).unwrap().len() == 12 << 20);
+    agent.stop().await;
+}
+
+/// Writers that wait for the disk all the time, until this is dropped.
+struct Strain(Arc<AtomicBool>, Vec<thread::JoinHandle<()>>);
+
+impl Strain {
+    fn on(folder: &Path) -> Self {
+        let end = Arc::new(AtomicBool::new(false));
+        let writer = |number: usize| {
+            let (end, path) = (end.clone(), folder.join(format!("strain-{number}")));
+            thread::spawn(move || {
+                let mut file = fs::File::create(path).unwrap();
+                while !end.load(Ordering::Relaxed) {
+                    file.write_all(&[7; 4096]).unwrap();
+                    file.sync_all().unwrap();
+                }
+            })
+        };
+        let writers = (0..8).map(writer).collect();
+        Self(end, writers)
+    }
+}
+
+impl Drop for Strain {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+        self.1.drain(..).for_each(|it| it.join().unwrap());
+    }
+}
+
+/// Per cent of the time in which somebody waits for a disk.
+const LIMIT: u32 = 2;
+
+fn strained() -> bool {
+    pressure::some_avg10(Path::new(pressure::IO)).is_ok_and(|it| it > f64::from(2 * LIMIT))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pressure_on_the_disks_slows_a_fetch_down() {
+    let mut site = Site::new();
+    let strain = Strain::on(site.tmp.path());
+    let began = Instant::now();
+    while !strained() {
+        if began.elapsed() > Duration::from_secs(60) {
+            return println!("skipped: this kernel tells no pressure, or these disks bear all of it");
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    site.settings.io_pressure_limit = LIMIT;
+    site.settings.prefetch_bandwidth = 8 << 20;
+    let id = site.push_raw(96).0;
+    let agent = site.start().await;
+    agent.client.queue(&id).await.unwrap();
+    let slow =
+        |it: &Status| it.pace.as_ref().is_some_and(|it| it.contains("4.0 MiB/s") && it.contains("io_pressure_limit"));
+    agent.wait("the pressure sets the pace", |it| slow(it) && comes(it, &id)).await;
+    let done = |status: &Status| match state(status, &id) {
+        Some(ImageState::Fetching { done, .. }) => *done,
+        other => panic!("it came too fast: {other:?}"),
+    };
+    let (before, since) = (done(&agent.client.status().await.unwrap()), Instant::now());
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let status = agent.client.status().await.unwrap();
+    let (came, took) = (done(&status) - before, since.elapsed().as_secs_f64());
+    println!("{:.1} MiB/s under pressure", came as f64 / took / 1_048_576.0);
+    // Half of what it was, with a second's worth of burst; and it goes on.
+    assert!(came > 0 && came as f64 <= (took + 1.0) * f64::from(4 << 20), "{came} bytes in {took:.1} s");
+    drop(strain);
     agent.stop().await;
 }

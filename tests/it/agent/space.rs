@@ -5,7 +5,7 @@ use super::{
     site::{Running, Site, state},
 };
 use crate::faults::disk_full::{Small, can_mount};
-use crate::support::have;
+use crate::support::{disks, have};
 use larder::{
     admin::{ImageState, Status},
     image::ImageId,
@@ -316,6 +316,35 @@ async fn when_somebody_fills_the_disk_unused_bases_go_and_no_others() {
     wait_looking(&agent, &ids[0], "the other one goes", |_| !site.base(&ids[3]).exists()).await;
     assert!(ids[..3].iter().all(|id| site.base(id).exists()));
     filler.free();
+    agent.stop().await;
+    drop(small);
+}
+
+/// What the disk of an image holds needs room, not its air; and as long as there is too little, the download is kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_is_mostly_air_needs_room_for_the_rest_only() {
+    if !can_mount() || !have(&["qemu-img"]) {
+        return;
+    }
+    let (site, small) = on_small_disk(64);
+    let raw = site.tmp.path().join("air.raw");
+    fs::write(&raw, "all work and no play\n".repeat(600_000)).unwrap();
+    fs::File::options().write(true).open(&raw).unwrap().set_len(1 << 30).unwrap();
+    let id = site.push(&disks::qcow2(&raw, true));
+    let filler = Filler::leave(&site.tmp.path().join("instances"), 8 * MIB);
+    let agent = site.start().await;
+    agent.client.queue(&id).await.unwrap();
+    let status = agent.wait("it is held", |it| held(it, &id).is_some()).await;
+    let why = held(&status, &id).unwrap();
+    assert!(why.contains("no room") && why.contains("it takes 12."), "{why}");
+    let names = site.names();
+    let is_its_download = |it: &String| it.contains(&id.base_name()) && it.ends_with(".fetch");
+    assert!(names.len() == 1 && names.iter().all(is_its_download), "what has come is kept: {names:?}");
+    filler.free();
+    agent.wait_cached(&id).await;
+    assert!(disks::same((&raw, "raw"), (&site.base(&id), "raw")));
+    assert!(site.base(&id).metadata().unwrap().blocks() * 512 < 16 * MIB);
+    assert_eq!(agent.client.status().await.unwrap().room.promised, 0);
     agent.stop().await;
     drop(small);
 }

@@ -4,7 +4,7 @@ use crate::agent::{
     base_dir::{LockError, PublishError, ScanError},
     desired::Failure,
     execute::publish::AppearError,
-    plan::fetch::{NoRoom, Refused},
+    plan::fetch::{Missing, NoRoom, Refused},
     signatures::SignerError,
 };
 use crate::base::{byte_size::ByteSize, digest::Algorithm};
@@ -177,13 +177,15 @@ impl FetchError {
         if passing { Failure::Passing } else { Failure::Lasting }
     }
 
-    /// Whether what was downloaded stays for the next try. Not when the disk is full: others need the room.
+    /// Whether what was downloaded stays for the next try: not when somebody else has filled the disk. What stays goes first
+    /// when others need the room.
     pub fn may_go_on(&self) -> bool {
         match self {
             Self::Transfer(error) => error.may_go_on(),
             Self::Ask(error) => error.is_transient(),
             Self::Convert(error) => matches!(error, ConvertError::Cancelled),
             Self::Signer(error) => !error.is_lasting(),
+            Self::Room(error) => !error.is_for_good(),
             Self::Cancelled | Self::Lock(_) | Self::Look(_) | Self::Space { .. } => true,
             _ => false,
         }
@@ -218,12 +220,14 @@ impl FetchError {
         }
     }
 
-    /// Bytes that must go before it fits, as far as that is known.
-    pub fn missing(&self) -> u64 {
+    /// What must go before it fits.
+    pub fn missing(&self) -> Missing {
         match self {
-            Self::Room(error) => error.missing(),
-            Self::Transfer(TransferError::Full { need, free, .. }) => need.saturating_sub(*free),
-            _ => 0,
+            Self::Room(error) => error.lacks(),
+            Self::Transfer(TransferError::Full { need, free, .. }) => {
+                Missing { bytes: need.saturating_sub(*free), on_disk: true }
+            }
+            _ => Missing::default(),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::{FetchError, transfer::Transfer};
 use crate::admin::ImageState;
 use crate::agent::{
-    base_dir::{BaseDir, BaseFile, Kind, LockError, NovaLock, Published, Staging, own_bytes},
+    base_dir::{BaseDir, BaseFile, Kind, LockError, NovaLock, Published, Staging},
     execute::{
         convert::{self, Conversion},
         gate::Gate,
@@ -13,7 +13,7 @@ use crate::agent::{
     },
     index::{How, Known, Origin, Verified},
     lists::{FileId, Label, Lists, Trust},
-    plan::fetch::{Bounds, Ledger, Order, Reservation, Seen, Terms, order, with_overhead},
+    plan::fetch::{Bounds, Ledger, Order, Reservation, Terms, order},
     signatures::{Signer, Signers},
 };
 use crate::base::{
@@ -26,7 +26,7 @@ use crate::diskformat::{Inspection, Rules, convert as converter};
 use crate::image::ImageId;
 use crate::remote::Catalogue;
 use chrono::Utc;
-use std::{ops::ControlFlow, os::unix::fs::MetadataExt, path::PathBuf, sync::Arc, time::Duration};
+use std::{ops::ControlFlow, path::PathBuf, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -223,27 +223,6 @@ impl Fetcher {
         ))
     }
 
-    async fn reserve(&self, order: &Order) -> Result<Reservation, FetchError> {
-        let seen = self.seen().await?;
-        // What an earlier try left is seen on the disk already.
-        let staging = self.dir.staging(&order.id, Staging::Fetch);
-        let left = std::fs::symlink_metadata(staging).map_or(0, |it| it.blocks().saturating_mul(512));
-        let need = order.room().saturating_sub(left.min(order.room_to_fetch));
-        Ok(self.ledger.reserve(&order.id, need, seen, self.limits.bounds)?)
-    }
-
-    /// What the files take, and what is free.
-    async fn seen(&self) -> Result<Seen, FetchError> {
-        let (dir, mark) = (self.dir.clone(), self.ledger.mark());
-        let look = tokio::task::spawn_blocking(move || {
-            let path = dir.path().to_owned();
-            let own = own_bytes(&dir.scan().map_err(FetchError::Look)?);
-            let space = dir.space().map_err(|source| FetchError::Space { path: path.clone(), source })?;
-            Ok(Seen { path, own, free: space.free, mark })
-        });
-        look.await.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()))
-    }
-
     async fn lock(&self, id: &ImageId, cancel: &CancellationToken) -> Result<Option<NovaLock>, FetchError> {
         match self.dir.lock(&id.base_name(), SHORT, cancel).await {
             Ok(lock) => Ok(Some(lock)),
@@ -279,7 +258,7 @@ impl Fetcher {
         let made = self.convert(order, &staged, &inspection, work).await;
         match &made {
             // The download is whole: the next try need not repeat it.
-            Err(error) if error.is_stop() => staged.keep(),
+            Err(error) if error.is_stop() || error.may_go_on() => staged.keep(),
             _ => staged.discard().await,
         }
         made.map(|raw| (raw, None))
@@ -294,20 +273,21 @@ impl Fetcher {
         work: &Work<'_>,
     ) -> Result<Staged, FetchError> {
         let limits = &*self.limits;
-        let need = with_overhead(inspection.virtual_size.unwrap_or(order.room_to_convert));
+        // By now it is known how large it is.
+        let (mut need, most) = self.raw_room(order, staged.path(), inspection).await;
         let end = Instant::now() + limits.hold_full;
         loop {
-            // By now it is known how large it is.
-            let error = match work.room.resize(need, self.seen().await?, limits.bounds) {
-                Err(error) => FetchError::Room(error),
-                Ok(()) => {
-                    let target = self.dir.staging(&order.id, Staging::Raw);
-                    let conversion = Conversion { settings: &limits.convert, work };
-                    match conversion.run(staged.path(), inspection, target).await {
-                        Err(error) if error.is_full() => error,
-                        done => return done,
-                    }
+            // Who lacks room gives way to others, and goes on with the download later.
+            self.promise(need, work).await?;
+            let target = self.dir.staging(&order.id, Staging::Raw);
+            let conversion = Conversion { settings: &limits.convert, work, promised: need };
+            let error = match conversion.run(staged.path(), inspection, target).await {
+                Ok(raw) => return Ok(raw),
+                Err(it) if it.error.is_full() => {
+                    need = if it.overran { most } else { need };
+                    it.error
                 }
+                Err(it) => return Err(it.error),
             };
             if Instant::now() >= end {
                 return Err(error);

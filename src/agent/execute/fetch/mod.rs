@@ -11,6 +11,7 @@
 mod error;
 mod fetcher;
 mod landing;
+mod reserve;
 mod resume;
 mod sink;
 mod tracking;

@@ -84,14 +84,38 @@ fn watermarks_say_how_much() {
     assert_eq!((odd.excess(950, 99, bounds), odd.excess(0, 5, bounds)), (50, 15));
 }
 
+fn held(number: u64, bytes: u64) -> Held {
+    Held { id: ImageId::from_random(number.into()), bytes }
+}
+
 /// Kraken deletes used - lower% of the *disk*: here it is never more than what is above the low mark.
 #[test]
 fn nobody_loses_a_base_for_an_image_that_would_not_fit_even_so() {
-    assert_eq!(enough(100, 0, &[101, 60, 30]), 60, "the first that can be helped");
-    assert_eq!(enough(100, 0, &[101]), 0);
-    assert_eq!(enough(100, 40, &[101]), 40);
-    assert_eq!(enough(100, 400, &[50]), 400, "when others fill the disk, all that may go does");
-    assert_eq!(enough(100, 0, &[]), 0);
+    let enough = |excess: u64, lacks: &[u64]| {
+        let lacks: Vec<Held> = lacks.iter().zip(0..).map(|(bytes, number)| held(number, *bytes)).collect();
+        give(100, &[], excess, &lacks).0
+    };
+    assert_eq!(enough(0, &[101, 60, 30]), 60, "the first that can be helped");
+    assert_eq!(enough(0, &[101]), 0);
+    assert_eq!(enough(40, &[101]), 40);
+    assert_eq!(enough(400, &[50]), 400, "when others fill the disk, all that may go does");
+    assert_eq!(enough(0, &[]), 0);
+}
+
+#[test]
+fn interrupted_fetches_give_first_but_not_for_themselves() {
+    let partials = [held(1, 30), held(2, 20), held(3, 10)];
+    let gives = |able, excess, lacks: &[Held]| {
+        let (bytes, goes) = give(able, &partials, excess, lacks);
+        (bytes, goes.into_iter().map(|it| it.bytes).collect::<Vec<_>>())
+    };
+    assert_eq!(gives(0, 0, &[]), (0, vec![]));
+    assert_eq!(gives(0, 31, &[]), (31, vec![30, 20]), "no more than is needed");
+    assert_eq!(gives(50, 200, &[]), (200, vec![30, 20, 10]));
+    assert_eq!(gives(5, 0, &[held(9, 45)]), (45, vec![30, 20]));
+    assert_eq!(gives(5, 0, &[held(1, 40), held(2, 41)]), (41, vec![30, 10]), "its own is of use to it");
+    assert_eq!(gives(5, 0, &[held(9, 66)]), (0, vec![]), "in vain");
+    assert_eq!(gives(6, 0, &[held(9, 66)]), (66, vec![30, 20, 10]));
 }
 
 proptest! {

@@ -8,4 +8,4 @@ mod tests;
 
 pub use go_on::{InWork, go_on};
 pub use order::{Order, Refused, Signatures, Terms, digest, order, with_overhead};
-pub use room::{Bounds, Ledger, Mark, NoRoom, Reservation, Seen};
+pub use room::{Bounds, Ledger, Mark, Missing, NoRoom, Reservation, Seen};

@@ -85,6 +85,17 @@ impl Order {
     pub fn room(&self) -> u64 {
         with_overhead(self.room_to_fetch.saturating_add(self.room_to_convert))
     }
+
+    /// The same when the raw image takes `raw` bytes.
+    pub fn room_with(&self, raw: u64) -> u64 {
+        with_overhead(self.room_to_fetch.saturating_add(raw))
+    }
+
+    /// The same when the raw image takes as much as the download, since nobody knows yet how much the disk holds: less
+    /// than that is rare.
+    pub fn room_at_first(&self) -> u64 {
+        self.room_with(self.room_to_convert.min(self.room_to_fetch))
+    }
 }
 
 // === impl Refused ===

@@ -108,9 +108,23 @@ pub enum NoRoom {
     },
 }
 
+/// What must go before something fits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// Bytes, as far as that is known.
+    pub bytes: u64,
+    /// Whether any bytes of the file system will do, or only the cache's own.
+    pub on_disk: bool,
+}
+
 // === impl NoRoom ===
 
 impl NoRoom {
+    /// Bytes that must go before it fits, and whose.
+    pub fn lacks(&self) -> Missing {
+        Missing { bytes: self.missing(), on_disk: matches!(self, Self::Disk { .. }) }
+    }
+
     /// Bytes that must go before it fits.
     pub fn missing(&self) -> u64 {
         match self {

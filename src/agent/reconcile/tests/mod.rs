@@ -13,4 +13,5 @@ mod law;
 mod model;
 mod node;
 mod qcow2;
+mod room;
 mod steps;

@@ -114,3 +114,40 @@ fn a_full_disk_stops_nobody() {
     assert!(files(&originals).iter().all(|it| !it.ends_with(".part")));
     drop(small);
 }
+
+/// Copies that can be had again go before what instances may start from.
+#[test]
+fn originals_go_before_any_base() {
+    if !can_mount() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let small = Small::mount(dir.path().join("small"), 64);
+    let [instances, originals] = ["instances", "originals"].map(|it| dir.path().join("small").join(it));
+    fs::create_dir(&instances).unwrap();
+    let server = crate::api::Server::start();
+    let node = Node::over(
+        &url(&server),
+        &format!(
+            "instances_path = {}\nread_through_path = {}\ncache_evict_min_age = 0",
+            instances.display(),
+            originals.display()
+        ),
+    );
+    let [first, second, third] = [20, 16, 36].map(|mib| server.upload(&noise(mib << 20)));
+    assert_eq!(node.data(&first).len(), 20 << 20);
+    node.wait("it is kept", |it| it["originals"] == 1);
+    let base = |id: &str| instances.join("_base").join(id.parse::<larder::image::ImageId>().unwrap().base_name());
+    node.agent.queue(&second);
+    node.agent.wait_state(&second, "cached");
+    let then = std::time::SystemTime::now() - std::time::Duration::from_secs(99 * 3600);
+    fs::File::open(base(&second)).unwrap().set_modified(then).unwrap();
+    // 28 MiB are free: it lacks 8, and either of the others would do.
+    node.agent.queue(&third);
+    node.agent.wait_state(&third, "cached");
+    assert_eq!(files(&originals), [""; 0]);
+    assert!(base(&second).exists() && base(&third).exists());
+    let log = node.agent.daemon.log();
+    assert!(log.contains("original images went for the room of bases"), "{log}");
+    drop(small);
+}
