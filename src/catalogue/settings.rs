@@ -6,6 +6,7 @@ use crate::catalogue::tables::LocationKey;
 use crate::db;
 use crate::http;
 use crate::identity::{self, protection, quota};
+use crate::image::ImportMethod;
 use crate::store;
 use ipnet::IpNet;
 use std::{path::PathBuf, time::Duration};
@@ -79,6 +80,13 @@ pub struct Settings {
     pub image_location_quota: Option<u64>,
     /// `user_storage_quota`: what a project may store.
     pub user_storage_quota: quota::StorageQuota,
+    /// `enabled_import_methods`, in their order.
+    pub import_methods: Vec<ImportMethod>,
+    /// Where data waits for its import: `[os_glance_staging_store] filesystem_store_datadir` with several stores, otherwise
+    /// `node_staging_uri`.
+    pub staging_folder: PathBuf,
+    /// `[wsgi] task_pool_threads`: imports that a process works on at the same time.
+    pub import_limit: usize,
     /// `[import_filtering_opts]`
     pub import_filtering: ImportFiltering,
     /// `[task] task_time_to_live`: hours that a task is kept after its end.
@@ -247,6 +255,9 @@ impl Default for Settings {
             image_member_quota: Some(128),
             image_location_quota: Some(10),
             user_storage_quota: quota::StorageQuota::default(),
+            import_methods: ImportMethod::ALL.to_vec(),
+            staging_folder: PathBuf::from("/tmp/staging/"),
+            import_limit: 16,
             import_filtering: ImportFiltering::default(),
             task_time_to_live: 48,
             container_formats: words("ami,ari,aki,bare,ovf,ova,docker,compressed"),

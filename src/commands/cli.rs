@@ -42,7 +42,7 @@ pub enum Command {
     Agent(AgentArgs),
     /// A catalogue and a node agent on this machine, for trying things out
     Dev(DevArgs),
-    /// Push, list, show, save and delete images of a catalogue
+    /// Push, import, copy, list, show, save and delete images of a catalogue
     Image(ImageArgs),
     /// Look at the nodes of a fleet, and have them fetch, pin and remove images
     Node(NodeArgs),

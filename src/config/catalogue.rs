@@ -3,9 +3,9 @@
 use super::{
     ConfigError, http,
     identity::{self, Who},
-    logs,
+    imports, logs,
     options::Options,
-    value::{As, BRACKETED, BRACKETED_PORTS, BYTES, Kind, NO_LIMIT_BELOW_ZERO, Refused, Secret, Value, parsed},
+    value::{As, BYTES, Kind, NO_LIMIT_BELOW_ZERO, Refused, Secret, Value, parsed},
 };
 use crate::catalogue;
 use crate::db;
@@ -24,6 +24,10 @@ pub struct Catalogue {
     /// Ids and kinds, in their order.
     pub(super) backends: Vec<(String, String)>,
     pub(super) default_backend: Option<String>,
+    /// `node_staging_uri`, a folder.
+    pub(super) staging_uri: Option<PathBuf>,
+    /// `[os_glance_staging_store]`
+    pub(super) staging_store: Option<PathBuf>,
 }
 
 /// What the ids of Glance's own stores begin with.
@@ -49,6 +53,7 @@ pub(super) fn visit(options: &mut Options<'_>, it: &mut Catalogue) {
          heaviest store is read first). [glance_store] default_backend names the one that uploads go to when they name none. \
          Empty: the one store of [glance_store].",
     );
+    imports::visit(options, it);
     options.section("paste_deploy");
     identity::paste_deploy(options, it);
     options.section("keystone_authtoken");
@@ -67,7 +72,7 @@ pub(super) fn visit(options: &mut Options<'_>, it: &mut Catalogue) {
     );
     store(options, &mut it.settings.store);
     options.section("import_filtering_opts");
-    import_filtering(options, &mut it.settings.import_filtering);
+    imports::filtering(options, &mut it.settings.import_filtering);
     options.section("task");
     options.bind(
         "task_time_to_live",
@@ -184,7 +189,7 @@ fn deletion(options: &mut Options<'_>, settings: &mut catalogue::Settings) {
 }
 
 /// A count of workers.
-const ONE_OR_MORE: Kind<usize> = Kind {
+pub(super) const ONE_OR_MORE: Kind<usize> = Kind {
     takes: "a whole number from 1 up",
     read: |text| text.trim().parse().ok().filter(|it| *it > 0).ok_or_else(Refused::default),
     write: |value| Some(value.to_string()),
@@ -263,30 +268,6 @@ fn cache(options: &mut Options<'_>, settings: &mut catalogue::service::CacheSett
         &mut settings.image_cache_stall_time,
         "How long nobody may have written to an unfinished file of the cache before it is removed.",
     );
-}
-
-fn import_filtering(options: &mut Options<'_>, it: &mut catalogue::ImportFiltering) {
-    options.bind_as(
-        "allowed_schemes",
-        &mut it.allowed_schemes,
-        BRACKETED,
-        "Schemes of the URLs that clients may make this server ask; with allowed_..., disallowed_... does not count.",
-    );
-    options.bind_as("disallowed_schemes", &mut it.disallowed_schemes, BRACKETED, "Schemes that they may not.");
-    options.bind_as(
-        "allowed_hosts",
-        &mut it.allowed_hosts,
-        BRACKETED,
-        "Hosts that they may. Empty: all but loopback and link-local addresses, and disallowed_hosts.",
-    );
-    options.bind_as("disallowed_hosts", &mut it.disallowed_hosts, BRACKETED, "Hosts that they may not.");
-    options.bind_as(
-        "allowed_ports",
-        &mut it.allowed_ports,
-        BRACKETED_PORTS,
-        "Ports that they may, where one is written.",
-    );
-    options.bind_as("disallowed_ports", &mut it.disallowed_ports, BRACKETED_PORTS, "Ports that they may not.");
 }
 
 fn formats(options: &mut Options<'_>, settings: &mut catalogue::Settings) {

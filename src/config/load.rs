@@ -3,7 +3,10 @@
 #[cfg(feature = "agent")]
 use super::{Agent, nova::Nova};
 #[cfg(feature = "catalogue")]
-use super::{Catalogue, notes::of_backend};
+use super::{
+    Catalogue,
+    notes::{of_backend, of_import_methods},
+};
 use super::{
     ConfigError, Note, Sources,
     notes::unknown,
@@ -34,6 +37,8 @@ pub fn catalogue(sources: &Sources) -> Result<Loaded<Catalogue>, ConfigError> {
     let mut loaded = load(super::catalogue::visit, Catalogue::default(), found, true)?;
     let folders = loaded.files.iter().filter_map(|it| it.parent()).map(Into::into).collect();
     super::identity::finish(&mut loaded.settings, folders);
+    loaded.notes.extend(of_import_methods(&sources.gather()?));
+    loaded.settings.settings.staging_folder = loaded.settings.staging_folder();
     if let Some(id) = loaded.settings.main_backend()? {
         let mut backends = loaded.settings.plain_backends();
         for it in backends.iter_mut().filter(|it| ["file", "http"].contains(&it.kind())) {

@@ -20,6 +20,8 @@ mod file;
 mod http;
 #[cfg(feature = "catalogue")]
 mod identity;
+#[cfg(feature = "catalogue")]
+mod imports;
 mod load;
 mod login;
 mod logs;

@@ -54,7 +54,12 @@ const MISSED: [(&str, &str, &[&str], &str); 8] = [
     ("DEFAULT", "log_file", &[], LOG),
     ("DEFAULT", "log_dir", &[], LOG),
     ("DEFAULT", "use_syslog", &["false"], LOG),
-    ("image_import_opts", "image_import_plugins", &["[]", "no_op", "[no_op]", "['no_op']"], "there are no imports yet"),
+    (
+        "image_import_opts",
+        "image_import_plugins",
+        &["[]", "no_op", "[no_op]", "['no_op']"],
+        "data is imported as it is, without plugins",
+    ),
     ("paste_deploy", "config_file", &[], "filters of the site's own in its pipelines do not run"),
     ("key_manager", "backend", &[], "signatures of images are not verified, and no keys are deleted with them"),
 ];
@@ -82,6 +87,19 @@ pub(super) fn unknown(found: &Found, described: &[Described], glance: bool) -> V
     }
     notes
 }
+
+/// A method of Glance's that this version does not have is left out of the list.
+#[cfg(feature = "catalogue")]
+pub(super) fn of_import_methods(found: &Found) -> Option<Note> {
+    const KEY: &str = "enabled_import_methods";
+    let (value, origin) = found.values("DEFAULT", KEY).pop()?;
+    let instead = "there is no glance-download; the other methods are offered".to_owned();
+    value.contains(NOT_YET).then(|| Note::Missed { origin, name: format!("[DEFAULT] {KEY}"), instead })
+}
+
+/// The import method of Glance's that is left out.
+#[cfg(feature = "catalogue")]
+pub(super) const NOT_YET: &str = "glance-download";
 
 /// Forgets remarks about options that the store `id` of `enabled_backends` has taken from its own section.
 #[cfg(feature = "catalogue")]

@@ -312,3 +312,34 @@ mod rules {
         assert!(notes[0].contains("no option [rule:e] tgas; is [rule:e] tags meant?"), "{notes:?}");
     }
 }
+
+#[cfg(feature = "catalogue")]
+#[test]
+fn staging_and_import_methods_are_glances() {
+    use crate::image::ImportMethod::{GlanceDirect, WebDownload};
+    let load = |text: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("x.conf"), text).unwrap();
+        let sources = Sources { files: vec![dir.path().join("x.conf")], ..Sources::default() };
+        let loaded = catalogue(&sources).map_err(|it| it.to_string())?;
+        let settings = loaded.settings.settings;
+        Ok::<_, String>((settings.import_methods, settings.staging_folder, loaded.notes.len()))
+    };
+    let (methods, folder, _) = load("").unwrap();
+    assert_eq!((methods.len(), folder.as_path()), (3, Path::new("/tmp/staging/")));
+    let set =
+        "[DEFAULT]\nnode_staging_uri = file:///var/stage\nenabled_import_methods = ['web-download', glance-direct]\n";
+    let expected = (vec![WebDownload, GlanceDirect], Path::new("/var/stage").to_owned(), 0);
+    assert_eq!(load(set).unwrap(), expected);
+    let stores = "enabled_backends = a:file\n[os_glance_staging_store]\nfilesystem_store_datadir = /s\n";
+    assert_eq!(load(&format!("{set}{stores}")).unwrap().1, Path::new("/s"));
+    let default = load(&format!("{set}enabled_backends = a:file\n")).unwrap().1;
+    assert_eq!(default, Path::new("/var/lib/glance/os_glance_staging_store"));
+    // What Glance has and this version has not is left out, and said.
+    let (methods, _, notes) = load("[DEFAULT]\nenabled_import_methods = [glance-download,web-download]\n").unwrap();
+    assert_eq!((methods, notes), (vec![WebDownload], 1));
+    assert_eq!(load("[DEFAULT]\nenabled_import_methods = []\n").unwrap().0, []);
+    for wrong in ["enabled_import_methods = [fly]", "node_staging_uri = http://x/", "node_staging_uri = /s"] {
+        assert!(load(&format!("[DEFAULT]\n{wrong}\n")).is_err(), "{wrong}");
+    }
+}

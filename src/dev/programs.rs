@@ -63,6 +63,7 @@ pub(super) fn catalogue_settings(place: &Place) -> catalogue::Settings {
     settings.bind_port = place.port();
     settings.database = db::Settings::sqlite(&place.dir().join("catalogue.db"));
     settings.store.filesystem_store_datadir = place.dir().join("images");
+    settings.staging_folder = place.dir().join("staging");
     settings
 }
 

@@ -23,7 +23,7 @@ mod transport;
 pub use crate::base::Secret;
 pub use crate::wire::image::RemoteImage;
 pub use cache::{CacheListing, CachedEntry, Clear};
-pub use catalogue::{Catalogue, Download};
+pub use catalogue::{Catalogue, Download, RemoteTask};
 pub use error::RemoteError;
 pub use fleet::Changes;
 pub use forward::{Forward, Passing};

@@ -4,7 +4,7 @@ use crate::base::Batch;
 use crate::image::ImageId;
 use crate::store::StoreError;
 use bytes::Bytes;
-use futures_util::{future::BoxFuture, stream::BoxStream};
+use futures_util::{FutureExt, future::BoxFuture, stream::BoxStream};
 use std::ops::Range;
 
 /// The data of an image, in blocks of about 1 MiB.
@@ -53,6 +53,11 @@ pub trait Store: Send + Sync {
 
     /// Removes the data for good.
     fn remove<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Removes what writers left half-written that are dead.
+    fn tidy(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        std::future::ready(Ok(())).boxed()
+    }
 
     /// How much room there is; none when the back end cannot tell.
     fn room(&self) -> BoxFuture<'_, Result<Option<Room>, StoreError>>;

@@ -1,5 +1,6 @@
 //! All stores of a catalogue: data is written to one of them, and read from each by its URL.
 
+use crate::base::chain;
 use crate::image::{ImageId, Location};
 use crate::store::{
     Backend, OpenError, Settings, Store, StoreError,
@@ -136,6 +137,15 @@ impl Stores {
             }
         }
         locations.sort_by_key(|it| Reverse(noted(it).map_or(0, |it| it.weight)));
+    }
+
+    /// Removes what dead writers left half-written. What fails is logged.
+    pub async fn tidy(&self) {
+        for Opened { store, .. } in self.all.iter() {
+            if let Err(error) = store.tidy().await {
+                tracing::warn!(store = store.name(), error = %chain(&error), "what dead writers left is not removed yet");
+            }
+        }
     }
 
     /// Length of the data, bytes.

@@ -67,7 +67,7 @@ async fn an_image_is_visible_once_it_is_committed() {
     let data = noise(3_500_000);
     let staged = put(&*store, &id(1), &data, LIMITS).await.unwrap();
     let url = format!("file://{}/{}", folder.display(), id(1));
-    assert_eq!(staged.facts().url, url);
+    assert_eq!(staged.url(), url);
     assert_eq!((names(&folder).len(), names(&folder)[0].starts_with(".larder-")), (1, true));
     assert!(matches!(store.size(&url).await, Err(StoreError::NotFound { .. })));
 
@@ -125,10 +125,12 @@ async fn of_several_folders_the_first_with_room_is_written_to_and_all_are_read()
     };
     let store = open(&settings).unwrap();
     assert!(!dir.path().join("not-used").exists());
-    let facts = put(&*store, &id(1), b"in the fast one", LIMITS).await.unwrap().commit().await.unwrap();
-    assert_eq!(facts.url, format!("file://{}/{}", fast.display(), id(1)));
+    let staged = put(&*store, &id(1), b"in the fast one", LIMITS).await.unwrap();
+    let url = staged.url().to_owned();
+    staged.commit().await.unwrap();
+    assert_eq!(url, format!("file://{}/{}", fast.display(), id(1)));
     assert_eq!((names(&fast).len(), names(&slow).len()), (1, 0));
-    assert_eq!(store.metadata(&facts.url)["id"], "nfs-1");
+    assert_eq!(store.metadata(&url)["id"], "nfs-1");
 
     // Glance, or another order, has put this one there.
     fs::write(slow.join(id(2).as_str()), b"in the slow one").unwrap();
@@ -242,11 +244,11 @@ async fn an_image_is_written_once() {
     let store = open(&settings(dir.path())).unwrap();
     let first = put(&*store, &id(1), b"first", LIMITS).await.unwrap();
     let second = put(&*store, &id(1), b"second", LIMITS).await.unwrap();
-    let facts = first.commit().await.unwrap();
+    first.commit().await.unwrap();
     assert!(matches!(second.commit().await, Err(StoreError::Duplicate { .. })));
     let third = put(&*store, &id(1), b"third", LIMITS).await.unwrap_err();
     assert!(matches!(third, IngestError::Store(StoreError::Duplicate { .. })));
-    assert_eq!(get(&*store, &facts.url, 0..5).await.unwrap(), b"first");
+    assert_eq!(get(&*store, &store.url(&id(1)), 0..5).await.unwrap(), b"first");
     assert_eq!(names(dir.path()), [id(1).to_string()]);
 }
 
@@ -262,8 +264,8 @@ async fn only_leftovers_of_the_dead_are_removed() {
     let again = open(&settings(dir.path())).unwrap();
     let left = names(dir.path());
     assert!(!left.contains(&dead) && left.len() == 4, "{left:?}");
-    let facts = alive.commit().await.unwrap();
-    assert_eq!(get(&*again, &facts.url, 0..5).await.unwrap(), b"alive");
+    alive.commit().await.unwrap();
+    assert_eq!(get(&*again, &store.url(&id(1)), 0..5).await.unwrap(), b"alive");
 }
 
 #[tokio::test]
@@ -277,11 +279,11 @@ async fn modes_and_holes_are_as_configured() {
     let store = open(&with).unwrap();
     let mut data = vec![0; 8 << 20];
     data[5 << 20] = 1;
-    let facts = put(&*store, &id(1), &data, LIMITS).await.unwrap().commit().await.unwrap();
+    put(&*store, &id(1), &data, LIMITS).await.unwrap().commit().await.unwrap();
     let meta = fs::metadata(dir.path().join(id(1).as_str())).unwrap();
     assert_eq!(meta.permissions().mode() & 0o7777, 0o640);
     assert!(std::os::unix::fs::MetadataExt::blocks(&meta) * 512 < 1 << 20);
-    assert!(get(&*store, &facts.url, 0..8 << 20).await.unwrap() == data);
+    assert!(get(&*store, &store.url(&id(1)), 0..8 << 20).await.unwrap() == data);
     for (text, mode) in [("0", None), ("-1", None), ("0640", Some(0o640)), ("644", Some(0o644))] {
         assert_eq!(text.parse::<FilePerm>().unwrap().mode(), mode);
     }
@@ -351,12 +353,12 @@ async fn a_full_disk_says_so_and_works_again_when_there_is_room() {
     let _unmount = Unmount(dir.path());
     let store = open(&settings(dir.path())).unwrap();
     let data = noise(2_000_000);
-    let facts = put(&*store, &id(1), &data, LIMITS).await.unwrap().commit().await.unwrap();
+    put(&*store, &id(1), &data, LIMITS).await.unwrap().commit().await.unwrap();
     let error = put(&*store, &id(2), &noise(9_000_000), LIMITS).await.unwrap_err();
     let IngestError::Store(full @ StoreError::Full { .. }) = &error else { panic!("{error:?}") };
     assert!(full.to_string().starts_with(&format!("the store at {} is full: ", dir.path().display())), "{full}");
     assert_eq!(names(dir.path()), [id(1).to_string()]);
-    store.remove(&facts.url).await.unwrap();
+    store.remove(&store.url(&id(1))).await.unwrap();
     put(&*store, &id(2), &data, LIMITS).await.unwrap().commit().await.unwrap();
 }
 
@@ -430,8 +432,8 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let back = runtime.block_on(async {
             let staged = ingest(chunks(&data, cut), &*store, &id(1), LIMITS).await.unwrap();
-            let facts = staged.commit().await.unwrap();
-            get(&*store, &facts.url, start as u64..end as u64).await.unwrap()
+            staged.commit().await.unwrap();
+            get(&*store, &store.url(&id(1)), start as u64..end as u64).await.unwrap()
         });
         prop_assert!(back == data[start..end]);
     }

@@ -15,6 +15,6 @@ pub mod versions;
 
 pub use check::check_tag;
 pub use error::WireError;
-pub use import::import_method;
+pub use import::parse_import;
 pub use schemas::Formats;
 pub use time::format_time;

@@ -13,9 +13,10 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
-/// The import methods: none.
-pub(super) async fn import(_: NoBody) -> Answer {
-    let methods = json!({"description": "Import methods available.", "type": "array", "value": []});
+/// The import methods.
+pub(super) async fn import(State(api): State<Arc<Api>>, _: NoBody) -> Answer {
+    let enabled: Vec<&str> = api.settings().import_methods.iter().map(|it| it.as_str()).collect();
+    let methods = json!({"description": "Import methods available.", "type": "array", "value": enabled});
     Ok(reply::json(StatusCode::OK, &json!({"import-methods": methods})))
 }
 

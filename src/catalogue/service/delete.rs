@@ -35,6 +35,7 @@ impl Service {
             if let Err(error) = service.remove_leftovers(Some(&id)).await {
                 tracing::error!(image.id = %id, error = %chain(&error), "a deleted image's data is not removed yet");
             }
+            service.unstage(&id).await;
             if let Err(error) = service.uncache(&id).await {
                 tracing::error!(image.id = %id, error = %chain(&error), "a deleted image is still cached; that is looked at again");
             }

@@ -10,7 +10,7 @@ use crate::catalogue::{
         Fault, Service,
         access::Access,
         change::check_storage,
-        check, external, relocate,
+        check, external, imports, relocate,
         relocate::{Looks, check_hex},
         tasks::{Ended, NewTask},
     },
@@ -19,15 +19,8 @@ use crate::catalogue::{
 use crate::db::{DbError, Tx};
 use crate::identity::Caller;
 use crate::image::{Change, Image, ImageId, Location, NewLocation, Place, Status};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::json;
-
-/// The property that says which task works on an image.
-const LOCK: &str = "os_glance_import_task";
-
-/// How long a task may say nothing before its image counts as free (Glance's rule).
-const SILENCE: TimeDelta = TimeDelta::minutes(60);
-const SILENCE_BEFORE_BEGIN: TimeDelta = TimeDelta::minutes(120);
 
 /// What is to be added to an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,15 +81,8 @@ impl Service {
 
     /// An error while a task works on the image.
     async fn is_free(&self, image: &Image) -> Result<(), Fault> {
-        let Some(Some(task)) = image.properties.get(LOCK).cloned() else { return Ok(()) };
-        let found = self.db().read::<_, DbError, _>(move |tx| tasks::find(tx, &task, None)).await?;
-        let now = self.now();
-        let is_at_work = found.is_some_and(|it| match it.status.as_str() {
-            "pending" => now - it.updated_at < SILENCE_BEFORE_BEGIN,
-            "processing" => now - it.updated_at < SILENCE,
-            _ => false,
-        });
-        if is_at_work { Err(Fault::Conflict("Image has active task".to_owned())) } else { Ok(()) }
+        let (image, now) = (image.clone(), self.now());
+        self.db().read(move |tx| imports::check_lock(tx, &image, now).map(drop)).await
     }
 
     /// Looks at the place, and then writes all of it at once: the location, the status, and how the task ended.

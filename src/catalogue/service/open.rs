@@ -7,6 +7,7 @@ use crate::catalogue::{
         access::Access,
         cache::{Cache, CacheError},
         fleet::Feed,
+        imports::{Desk, Staging},
         schema_file::{self, SchemaFileError},
     },
     tables::{self, LocationCipher, SchemaError, WrongKey, opened_cipher, processes::Process},
@@ -44,6 +45,10 @@ struct Shared {
     process: Process,
     cache: Option<Arc<Cache>>,
     feed: Arc<Feed>,
+    /// Where data waits for its import.
+    staging: Staging,
+    /// The imports of this process.
+    desk: Desk,
     /// Images that this process is writing.
     uploading: Mutex<HashSet<ImageId>>,
     /// Work that outlives the request that began it.
@@ -138,6 +143,8 @@ impl Service {
         let cipher = opened_cipher(&db, settings.metadata_encryption_key.clone()).await?;
         let url = settings.worker_self_reference_url.as_deref();
         let cache = Cache::open(&db, &settings.cache, url).await?.map(Arc::new);
+        let staging = Staging::new(settings.staging_folder.clone());
+        let desk = Desk::new(settings.import_limit);
         let shared = Shared {
             live: RwLock::new(live),
             db,
@@ -146,6 +153,8 @@ impl Service {
             process: Process::this(),
             cache,
             feed: Arc::default(),
+            staging,
+            desk,
             uploading: Mutex::default(),
             tasks: TaskTracker::new(),
         };
@@ -226,6 +235,16 @@ impl Service {
     /// The change feed, as this process follows it.
     pub(super) fn feed(&self) -> &Arc<Feed> {
         &self.shared.feed
+    }
+
+    /// Where data waits for its import.
+    pub(super) fn staging_folder(&self) -> &Staging {
+        &self.shared.staging
+    }
+
+    /// The imports of this process.
+    pub(super) fn desk(&self) -> &Desk {
+        &self.shared.desk
     }
 
     /// Whether there is a cache to look after.

@@ -43,6 +43,8 @@ fn keep_fixed(mut wanted: Settings, now: &Settings) -> (Settings, Vec<&'static s
         "metadata_encryption_key" metadata_encryption_key,
         "[database]" database,
         "[glance_store]" store,
+        "node_staging_uri, [os_glance_staging_store]" staging_folder,
+        "[wsgi] task_pool_threads" import_limit,
         "image_cache_* (and whether the flavor is one with caching)" cache,
         "worker_self_reference_url" worker_self_reference_url,
     }

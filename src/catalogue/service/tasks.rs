@@ -51,7 +51,7 @@ pub(super) struct Ended {
 
 impl NewTask {
     /// As it begins.
-    fn begin(self, caller: &Caller, now: DateTime<Utc>) -> Task {
+    pub(super) fn begin(self, caller: &Caller, now: DateTime<Utc>) -> Task {
         let bytes = rand::random();
         Task {
             id: ImageId::from_random(bytes).to_string(),
@@ -165,7 +165,7 @@ impl Service {
     }
 }
 
-fn ended(task: Task, end: Ended) -> Task {
+pub(super) fn ended(task: Task, end: Ended) -> Task {
     let (status, result, message) = match end.outcome {
         Ok(result) => ("success", Some(result.to_string()), String::new()),
         Err(why) => ("failure", None, why),

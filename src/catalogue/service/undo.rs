@@ -1,4 +1,4 @@
-//! Undoing an upload, and clearing the place of one.
+//! Undoing an upload or a staging, and clearing the place of one.
 
 use crate::catalogue::{
     service::{Fault, Service},
@@ -24,12 +24,12 @@ impl Service {
         Ok(())
     }
 
-    async fn is_location(&self, id: &ImageId, url: &str) -> Result<bool, DbError> {
+    pub(super) async fn is_location(&self, id: &ImageId, url: &str) -> Result<bool, DbError> {
         let (cipher, id, url) = (self.cipher().clone(), id.clone(), url.to_owned());
         self.db().read(move |tx| locations::is_location(tx, &cipher, &id, &url)).await
     }
 
-    /// Undoes an upload of this process: first the object, then `saving` → `queued`, so that nobody writes the object
+    /// Undoes an upload of this process: first the object, then `saving` or `uploading` → `queued`, so that nobody writes the object
     /// anew while it is being removed. An upload that is over, or somebody else's, is left alone.
     pub(crate) async fn undo(&self, image: &str) -> Result<(), Fault> {
         let (id, process) = (image.to_owned(), self.process().id.clone());
@@ -57,7 +57,7 @@ impl Service {
 
 fn undo_rows(tx: &Tx<'_>, id: &ImageId, process: &str, now: DateTime<Utc>) -> Result<(), DbError> {
     if uploads::end(tx, id.as_str(), process)? {
-        let to_queued = (&[Status::Saving][..], Status::Queued);
+        let to_queued = (&[Status::Saving, Status::Uploading][..], Status::Queued);
         images::change_status(tx, id, to_queued, Some(&Data::default()), now)?;
     }
     Ok(())

@@ -24,10 +24,10 @@ use crate::catalogue::{
     },
 };
 use crate::db::{DbError, Tx};
-use crate::diskformat::Rules;
+use crate::diskformat::{Inspection, Rules};
 use crate::identity::{Caller, quota::Resource};
-use crate::image::{Image, ImageId, Status};
-use crate::store::{self, IngestError, Ingested, Staged, Store, StoreError};
+use crate::image::{Image, ImageId, Location, Status};
+use crate::store::{self, IngestError, Ingested, Store, StoreError};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use std::{sync::Arc, time::Instant};
@@ -43,7 +43,7 @@ pub struct Upload {
 }
 
 /// An image that this process is writing, for as long as this lives.
-struct Entered {
+pub(super) struct Entered {
     service: Service,
     id: ImageId,
 }
@@ -131,41 +131,32 @@ impl Service {
         let limits =
             store::Limits { size_cap: cap, expected: upload.expected, hash: self.settings().hashing_algorithm };
         let staged = store::ingest(upload.body, into, &image.id, limits).await?;
-        let virtual_size = self.judge(image, &staged)?;
+        let virtual_size = judge(&self.settings(), image, &staged.facts().inspection)?;
 
-        let (id, process, url) = (image.id.clone(), self.process().id.clone(), staged.facts().url.clone());
+        let (id, process, url) = (image.id.clone(), self.process().id.clone(), staged.url().to_owned());
+        let location = self.stores().written(url.clone());
         let announced = self.db().write::<_, DbError, _>(move |tx| uploads::announce(tx, &id, &process, &url)).await?;
         if !announced {
             return Err(self.gone(image).await);
         }
         let facts = staged.commit().await?;
         let size = facts.size;
-        if self.activate(&image.id, facts, virtual_size).await? { Ok(size) } else { Err(self.gone(image).await) }
-    }
-
-    /// The content against the declaration; the size that a guest sees.
-    fn judge(&self, image: &Image, staged: &Staged) -> Result<Option<u64>, Fault> {
-        let settings = self.settings();
-        let (Some("bare"), Some(format)) = (image.container_format.as_deref(), image.disk_format.as_deref()) else {
-            return Ok(None);
-        };
-        let rules = Rules {
-            vmdk_allowed_types: settings.vmdk_allowed_types.clone(),
-            gpt_safety_checks_nonfatal: settings.gpt_safety_checks_nonfatal.clone(),
-            require_match: settings.require_image_format_match,
-        };
-        let inspection = &staged.facts().inspection;
-        inspection.accept_as(format, &rules).map_err(|refusal| {
-            Fault::UnsupportedMedia(format!("Image content is not accepted as disk_format {format}: {refusal}"))
-        })?;
-        Ok(inspection.virtual_size_as(format))
+        if self.activate(&image.id, (facts, location), virtual_size).await? {
+            Ok(size)
+        } else {
+            Err(self.gone(image).await)
+        }
     }
 
     /// `saving` → `active`. False when the image was deleted, or the upload was taken for broken off.
-    async fn activate(&self, id: &ImageId, facts: Ingested, virtual_size: Option<u64>) -> Result<bool, Fault> {
+    async fn activate(
+        &self,
+        id: &ImageId,
+        (facts, location): (Ingested, Location),
+        virtual_size: Option<u64>,
+    ) -> Result<bool, Fault> {
         let (id, process, now) = (id.clone(), self.process().id.clone(), self.now());
         let (cipher, settings) = (self.cipher().clone(), self.settings());
-        let location = self.stores().written(facts.url);
         let data = Data {
             size: Some(facts.size),
             virtual_size,
@@ -225,7 +216,7 @@ impl Service {
         })
     }
 
-    fn enter(&self, id: &ImageId) -> Option<Entered> {
+    pub(super) fn enter(&self, id: &ImageId) -> Option<Entered> {
         let entered = self.uploading().insert(id.clone());
         entered.then(|| Entered { service: self.clone(), id: id.clone() })
     }
@@ -259,6 +250,25 @@ pub(super) fn fits(size: Option<u64>, left: Option<u64>) -> Result<(), Fault> {
     }
 }
 
+/// The content against the declaration; the size that a guest sees.
+///
+/// # Errors
+/// `UnsupportedMedia`.
+pub(super) fn judge(settings: &Settings, image: &Image, inspection: &Inspection) -> Result<Option<u64>, Fault> {
+    let (Some("bare"), Some(format)) = (image.container_format.as_deref(), image.disk_format.as_deref()) else {
+        return Ok(None);
+    };
+    let rules = Rules {
+        vmdk_allowed_types: settings.vmdk_allowed_types.clone(),
+        gpt_safety_checks_nonfatal: settings.gpt_safety_checks_nonfatal.clone(),
+        require_match: settings.require_image_format_match,
+    };
+    inspection.accept_as(format, &rules).map_err(|refusal| {
+        Fault::UnsupportedMedia(format!("Image content is not accepted as disk_format {format}: {refusal}"))
+    })?;
+    Ok(inspection.virtual_size_as(format))
+}
+
 pub(super) fn has_formats(image: &Image) -> Result<(), Fault> {
     let formats = [("disk_format", &image.disk_format), ("container_format", &image.container_format)];
     let missing: Vec<_> =
@@ -289,7 +299,8 @@ impl From<IngestError> for Fault {
         match error {
             IngestError::Body { .. } | IngestError::Size { .. } => Self::Invalid(error.to_string()),
             IngestError::TooLarge { .. } => Self::TooLarge(error.to_string()),
-            IngestError::Store(error) => error.into(),
+            IngestError::Store(error) | IngestError::StoreOf { source: error, .. } => error.into(),
+            IngestError::NoStore => Self::Unavailable(error.to_string()),
             IngestError::Digest(error) => Self::internal(error),
         }
     }

@@ -8,6 +8,7 @@ mod children;
 mod cipher;
 pub(crate) mod fleet;
 pub(crate) mod images;
+pub(crate) mod imports;
 pub(crate) mod list;
 pub(crate) mod locations;
 pub(crate) mod members;
@@ -18,6 +19,7 @@ pub(crate) mod processes;
 mod properties;
 pub(crate) mod purge;
 mod schema;
+pub(crate) mod staged;
 mod tags;
 pub(crate) mod tasks;
 #[cfg(test)]

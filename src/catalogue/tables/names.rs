@@ -194,6 +194,27 @@ pub(super) enum LarderUploads {
 }
 
 #[derive(Clone, Copy, Iden)]
+pub(super) enum LarderImports {
+    Table,
+    ImageId,
+    TaskId,
+    ProcessId,
+    StagingId,
+    Attempts,
+    OrderJson,
+    Urls,
+    CreatedAt,
+}
+
+#[derive(Clone, Copy, Iden)]
+pub(super) enum LarderStaged {
+    Table,
+    ImageId,
+    StagingId,
+    StagedAt,
+}
+
+#[derive(Clone, Copy, Iden)]
 pub(super) enum LarderTurns {
     Table,
     Slot,

@@ -45,6 +45,23 @@ pub(crate) fn insert(tx: &Tx<'_>, task: &Task) -> Result<(), DbError> {
     tx.execute(&statement).map(drop)
 }
 
+/// Writes how far a task is: its status, when it was changed and expires, what came out, and its message. Nothing when it
+/// is not there.
+///
+/// # Errors
+/// [`DbError`] of the statements.
+pub(crate) fn update(tx: &Tx<'_>, task: &Task) -> Result<(), DbError> {
+    let mut statement = Query::update();
+    statement.table(Tasks::Table).value(Tasks::Status, task.status.as_str());
+    statement.value(Tasks::UpdatedAt, time(task.updated_at));
+    statement.value(Tasks::ExpiresAt, task.expires_at.map(|it| it.naive_utc()));
+    tx.execute(statement.and_where(Expr::col(Tasks::Id).eq(task.id.as_str())))?;
+    let mut statement = Query::update();
+    statement.table(TaskInfo::Table).value(TaskInfo::Result, task.result.as_deref());
+    statement.value(TaskInfo::Message, task.message.as_deref());
+    tx.execute(statement.and_where(Expr::col(TaskInfo::TaskId).eq(task.id.as_str()))).map(drop)
+}
+
 /// A task, whole; of `owner` alone, or (none) of anybody.
 ///
 /// # Errors

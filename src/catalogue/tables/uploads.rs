@@ -42,6 +42,17 @@ pub(crate) fn announce(tx: &Tx<'_>, image: &ImageId, process: &str, url: &str) -
     Ok(tx.execute(&statement)? > 0)
 }
 
+/// Whether the image is being uploaded or staged, by whichever process.
+///
+/// # Errors
+/// [`DbError`] of the statement.
+pub(crate) fn is_under_way(tx: &Tx<'_>, image: &ImageId) -> Result<bool, DbError> {
+    let mut query = Query::select();
+    query.column(LarderUploads::ImageId).from(LarderUploads::Table);
+    query.and_where(Expr::col(LarderUploads::ImageId).eq(image.as_str()));
+    Ok(tx.select_one(&query)?.is_some())
+}
+
 /// Whether the upload is the process's own.
 ///
 /// # Errors

@@ -3,12 +3,15 @@
 //! ```text
 //! beat     while this process writes data, it says so in `larder_processes`
 //! recover  undoes uploads of processes that are dead, and own ones that could not be undone at once
-//! sweep    removes data of deleted images that could not be removed at once
+//! sweep    removes data of deleted images that could not be removed at once, and staged data that nothing waits
+//!          for; frees images whose import a Glance left behind
 //! tend     gives up what is left of old jobs, and prunes the change feed
+//! imports  takes over imports that nobody works on
 //! cache    fetches what is queued, and looks through the image cache
 //! ```
 
 mod cache;
+mod imports;
 mod recover;
 #[cfg(test)]
 mod tests;
@@ -16,7 +19,7 @@ mod tests;
 pub(crate) use recover::recover;
 
 use crate::base::chain;
-use crate::catalogue::service::Service;
+use crate::catalogue::service::{Fault, Service};
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -32,6 +35,7 @@ pub(crate) async fn run(service: Service, shutdown: CancellationToken) {
     tokio::select! {
         () = chores(&service, &shutdown) => {}
         () = cache::run(&service) => {}
+        () = imports::run(&service) => {}
     }
 }
 
@@ -48,15 +52,22 @@ async fn chores(service: &Service, shutdown: &CancellationToken) {
         let (step, outcome) = tokio::select! {
             () = shutdown.cancelled() => {
                 service.end_feeds();
+                service.end_imports();
                 return;
             }
             _ = tend.tick() => ("tend", service.tend_fleet().await),
             _ = beat.tick() => ("beat", recover::beat(service).await),
             _ = recover_tick.tick() => ("recover", recover(service).await),
-            _ = sweep.tick() => ("sweep", service.remove_leftovers(None).await),
+            _ = sweep.tick() => ("sweep", self::sweep(service).await),
         };
         if let Err(error) = outcome {
             tracing::error!(step, error = %chain(&error), "a step in the background failed; it comes again");
         }
     }
+}
+
+async fn sweep(service: &Service) -> Result<(), Fault> {
+    service.remove_leftovers(None).await?;
+    service.sweep_staging().await?;
+    service.free_stuck().await
 }

@@ -4,6 +4,7 @@ use crate::base::chain;
 use crate::catalogue::{
     service::{Fault, Service},
     tables::{
+        imports,
         processes::{self, Process},
         uploads,
     },
@@ -44,7 +45,7 @@ pub(crate) async fn recover(service: &Service) -> Result<(), Fault> {
             }
         }
     }
-    Ok(())
+    service.give_back_idle_imports().await
 }
 
 async fn take_over(service: &Service) -> Result<(), Fault> {
@@ -61,11 +62,17 @@ async fn take_over(service: &Service) -> Result<(), Fault> {
                 return Ok(0);
             }
             processes::beat(tx, &me, now)?;
-            uploads::hand_over(tx, &from, &me.id)
+            Ok(uploads::hand_over(tx, &from, &me.id)? + imports::release_all(tx, &from)?)
         });
         let taken = taken.await?;
         if taken > 0 {
-            tracing::warn!(pid = process.pid, uploads = taken, "another catalogue process died while it took data in");
+            service.stores().tidy().await;
+            service.tidy_staging().await;
+            tracing::warn!(
+                pid = process.pid,
+                taken,
+                "another catalogue process died while it took data in or imported"
+            );
         }
     }
     Ok(())

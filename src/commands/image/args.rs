@@ -32,6 +32,10 @@ pub struct ImageArgs {
 pub enum ImageVerb {
     /// Upload an image file; prints the new image's id
     Push(Box<PushArgs>),
+    /// Have the catalogue take an image in, from a file or from a web server, into one or several stores
+    Import(Box<ImportArgs>),
+    /// Have the catalogue copy an image to further stores
+    Copy(CopyArgs),
     /// List images
     List(ListArgs),
     /// Show everything about images
@@ -55,6 +59,31 @@ pub enum ImageVerb {
 pub struct PushArgs {
     /// The image file
     pub file: PathBuf,
+    /// What the image is called, and so on.
+    #[command(flatten)]
+    pub record: RecordArgs,
+    /// How it ends.
+    #[command(flatten)]
+    pub end: EndArgs,
+}
+
+/// What is shown of a new image, and left of one that gets no data.
+#[derive(Debug, Args)]
+pub struct EndArgs {
+    /// Keep the image's record (status queued) when it gets no data
+    #[arg(long)]
+    pub keep: bool,
+    /// Show no progress
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Print the whole image as JSON instead of its id
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What an image's record says.
+#[derive(Debug, Args)]
+pub struct RecordArgs {
     /// The image's name
     #[arg(long)]
     pub name: Option<String>,
@@ -85,15 +114,56 @@ pub struct PushArgs {
     /// Refuse to delete it until this is taken back
     #[arg(long)]
     pub protected: bool,
-    /// Keep the image's record (status queued) when the upload fails
+}
+
+/// Which stores an image goes to.
+#[derive(Debug, Args)]
+pub struct TargetArgs {
+    /// Ids of stores, separated by commas [default: the catalogue's]
+    #[arg(long, value_name = "STORES", value_delimiter = ',', conflicts_with = "all_stores")]
+    pub stores: Vec<String>,
+    /// All stores that take data
     #[arg(long)]
-    pub keep: bool,
+    pub all_stores: bool,
+    /// Go on when a store fails, while another one takes the data
+    #[arg(long)]
+    pub allow_failure: bool,
+}
+
+/// `larder image import`.
+#[derive(Debug, Args)]
+#[command(after_help = format!("The data goes to all stores at once. If the import fails, the record that was made for it is removed again \
+        (--keep leaves it).\n\nExamples:\n  larder image import disk.qcow2 --name debian-12 --stores fast,slow\n  \
+        larder image import https://images.example.org/disk.qcow2 --disk-format qcow2 --name debian-12\n\n{EXIT_CODES}"))]
+pub struct ImportArgs {
+    /// The image file, or the address of one that the catalogue fetches (http://…, https://…)
+    #[arg(value_name = "FILE|URL")]
+    pub source: String,
+    /// What the image is called, and so on.
+    #[command(flatten)]
+    pub record: RecordArgs,
+    /// Where it goes.
+    #[command(flatten)]
+    pub targets: TargetArgs,
+    /// How it ends.
+    #[command(flatten)]
+    pub end: EndArgs,
+}
+
+/// `larder image copy`.
+#[derive(Debug, Args)]
+#[command(after_help = format!("The catalogue copies from one of its stores to the others, and verifies the image's hash. Prints the stores that have it.\n\n\
+        Examples:\n  larder image copy ID --stores slow\n  larder image copy ID --all-stores --allow-failure\n\n{EXIT_CODES}"))]
+pub struct CopyArgs {
+    /// The image's id
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// Where it goes.
+    #[command(flatten)]
+    pub targets: TargetArgs,
     /// Show no progress
     #[arg(short, long)]
     pub quiet: bool,
-    /// Print the whole image as JSON instead of its id
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `larder image list`.

@@ -2,13 +2,18 @@
 
 mod args;
 mod delete;
+mod follow;
+mod import;
 mod list;
 mod progress;
 mod push;
 mod save;
 mod show;
 
-pub use args::{DeleteArgs, ImageArgs, ImageVerb, ListArgs, PushArgs, SaveArgs, ShowArgs};
+pub use args::{
+    CopyArgs, DeleteArgs, EndArgs, ImageArgs, ImageVerb, ImportArgs, ListArgs, PushArgs, RecordArgs, SaveArgs,
+    ShowArgs, TargetArgs,
+};
 
 use crate::commands::node;
 use crate::image::ImageId;
@@ -23,6 +28,8 @@ pub async fn run(args: ImageArgs, settings: remote::Settings) -> anyhow::Result<
     let catalogue = remote::Catalogue::new(settings)?;
     match args.verb {
         ImageVerb::Push(args) => push::run(&catalogue, &args).await.map(|()| true),
+        ImageVerb::Import(args) => import::run(&catalogue, &args).await.map(|()| true),
+        ImageVerb::Copy(args) => import::copy(&catalogue, &args).await.map(|()| true),
         ImageVerb::List(args) => list::run(&catalogue, &args).await.map(|()| true),
         ImageVerb::Show(args) => show::run(&catalogue, &args).await,
         ImageVerb::Save(args) => save::run(&catalogue, &args).await.map(|()| true),

@@ -1,6 +1,10 @@
 //! `larder image push`: one file becomes one image.
 
-use super::{args::PushArgs, key_value, progress::Progress};
+use super::{
+    args::{PushArgs, RecordArgs},
+    key_value,
+    progress::Progress,
+};
 use crate::base::ByteSize;
 use crate::commands::output::{print, print_json};
 use crate::diskformat::{self, Inspection, Rules};
@@ -8,11 +12,12 @@ use crate::image::ImageId;
 use crate::remote::{Catalogue, RemoteError};
 use anyhow::{Context, bail};
 use bytes::{Bytes, BytesMut};
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt, stream};
 use serde_json::{Map, Value, json};
 use std::{
     fs::File,
     io::{self, Read, Seek},
+    path::Path,
     sync::Arc,
 };
 use tokio::task::spawn_blocking;
@@ -21,15 +26,15 @@ use tokio::task::spawn_blocking;
 const BLOCK: usize = 1 << 20;
 
 /// The file, and what it was found to be.
-struct Source {
+pub(super) struct Source {
     file: File,
     size: u64,
-    inspection: Inspection,
+    pub(super) inspection: Inspection,
 }
 
 pub(super) async fn run(catalogue: &Catalogue, args: &PushArgs) -> anyhow::Result<()> {
-    let source = open(args).await?;
-    let record = record(args, &source.inspection)?;
+    let source = open(&args.file).await?;
+    let record = record(&args.record, &args.file.display().to_string(), Some(&source.inspection))?;
     let image = catalogue.create(&record).await?;
     let id: ImageId = image.id.parse().context("the catalogue gave the new image an id that is none")?;
     let size = source.size;
@@ -39,17 +44,17 @@ pub(super) async fn run(catalogue: &Catalogue, args: &PushArgs) -> anyhow::Resul
         _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("uploading image {id}: interrupted")),
     };
     if let Err(error) = sent {
-        return clean_up(catalogue, &id, size, args.keep, error).await;
+        return clean_up(catalogue, &id, size, args.end.keep, error).await;
     }
-    done(catalogue, &id, args.json).await
+    done(catalogue, &id, args.end.json).await
 }
 
 async fn done(catalogue: &Catalogue, id: &ImageId, json: bool) -> anyhow::Result<()> {
     if json { print_json(&catalogue.image(id).await?) } else { print(id.as_str()) }
 }
 
-async fn open(args: &PushArgs) -> anyhow::Result<Source> {
-    let path = args.file.clone();
+pub(super) async fn open(path: &Path) -> anyhow::Result<Source> {
+    let path = path.to_owned();
     spawn_blocking(move || {
         let shown = path.display();
         let mut file = File::open(&path).with_context(|| format!("cannot open {shown}"))?;
@@ -69,10 +74,11 @@ async fn open(args: &PushArgs) -> anyhow::Result<Source> {
 }
 
 /// The body of the request that registers the image.
-fn record(args: &PushArgs, inspection: &Inspection) -> anyhow::Result<Value> {
-    let disk_format = args.disk_format.as_deref().unwrap_or(inspection.format.disk_format());
-    if let Err(refusal) = inspection.accept_as(disk_format, &Rules::default()) {
-        eprintln!("larder: {}: {refusal}; the catalogue may refuse it", args.file.display());
+pub(super) fn record(args: &RecordArgs, shown: &str, inspection: Option<&Inspection>) -> anyhow::Result<Value> {
+    let found = inspection.map(|it| it.format.disk_format());
+    let disk_format = args.disk_format.as_deref().or(found).context("give --disk-format")?;
+    if let Some(Err(refusal)) = inspection.map(|it| it.accept_as(disk_format, &Rules::default())) {
+        eprintln!("larder: {shown}: {refusal}; the catalogue may refuse it");
     }
     let mut record = Map::new();
     for property in &args.property {
@@ -103,9 +109,24 @@ fn record(args: &PushArgs, inspection: &Inspection) -> anyhow::Result<Value> {
 
 async fn send(catalogue: &Catalogue, id: &ImageId, source: Source, args: &PushArgs) -> Result<(), RemoteError> {
     let size = source.size;
-    let progress = Arc::new(Progress::new(format!("uploading {}", args.file.display()), Some(size), args.quiet));
+    let progress = Arc::new(Progress::new(format!("uploading {}", args.file.display()), Some(size), args.end.quiet));
     let told = Arc::clone(&progress);
     let sent = catalogue.upload(id, blocks(source.file, size), Some(size), move |done| told.at(done)).await;
+    progress.end();
+    sent
+}
+
+/// Sends the file to the catalogue's staging folder.
+pub(super) async fn stage(
+    catalogue: &Catalogue,
+    id: &ImageId,
+    source: Source,
+    (shown, quiet): (&str, bool),
+) -> Result<(), RemoteError> {
+    let size = source.size;
+    let progress = Arc::new(Progress::new(format!("staging {shown}"), Some(size), quiet));
+    let told = Arc::clone(&progress);
+    let sent = catalogue.stage(id, blocks(source.file, size).boxed(), Some(size), move |done| told.at(done)).await;
     progress.end();
     sent
 }

@@ -2,9 +2,11 @@
 
 mod download;
 mod images;
+mod imports;
 mod upload;
 
 pub use download::Download;
+pub use imports::RemoteTask;
 
 use crate::remote::{RemoteError, Settings, session::Session};
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use crate::image::ImageId;
 use crate::remote::{Catalogue, RemoteError, transport::Call};
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, stream::BoxStream};
 use http::header;
 use reqwest::{Body, Response};
 use std::{
@@ -40,13 +40,36 @@ impl Catalogue {
         S: Stream<Item = Result<Bytes, E>> + Send + 'static,
         E: Into<BoxError> + 'static,
     {
-        let doing = format!("uploading image {id}");
+        let body = |shared| Body::wrap_stream(watched(body, len, shared, progress));
+        self.send(id, ("file", "uploading"), len, body).await
+    }
+
+    /// Likewise, to where data waits for its import.
+    pub async fn stage(
+        &self,
+        id: &ImageId,
+        body: BoxStream<'static, io::Result<Bytes>>,
+        len: Option<u64>,
+        progress: impl Fn(u64) + Send + Sync + 'static,
+    ) -> Result<(), RemoteError> {
+        let body = |shared| Body::wrap_stream(watched(body, len, shared, progress));
+        self.send(id, ("stage", "staging"), len, body).await
+    }
+
+    async fn send(
+        &self,
+        id: &ImageId,
+        (place, verb): (&str, &str),
+        len: Option<u64>,
+        body: impl FnOnce(Arc<Progress>) -> Body,
+    ) -> Result<(), RemoteError> {
+        let doing = format!("{verb} image {id}");
         // The data can be sent once only, so the token and the image's status are tried out first.
         let image = self.image(id).await?;
         let access = self.session.access(None).await?;
-        let path = format!("/v2/images/{id}/file");
+        let path = format!("/v2/images/{id}/{place}");
         let shared = Arc::new(Progress { last: Mutex::new((Instant::now(), false)), failure: Mutex::new(None) });
-        let body = Body::wrap_stream(watched(body, len, shared.clone(), progress));
+        let body = body(shared.clone());
         let (call, request) = self.session.prepare(&access, &doing, &path, |url| {
             let request = self.session.transport.uploads.put(url);
             let request = request.header(header::CONTENT_TYPE, "application/octet-stream").body(body);

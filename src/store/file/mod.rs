@@ -188,6 +188,17 @@ impl Store for FileStore {
         .boxed()
     }
 
+    fn tidy(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        let folders = Arc::clone(&self.folders);
+        blocking(move || {
+            folders.iter().try_for_each(|Ranked { folder, .. }| {
+                let unfinished = &folder.unfinished;
+                aside::remove_leftovers(unfinished).map_err(|e| folder.failed("tidying", unfinished, "", e))
+            })
+        })
+        .boxed()
+    }
+
     fn room(&self) -> BoxFuture<'_, Result<Option<Room>, StoreError>> {
         let folders = Arc::clone(&self.folders);
         blocking(move || {

@@ -1,7 +1,7 @@
 //! The HTTP client as the options of the store ask for it.
 
 use crate::store::{OpenError, Settings};
-use reqwest::{Certificate, Client, Proxy, redirect};
+use reqwest::{Certificate, Client, ClientBuilder, Proxy, redirect};
 use std::{collections::BTreeMap, fs, time::Duration};
 use url::Url;
 
@@ -11,15 +11,20 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest silence of a server.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
-pub(super) fn build(settings: &Settings) -> Result<Client, OpenError> {
-    let failed =
-        |what: String, source: Option<Box<dyn std::error::Error + Send + Sync>>| OpenError::Http { what, source };
-    let mut builder = Client::builder()
+/// A client of web servers with bounds; it follows no redirect and uses no proxy.
+pub fn web_client() -> ClientBuilder {
+    Client::builder()
         .user_agent(concat!("larder/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT_TIMEOUT)
         .read_timeout(READ_TIMEOUT)
         .redirect(redirect::Policy::none())
-        .no_proxy();
+        .no_proxy()
+}
+
+pub(super) fn build(settings: &Settings) -> Result<Client, OpenError> {
+    let failed =
+        |what: String, source: Option<Box<dyn std::error::Error + Send + Sync>>| OpenError::Http { what, source };
+    let mut builder = web_client();
     if let Some(path) = &settings.https_ca_certificates_file {
         let name = path.display();
         let pem = fs::read(path)

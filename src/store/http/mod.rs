@@ -6,6 +6,8 @@
 mod client;
 mod request;
 
+pub use client::web_client;
+
 use crate::image::ImageId;
 use crate::store::{Blocks, OpenError, Room, Settings, Store, StoreError, Writing};
 use futures_util::{FutureExt, future::BoxFuture};

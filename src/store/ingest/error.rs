@@ -33,6 +33,17 @@ pub enum IngestError {
     /// The store failed.
     #[error("the store did not take the data")]
     Store(#[source] StoreError),
+    /// One of several stores failed.
+    #[error("the store {store} did not take the data")]
+    StoreOf {
+        /// Its name.
+        store: String,
+        /// Why.
+        source: StoreError,
+    },
+    /// There is no store to write to.
+    #[error("there is no store that the data could go to")]
+    NoStore,
     /// A hash failed.
     #[error("the data could not be hashed")]
     Digest(#[source] DigestError),

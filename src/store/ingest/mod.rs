@@ -1,19 +1,18 @@
-//! How data gets into a store.
+//! How data gets into stores.
 
 mod error;
+mod intake;
 
 pub use error::IngestError;
 
-use crate::base::{
-    Batcher,
-    digest::{Algorithm, Digests},
-};
-use crate::diskformat::{Inspection, Inspector};
+use crate::base::digest::Algorithm;
+use crate::diskformat::Inspection;
 use crate::image::ImageId;
-use crate::store::{StagedData, Store, StoreError, Writing};
+use crate::store::{StagedData, Store, StoreError};
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
-use std::{error::Error, pin::pin};
+use futures_util::Stream;
+use intake::{Intake, Sinks};
+use std::{error::Error, sync::Arc};
 
 /// What an upload may be, and how it is hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +28,6 @@ pub struct Limits {
 /// What is known of data once all of it has gone by.
 #[derive(Clone, Debug)]
 pub struct Ingested {
-    /// Its URL in the store.
-    pub url: String,
     /// Bytes.
     pub size: u64,
     /// md5, in hex.
@@ -49,6 +46,23 @@ pub struct Staged {
     data: Box<dyn StagedData>,
 }
 
+/// The same data in several stores, likewise.
+pub struct Spread {
+    /// What is known of it.
+    pub facts: Ingested,
+    /// What became of it in each store, in the order in which they were given.
+    pub copies: Vec<Result<Box<dyn StagedData>, StoreError>>,
+}
+
+/// What happens when one of several stores fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// That is the end.
+    Stop,
+    /// The others go on, while there is one.
+    GoOn,
+}
+
 /// Streams `body` into the store as the data of image `id`.
 ///
 /// md5, the other hash and the write each have a thread; memory is bounded by a few MiB. On any error, and when the
@@ -58,75 +72,69 @@ where
     S: Stream<Item = Result<Bytes, E>> + Send,
     E: Into<Box<dyn Error + Send + Sync>>,
 {
-    if let Some(expected) = limits.expected.filter(|it| *it > limits.size_cap) {
-        return Err(IngestError::TooLarge { cap: limits.size_cap, expected: Some(expected) });
+    limits.check_expected()?;
+    let sinks = Sinks::one(store, id, limits.expected).await?;
+    let Spread { facts, copies } = Intake::hashing(sinks, limits).drain(body).await?;
+    match copies.into_iter().next() {
+        Some(Ok(data)) => Ok(Staged { facts, data }),
+        Some(Err(error)) => Err(IngestError::Store(error)),
+        None => Err(IngestError::NoStore),
     }
-    let writing = store.write(id, limits.expected).await.map_err(IngestError::Store)?;
-    let digests = Digests::new(&[Algorithm::Md5, limits.hash]);
-    let mut intake = Intake { writing, digests, inspector: Inspector::new(), batcher: Batcher::default(), size: 0 };
-    let mut body = pin!(body);
-    while let Some(chunk) = body.next().await {
-        let chunk = chunk.map_err(|e| IngestError::Body { got: intake.size, source: e.into() })?;
-        intake.take(chunk, &limits).await?;
-    }
-    intake.finish(limits).await
 }
 
-/// The three consumers and the inspector.
-struct Intake {
-    writing: Box<dyn Writing>,
-    digests: Digests,
-    inspector: Inspector,
-    batcher: Batcher,
-    size: u64,
+/// Streams `body` into several stores at once: it is read once and hashed once, and goes on as fast as the slowest store
+/// takes it.
+///
+/// # Errors
+/// [`IngestError`]; as with [`ingest`], nothing is left then. With [`OnFailure::GoOn`] that of a store only when no store
+/// is left.
+pub async fn spread<S, E>(
+    body: S,
+    stores: &[Arc<dyn Store>],
+    id: &ImageId,
+    (limits, on_failure): (Limits, OnFailure),
+) -> Result<Spread, IngestError>
+where
+    S: Stream<Item = Result<Bytes, E>> + Send,
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
+    limits.check_expected()?;
+    let sinks = Sinks::open(stores, id, limits.expected, on_failure).await?;
+    Intake::hashing(sinks, limits).drain(body).await
 }
 
-// === impl Intake ===
+/// Streams `body` into the store without looking at it; the size that it has.
+///
+/// # Errors
+/// [`IngestError`]; as with [`ingest`], nothing is left then.
+pub async fn keep<S, E>(
+    body: S,
+    store: &dyn Store,
+    id: &ImageId,
+    limits: Limits,
+) -> Result<(u64, Box<dyn StagedData>), IngestError>
+where
+    S: Stream<Item = Result<Bytes, E>> + Send,
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
+    limits.check_expected()?;
+    let sinks = Sinks::one(store, id, limits.expected).await?;
+    let (size, copies) = Intake::blind(sinks, limits).fill(body).await?.end().await?;
+    match copies.into_iter().next() {
+        Some(Ok(data)) => Ok((size, data)),
+        Some(Err(error)) => Err(IngestError::Store(error)),
+        None => Err(IngestError::NoStore),
+    }
+}
 
-impl Intake {
-    async fn take(&mut self, chunk: Bytes, limits: &Limits) -> Result<(), IngestError> {
-        self.size += chunk.len() as u64;
-        if let Some(expected) = limits.expected.filter(|it| self.size > *it) {
-            return Err(IngestError::Size { expected, got: self.size });
-        }
-        if self.size > limits.size_cap {
-            return Err(IngestError::TooLarge { cap: limits.size_cap, expected: None });
-        }
-        if !self.inspector.settled() {
-            self.inspector.feed(&chunk);
-        }
-        match self.batcher.push(chunk) {
-            Some(batch) => self.pass_on(batch).await.map_err(IngestError::Store),
+// === impl Limits ===
+
+impl Limits {
+    fn check_expected(&self) -> Result<(), IngestError> {
+        match self.expected.filter(|it| *it > self.size_cap) {
+            Some(expected) => Err(IngestError::TooLarge { cap: self.size_cap, expected: Some(expected) }),
             None => Ok(()),
         }
-    }
-
-    async fn pass_on(&mut self, batch: crate::base::Batch) -> Result<(), StoreError> {
-        let batch = batch.placed().await;
-        self.digests.update_batch(batch.clone()).await;
-        self.writing.write(batch).await
-    }
-
-    async fn finish(mut self, limits: Limits) -> Result<Staged, IngestError> {
-        if let Some(expected) = limits.expected.filter(|it| *it != self.size) {
-            return Err(IngestError::Size { expected, got: self.size });
-        }
-        if let Some(last) = self.batcher.take() {
-            self.pass_on(last).await.map_err(IngestError::Store)?;
-        }
-        // The hashes are computed while the data is made safe.
-        let (data, sums) = tokio::join!(self.writing.finish(), self.digests.finish());
-        let (data, sums) = (data.map_err(IngestError::Store)?, sums.map_err(IngestError::Digest)?);
-        let sum = |algorithm| sums.iter().find(|it| it.0 == algorithm).map(|it| it.1.clone()).unwrap_or_default();
-        let facts = Ingested {
-            url: data.url().to_owned(),
-            size: self.size,
-            checksum: sum(Algorithm::Md5),
-            hash_algo: limits.hash,
-            hash_value: sum(limits.hash),
-            inspection: self.inspector.finish_at(self.size),
-        };
-        Ok(Staged { facts, data })
     }
 }
 
@@ -136,6 +144,11 @@ impl Staged {
     /// What is known of it.
     pub fn facts(&self) -> &Ingested {
         &self.facts
+    }
+
+    /// The URL that it will have.
+    pub fn url(&self) -> &str {
+        self.data.url()
     }
 
     /// Makes it visible under its URL, for good.
@@ -148,5 +161,11 @@ impl Staged {
 impl std::fmt::Debug for Staged {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Staged").field(&self.facts).finish()
+    }
+}
+
+impl std::fmt::Debug for Spread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Spread").field("facts", &self.facts).field("copies", &self.copies.len()).finish()
     }
 }

@@ -19,6 +19,6 @@ mod site_schema;
 mod versions;
 mod web_store;
 
-pub(crate) use access::behind;
+pub(crate) use access::{behind, behind_with};
 pub(crate) use requests::{Answer, exchange, parse, try_exchange};
 pub(crate) use server::{Server, is_on_engine, on_cluster, on_engine};

@@ -121,7 +121,7 @@ impl Server {
     fn start_at(port: u16, dir: TempDir, connection: &str, images: &Path, options: &str) -> Self {
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let config = format!(
-            "[DEFAULT]\nbind_host = 127.0.0.1\nbind_port = {}\n{options}\n[database]\nconnection = {connection}\nmax_pool_size = 2\nmax_overflow = 6\n\
+            "[DEFAULT]\nbind_host = 127.0.0.1\nbind_port = {}\nnode_staging_uri = file://{dir}/staging\n{options}\n[database]\nconnection = {connection}\nmax_pool_size = 2\nmax_overflow = 6\n\
              [glance_store]\nfilesystem_store_datadir = {images}\n[healthcheck]\ndisable_by_file_path = {dir}/out-of-service\n",
             address.port(),
             images = images.display(),
@@ -134,6 +134,17 @@ impl Server {
             TcpStream::connect(address).is_ok()
         });
         Self { address, daemon, dir, connection: connection.to_owned(), _beside: None, _scratch: None }
+    }
+
+    /// Starts it again after its end, where it was.
+    pub(crate) fn again(&mut self) {
+        let dir = self.dir.path();
+        self.daemon = Daemon::start(dir, "catalogue", &["catalogue", "--config-file", "catalogue.conf"]);
+        let (daemon, address) = (&mut self.daemon, self.address);
+        wait_until("the catalogue listens", Duration::from_secs(300), || {
+            assert!(daemon.ended().is_none(), "{}", daemon.log());
+            TcpStream::connect(address).is_ok()
+        });
     }
 
     /// Where the file store keeps its images.

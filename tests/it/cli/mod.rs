@@ -5,5 +5,7 @@ mod cache_pass;
 mod catalogue;
 #[cfg(feature = "catalogue")]
 mod image;
+#[cfg(feature = "catalogue")]
+mod import;
 mod manage;
 mod usage;

@@ -7,6 +7,7 @@
 pub(crate) mod drive;
 mod glance;
 mod horizon;
+mod imports;
 mod openstack;
 mod pair;
 mod sdk;

@@ -2,7 +2,7 @@
 
 use super::drive::{Driver, Ended};
 use crate::{
-    api::{Server, behind},
+    api::{Server, behind_with},
     identity::admin::Cloud,
     support::rig,
 };
@@ -44,7 +44,7 @@ impl Pair {
     /// None where there is no rig.
     pub(super) fn start(program: &'static str) -> Option<Self> {
         let (keystone, glance) = (rig::keystone()?, rig::plain_glance(program)?);
-        let server = behind(keystone);
+        let server = behind_with(keystone, "enabled_import_methods = []\n");
         let endpoints = [format!("http://{}", server.address), glance.url];
         let sides = endpoints.map(|endpoint| Side {
             program,

@@ -15,12 +15,12 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-fn rounds(default: usize) -> usize {
+pub(super) fn rounds(default: usize) -> usize {
     std::env::var("LARDER_KILL_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(default)
 }
 
 /// The run's random numbers; the seed is printed with a failing test.
-fn dice(name: &str) -> StdRng {
+pub(super) fn dice(name: &str) -> StdRng {
     let given = std::env::var("LARDER_KILL_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = given.unwrap_or_else(|| rand::rng().random());
     eprintln!("{name}: LARDER_KILL_SEED={seed}");

@@ -3,5 +3,6 @@
 mod bad_input;
 mod cache;
 pub(crate) mod disk_full;
+mod imports;
 mod killed;
 mod resumed;

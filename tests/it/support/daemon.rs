@@ -115,7 +115,7 @@ impl Catalogue {
 
     pub(crate) fn start_on(dir: &Path, port: u16, extra: &str) -> Self {
         let conf = format!(
-            "[DEFAULT]\nbind_host = 127.0.0.1\nbind_port = {port}\n{extra}\n[paste_deploy]\nflavor =\n\
+            "[DEFAULT]\nbind_host = 127.0.0.1\nbind_port = {port}\nnode_staging_uri = file://{dir}/staging\n{extra}\n[paste_deploy]\nflavor =\n\
              [database]\nconnection = sqlite:///{dir}/catalogue.db\n[glance_store]\nfilesystem_store_datadir = {dir}/images\n",
             dir = dir.display()
         );

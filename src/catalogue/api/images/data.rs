@@ -27,12 +27,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, reque
 use std::{sync::Arc, time::Duration};
 
 const SIZE: HeaderName = HeaderName::from_static("x-openstack-image-size");
-const STORE: HeaderName = HeaderName::from_static("x-image-meta-store");
+pub(super) const STORE: HeaderName = HeaderName::from_static("x-image-meta-store");
 const MD5: HeaderName = HeaderName::from_static("content-md5");
 const MEDIA_TYPE: &str = "application/octet-stream";
 
 /// The longest silence in an upload; the server's own limit usually comes first.
-const SILENCE: Duration = Duration::from_secs(900);
+pub(super) const SILENCE: Duration = Duration::from_secs(900);
 
 pub(in crate::catalogue::api) async fn upload(
     State(api): State<Arc<Api>>,
@@ -117,7 +117,7 @@ fn preferred(query: &str) -> Vec<String> {
     stores.filter(|it| !it.is_empty()).map(str::to_owned).collect()
 }
 
-fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
+pub(super) fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
     let sent = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or("None");
     let sent = sent.split(';').next().unwrap_or_default().trim();
     if sent.eq_ignore_ascii_case(MEDIA_TYPE) {
@@ -129,7 +129,7 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
 }
 
 /// The bytes that the client says it sends; none when it says nothing (chunked).
-fn announced_size(headers: &HeaderMap) -> Result<Option<u64>, Refusal> {
+pub(super) fn announced_size(headers: &HeaderMap) -> Result<Option<u64>, Refusal> {
     let wrong = || Refusal::new(StatusCode::BAD_REQUEST, "Invalid or missing image size in request headers.");
     let number = |value: &HeaderValue| value.to_str().ok()?.trim().parse::<u64>().ok();
     let announced = headers.get(SIZE).map(|it| number(it).ok_or_else(wrong)).transpose()?;

@@ -3,7 +3,10 @@
 use super::{Cache, tidy};
 use crate::base::{ByteSize, chain, digest::Algorithm};
 use crate::catalogue::{
-    service::{BoxError, Fault, Service},
+    service::{
+        BoxError, Fault, Service,
+        difference::{Difference, difference},
+    },
     tables::cached::{self, Cached},
 };
 use crate::db::DbError;
@@ -98,7 +101,7 @@ impl Service {
         let hash = image.os_hash_algo.as_deref().and_then(|it| it.parse().ok()).unwrap_or(Algorithm::Sha512);
         let limits = store::Limits { size_cap: size, expected: Some(size), hash };
         let staged = store::ingest(body, &*cache.files, &image.id, limits).await?;
-        verify(image, hash, &staged)?;
+        verify(image, &staged)?;
         let checksum = staged.facts().checksum.clone();
         match staged.commit().await {
             Ok(_) => {}
@@ -135,16 +138,9 @@ impl Service {
 }
 
 /// The data against the image's record.
-fn verify(image: &Image, hash: Algorithm, staged: &Staged) -> Result<(), NotCached> {
-    let facts = staged.facts();
-    let mut sums = vec![("checksum", &image.checksum, &facts.checksum)];
-    if image.os_hash_algo.as_deref() == Some(hash.as_str()) {
-        sums.push(("os_hash_value", &image.os_hash_value, &facts.hash_value));
+fn verify(image: &Image, staged: &Staged) -> Result<(), NotCached> {
+    match difference(image, staged.facts()) {
+        Some(Difference { what, found, wanted }) => Err(NotCached::Differs { what, found, wanted }),
+        None => Ok(()),
     }
-    for (what, wanted, found) in sums {
-        if let Some(wanted) = wanted.as_ref().filter(|it| !it.eq_ignore_ascii_case(found)) {
-            return Err(NotCached::Differs { what, found: found.clone(), wanted: wanted.clone() });
-        }
-    }
-    Ok(())
 }

@@ -27,6 +27,7 @@ pub(crate) fn settings(dir: &Path) -> Settings {
     let mut settings =
         Settings { database: db::Settings::sqlite(&dir.join("catalogue.sqlite")), ..Settings::default() };
     settings.store.filesystem_store_datadir = dir.join("images");
+    settings.staging_folder = dir.join("staging");
     settings
 }
 

@@ -13,11 +13,12 @@ pub const EXPANDED: &str = "2024_1_expand01";
 
 /// What makes our own tables, step by step; a database that has run the first `n` is at version `n`. A step that is out
 /// is never changed, a change is a further step. MySQL takes no `CREATE` back: each statement must bear to run again.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     include_str!("larder.1.sql"),
     include_str!("larder.2.sql"),
     include_str!("larder.3.sql"),
     include_str!("larder.4.sql"),
+    include_str!("larder.5.sql"),
 ];
 
 /// The database is not one that this program can work on.

@@ -9,8 +9,13 @@ use serde_json::json;
 
 /// A catalogue that asks this Keystone.
 pub(crate) fn behind(keystone: &Keystone) -> Server {
+    behind_with(keystone, "")
+}
+
+/// Likewise, with options of `[DEFAULT]`, a line each.
+pub(crate) fn behind_with(keystone: &Keystone, options: &str) -> Server {
     Server::with(&format!(
-        "[paste_deploy]\nflavor = keystone+cachemanagement\n[keystone_authtoken]\nauth_url = {}\nauth_type = password\n\
+        "{options}[paste_deploy]\nflavor = keystone+cachemanagement\n[keystone_authtoken]\nauth_url = {}\nauth_type = password\n\
          username = glance\npassword = {PASSWORD}\nproject_name = service\nuser_domain_id = default\n\
          project_domain_id = default\nhttp_connect_timeout = 120\n",
         keystone.auth_url

@@ -13,7 +13,7 @@ mod scopes;
 mod tasks;
 pub(crate) mod tenancy;
 
-pub(crate) use keystone::behind;
+pub(crate) use keystone::{behind, behind_with};
 
 use super::{Answer, Server};
 use serde_json::{Value, json};

@@ -1,6 +1,7 @@
 //! The same requests to Larder and to a real Glance, by callers of every kind: both answer the same, but for the
 //! differences that the tables name.
 
+mod imports;
 mod listing;
 mod locations;
 mod rights;
@@ -32,6 +33,8 @@ pub(super) struct Pair {
 
 /// As the rig's Glance is configured.
 const SHOWING: &str = "show_multiple_locations = true\nshow_image_direct_url = true\nimage_location_quota = 3\n";
+/// As a Glance that is not told otherwise has them.
+pub(super) const NO_IMPORTS: &str = "enabled_import_methods = []\n";
 const TRUSTING: &str = "[paste_deploy]\nflavor = trusted-auth\ntrusted_peers = 127.0.0.1\n";
 
 fn address(glance: &rig::Glance) -> SocketAddr {
@@ -49,7 +52,7 @@ impl Pair {
     pub(super) fn start() -> Option<Self> {
         let glance = address(rig::trusting_glance()?);
         let filter = "[import_filtering_opts]\nallowed_hosts = [127.0.0.1]\nallowed_ports = []";
-        let larder = Server::with(&format!("{SHOWING}{TRUSTING}{filter}"));
+        let larder = Server::with(&format!("{SHOWING}{NO_IMPORTS}{TRUSTING}{filter}"));
         Some(Self::of(larder, glance))
     }
 

@@ -19,11 +19,12 @@ fn three(folder: &std::path::Path) -> String {
          [fast]\nfilesystem_store_datadir = {folder}/fast\nstore_description = SSD\nweight = 10\n\
          [slow]\nfilesystem_store_datadir = {folder}/slow\nfilesystem_thin_provisioning = true\n\
          [web]\nweight = 20\n\
+         [os_glance_staging_store]\nfilesystem_store_datadir = {folder}/staging\n\
          {TRUSTING}[import_filtering_opts]\nallowed_hosts = [127.0.0.1]\nallowed_ports = []"
     )
 }
 
-fn start(folder: &std::path::Path) -> Option<Pair> {
+pub(super) fn start(folder: &std::path::Path) -> Option<Pair> {
     let glance = address(rig::trusting_glance_with_stores()?);
     Some(Pair::of(Server::with(&three(folder)), glance))
 }

@@ -2,10 +2,11 @@
 # with `stores` as third word, with several: fast and slow are folders, web is read-only.
 stores="stores = file,http
 default_store = file
-filesystem_store_datadir = $RIG/images" enabled=
+filesystem_store_datadir = $RIG/images" enabled= methods=
 if [ "${3:-}" = stores ]; then
     mkdir -p slow
     enabled="enabled_backends = slow:file, fast:file, web:http"
+    methods=glance-direct,web-download,copy-image
     stores="default_backend = fast
 [fast]
 filesystem_store_datadir = $RIG/images
@@ -24,7 +25,7 @@ fi
 cat >glance-api.conf <<C
 [DEFAULT]
 $enabled
-enabled_import_methods = []
+enabled_import_methods = [$methods]
 show_multiple_locations = true
 show_image_direct_url = true
 do_secure_hash = false

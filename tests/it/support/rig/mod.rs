@@ -163,6 +163,7 @@ pub(crate) fn trusting_glance_without_schema() -> Option<&'static Glance> {
 }
 
 /// Likewise, with three stores: `slow` and `fast` (the default) are folders, `web` is read-only. Their weights are 0, 10, 20.
+/// It has the import methods that Glance enables.
 pub(crate) fn trusting_glance_with_stores() -> Option<&'static Glance> {
     static GLANCE: OnceLock<Option<Glance>> = OnceLock::new();
     GLANCE.get_or_init(|| own_glance("stores", &["headers", "stores"], "", On::Server)).as_ref()

@@ -1,0 +1,52 @@
+//! What was asked for, as the row of an import keeps it.
+
+use crate::catalogue::service::Fault;
+use crate::image::{Image, Import, ImportMethod};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// An order; stores are named by their ids where there are several.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Order {
+    method: String,
+    pub(super) uri: Option<String>,
+    /// None: the one store that there is.
+    pub(super) stores: Option<Vec<String>>,
+    pub(super) all_must_succeed: bool,
+}
+
+// === impl Order ===
+
+impl Order {
+    pub(super) fn new(import: &Import, stores: Option<Vec<String>>) -> Self {
+        let (method, uri) = (import.method.to_string(), import.uri.clone());
+        Self { method, uri, stores, all_must_succeed: import.all_must_succeed }
+    }
+
+    pub(super) fn to_json(&self) -> Result<String, Fault> {
+        serde_json::to_string(self).map_err(Fault::internal)
+    }
+
+    pub(super) fn from_json(text: &str) -> Result<Self, Fault> {
+        serde_json::from_str(text).map_err(Fault::internal)
+    }
+
+    pub(super) fn method(&self) -> Result<ImportMethod, Fault> {
+        self.method.parse().map_err(Fault::internal)
+    }
+
+    /// The ids of the stores; none where there is one store without an id.
+    pub(super) fn ids(&self) -> &[String] {
+        self.stores.as_deref().unwrap_or_default()
+    }
+}
+
+/// Adds stores to the list in a property of the image, and takes others out. The property stays, empty.
+pub(super) fn change_list(image: &mut Image, name: &str, add: &[String], remove: &[String]) {
+    let text = image.properties.get(name).cloned().flatten().unwrap_or_default();
+    let mut list: BTreeSet<&str> = text.split(',').filter(|it| !it.is_empty()).collect();
+    list.extend(add.iter().map(String::as_str));
+    list.retain(|it| !remove.iter().any(|gone| gone == it));
+    let list = list.into_iter().collect::<Vec<_>>().join(",");
+    image.properties.insert(name.to_owned(), Some(list));
+}

@@ -1,0 +1,266 @@
+//! The work on one import.
+
+use super::{order::Order, progress::Ended, settle::Stored};
+use crate::base::{chain, digest::Algorithm};
+use crate::catalogue::{
+    service::{
+        Fault, Service,
+        difference::difference,
+        upload::{judge, storage_left},
+    },
+    tables::{images, imports, tasks},
+};
+use crate::db::DbError;
+use crate::identity::{Caller, quota::Resource};
+use crate::image::{Image, ImportMethod, task::Task};
+use crate::store::{self, IngestError, OnFailure, Spread, Store, StoreError};
+use futures_util::{StreamExt, TryStreamExt, future::join_all};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+/// How often work on an import begins; one that breaks off as often would for ever.
+const MOST_ATTEMPTS: u64 = 5;
+
+/// Why an import fails, for the task, and which stores are to blame.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) why: String,
+    pub(super) stores: Vec<String>,
+}
+
+/// What an import knows at its begin.
+struct Begun {
+    image: Image,
+    task: Task,
+}
+
+impl Service {
+    /// Works on an import of this process until it is settled, or no longer ours.
+    ///
+    /// # Errors
+    /// What has nothing to do with the import: it is taken up again later.
+    pub(super) async fn work_on(&self, row: &imports::Import) -> Result<(), Fault> {
+        let order = Order::from_json(&row.order)?;
+        let Some(begun) = self.begin_import(row).await? else { return self.settle_gone(row, &order).await };
+        let copied = Arc::new(AtomicU64::new(0));
+        let outcome = tokio::select! {
+            ended = self.watch(row, &copied) => Err(ended),
+            outcome = self.attempt(&begun, row, &order, &copied) => Ok(outcome?),
+        };
+        match outcome {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(failure)) => {
+                self.clear_import(row).await?;
+                self.settle_failed(row, &order, failure).await
+            }
+            Err(Ended::ImageGone) => self.settle_gone(row, &order).await,
+            // It is not the import's fault.
+            Err(Ended::Closing) => self.give_back(row, row.attempts.saturating_sub(1)).await,
+            Err(Ended::NotOurs) => Ok(()),
+        }
+    }
+
+    /// The task runs from now on. None when the image is gone.
+    async fn begin_import(&self, row: &imports::Import) -> Result<Option<Begun>, Fault> {
+        let (row, process, now) = (row.clone(), self.process().id.clone(), self.now());
+        let cipher = self.cipher().clone();
+        let begun = self.db().write::<_, DbError, _>(move |tx| {
+            if !imports::is_of(tx, &row, &process)? {
+                return Ok(None);
+            }
+            let (image, task) = (images::find(tx, &cipher, &row.image)?, tasks::find(tx, &row.task, None)?);
+            let (Some(image), Some(task)) = (image, task) else { return Ok(None) };
+            let task = Task { status: "processing".to_owned(), updated_at: now, ..task };
+            tasks::update(tx, &task)?;
+            Ok(Some(Begun { image, task }))
+        });
+        Ok(begun.await?)
+    }
+
+    /// The import itself.
+    async fn attempt(
+        &self,
+        begun: &Begun,
+        row: &imports::Import,
+        order: &Order,
+        copied: &Arc<AtomicU64>,
+    ) -> Result<Result<(), Failure>, Fault> {
+        if row.attempts > MOST_ATTEMPTS {
+            return Ok(Err(format!("The import broke off {MOST_ATTEMPTS} times.").into()));
+        }
+        if let Err(fault) = self.check_limits(begun, order).await {
+            return refused(fault);
+        }
+        self.remove_orphan(&begun.image.id).await?;
+        let (targets, missing) = self.targets(order);
+        if !missing.is_empty() && (order.all_must_succeed || targets.is_empty()) {
+            let why = format!("Nothing can be written to {}.", missing.join(", "));
+            return Ok(Err(Failure { why, stores: missing }));
+        }
+        let spread = match self.bring_in(begun, row, order, (&targets, copied)).await {
+            Ok(spread) => spread,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let method = order.method()?;
+        let virtual_size = match check(self, &begun.image, &spread, method) {
+            Ok(size) => size,
+            Err(why) => return Ok(Err(why.into())),
+        };
+        let stored = match self.publish(row, order, (spread, &targets), missing).await? {
+            Some(Ok(stored)) => stored,
+            Some(Err(failure)) => return Ok(Err(failure)),
+            // Another process has it: what stands there is no location, and goes when that one looks.
+            None => return Ok(Ok(())),
+        };
+        match self.settle_done(row, order, &begun.image, Stored { virtual_size, ..stored }).await {
+            Ok(()) => Ok(Ok(())),
+            Err(fault) => refused(fault),
+        }
+    }
+
+    /// Keystone's limits, in the name of the project that asked.
+    async fn check_limits(&self, begun: &Begun, order: &Order) -> Result<(), Fault> {
+        let caller = Caller { project: Some(begun.task.owner.clone()), ..Caller::default() };
+        let size = begun.image.size.unwrap_or(0) >> 20;
+        if order.method()? == ImportMethod::GlanceDirect {
+            return self.enforce(&caller, &[(Resource::ImageSizeTotal, size)]).await;
+        }
+        self.enforce(&caller, &[(Resource::ImageStageTotal, size), (Resource::ImageCountUploading, 0)]).await
+    }
+
+    /// The stores that the data goes to, and the ids of those that take none.
+    fn targets(&self, order: &Order) -> (Vec<Arc<dyn Store>>, Vec<String>) {
+        let Some(ids) = &order.stores else { return (vec![Arc::clone(self.stores().main())], Vec::new()) };
+        let settings = self.settings();
+        let (mut targets, mut missing) = (Vec::new(), Vec::new());
+        for id in ids {
+            let takes = settings.store.backend(id).is_some_and(|it| !it.is_read_only());
+            match self.stores().by_id(id).filter(|_| takes) {
+                Some(store) => targets.push(Arc::clone(store)),
+                None => missing.push(id.clone()),
+            }
+        }
+        (targets, missing)
+    }
+
+    /// Reads the data once, into all stores.
+    async fn bring_in(
+        &self,
+        begun: &Begun,
+        row: &imports::Import,
+        order: &Order,
+        (targets, copied): (&[Arc<dyn Store>], &Arc<AtomicU64>),
+    ) -> Result<Spread, Failure> {
+        let source = self.source(&begun.image, row, order).await?;
+        let settings = self.settings();
+        let cap = self.cap(&begun.image, targets.len() as u64).await.map_err(|it| it.to_string())?;
+        let known = begun.image.os_hash_algo.as_deref().and_then(|it| it.parse().ok());
+        let hash: Algorithm = known.unwrap_or(settings.hashing_algorithm);
+        let limits = store::Limits { size_cap: cap, expected: source.size, hash };
+        let on_failure = if order.all_must_succeed { OnFailure::Stop } else { OnFailure::GoOn };
+        let counter = Arc::clone(copied);
+        let body = source.body.inspect_ok(move |it| {
+            counter.fetch_add(it.len() as u64, Ordering::Relaxed);
+        });
+        let spread = store::spread(body.boxed(), targets, &begun.image.id, (limits, on_failure)).await;
+        spread.map_err(|error| {
+            let stores = match &error {
+                IngestError::StoreOf { store, .. } => vec![store.clone()],
+                _ => Vec::new(),
+            };
+            tracing::warn!(image.id = %begun.image.id, error = %chain(&error), "the data of an import does not get in");
+            Failure { why: told(error), stores }
+        })
+    }
+
+    /// The most bytes that the data may have, so many times.
+    async fn cap(&self, image: &Image, times: u64) -> Result<u64, Fault> {
+        let (settings, image) = (self.settings(), image.clone());
+        let most = settings.image_size_cap;
+        let left = self.db().read::<_, DbError, _>(move |tx| {
+            storage_left(tx, &settings, image.owner.as_deref(), &image.id)
+                .map(|left| left.map(|it| it / (times + image.locations.len() as u64).max(1)))
+        });
+        Ok(left.await?.unwrap_or(u64::MAX).min(most))
+    }
+
+    /// Makes the objects stand, whose places are announced first. None when another process has the import.
+    async fn publish(
+        &self,
+        row: &imports::Import,
+        order: &Order,
+        (spread, targets): (Spread, &[Arc<dyn Store>]),
+        missing: Vec<String>,
+    ) -> Result<Option<Result<Stored, Failure>>, Fault> {
+        let Spread { facts, copies } = spread;
+        let urls: Vec<String> = copies.iter().flatten().map(|it| it.url().to_owned()).collect();
+        let (mine, process) = (row.clone(), self.process().id.clone());
+        let announced = self.db().write::<_, DbError, _>(move |tx| imports::announce(tx, &mine, &process, &urls));
+        if !announced.await? {
+            return Ok(None);
+        }
+        let commit = async |copy: Result<Box<dyn store::StagedData>, StoreError>| {
+            let copy = copy?;
+            let url = copy.url().to_owned();
+            copy.commit().await.map(|()| url)
+        };
+        let standing = join_all(copies.into_iter().map(commit)).await;
+        let mut stored = Stored { urls: Vec::new(), failed: missing, facts, virtual_size: None };
+        let mut why = None;
+        for (outcome, store) in standing.into_iter().zip(targets) {
+            match outcome {
+                Ok(url) => stored.urls.push(url),
+                Err(error) => {
+                    let name = store.name();
+                    tracing::warn!(image.id = %row.image, store = name, error = %chain(&error), "a store did not take an import");
+                    why = Some(format!("{name}: {}", Fault::from(error)));
+                    stored.failed.push(name.to_owned());
+                }
+            }
+        }
+        match why {
+            Some(why) if order.all_must_succeed || stored.urls.is_empty() => {
+                Ok(Some(Err(Failure { why, stores: stored.failed })))
+            }
+            _ => Ok(Some(Ok(stored))),
+        }
+    }
+}
+
+/// What the data is, against what it should be; the size that a guest sees.
+fn check(service: &Service, image: &Image, spread: &Spread, method: ImportMethod) -> Result<Option<u64>, String> {
+    if method != ImportMethod::CopyImage {
+        return judge(&service.settings(), image, &spread.facts.inspection).map_err(|it| it.to_string());
+    }
+    match difference(image, &spread.facts) {
+        None => Ok(image.virtual_size),
+        Some(it) => Err(format!("The image's data is damaged: its {} is {}, not {}.", it.what, it.found, it.wanted)),
+    }
+}
+
+/// A refusal is the end of an import; whatever else goes wrong is no fault of its own.
+fn refused(fault: Fault) -> Result<Result<(), Failure>, Fault> {
+    match fault {
+        Fault::Unavailable(_) | Fault::Internal(_) => Err(fault),
+        other => Ok(Err(other.to_string().into())),
+    }
+}
+
+/// An error in words for the client: nothing of the server's folders.
+fn told(error: IngestError) -> String {
+    match error {
+        IngestError::StoreOf { store, source } => format!("{store}: {}", Fault::from(source)),
+        IngestError::Body { .. } => chain(&error).to_string(),
+        other => Fault::from(other).to_string(),
+    }
+}
+
+// === impl Failure ===
+
+impl From<String> for Failure {
+    fn from(why: String) -> Self {
+        Self { why, stores: Vec::new() }
+    }
+}

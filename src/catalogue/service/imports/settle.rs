@@ -1,0 +1,211 @@
+//! How an import ends in the database: each way is one transaction, which its row goes with.
+
+use super::{
+    FAILED, IMPORTING,
+    lock::LOCK,
+    order::{Order, change_list},
+    progress::copied,
+    run::Failure,
+};
+use crate::base::chain;
+use crate::catalogue::{
+    service::{
+        Fault, Service,
+        change::check_storage,
+        tasks::{Ended, ended},
+    },
+    tables::{images, imports, staged, tasks},
+};
+use crate::db::{DbError, Tx};
+use crate::image::{Image, ImportMethod, Status, task::Task};
+use crate::store::Ingested;
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+/// What stands in stores.
+pub(super) struct Stored {
+    pub(super) urls: Vec<String>,
+    /// The stores that did not take it.
+    pub(super) failed: Vec<String>,
+    pub(super) facts: Ingested,
+    pub(super) virtual_size: Option<u64>,
+}
+
+/// Who settles what, and when.
+#[derive(Clone)]
+struct Case {
+    row: imports::Import,
+    process: String,
+    now: DateTime<Utc>,
+    kept_hours: u32,
+}
+
+impl Service {
+    /// The data is there: the image is active, or has further locations.
+    ///
+    /// # Errors
+    /// `TooLarge`: quotas; `Conflict`: its formats were changed meanwhile; that of the database.
+    pub(super) async fn settle_done(
+        &self,
+        row: &imports::Import,
+        order: &Order,
+        image: &Image,
+        stored: Stored,
+    ) -> Result<(), Fault> {
+        let (case, cipher, settings, gone) = (self.case(row), self.cipher().clone(), self.settings(), order.clone());
+        let (order, judged, copies) = (order.clone(), image.clone(), order.method()? == ImportMethod::CopyImage);
+        let places: Vec<_> = stored.urls.iter().map(|it| self.stores().written(it.clone())).collect();
+        let (size, failed) = (stored.facts.size, stored.failed.clone());
+        let done = self.db().write(move |tx| {
+            if !imports::is_of(tx, &case.row, &case.process)? {
+                return Ok(false);
+            }
+            let Some(before) = images::find(tx, &cipher, &case.row.image)? else { return Ok(false) };
+            let mut after = Image { updated_at: case.now, ..before.clone() };
+            if !copies {
+                fill(&mut after, &judged, &stored)?;
+            }
+            let new: Vec<_> = places.iter().filter(|it| !before.locations.contains(it)).cloned().collect();
+            after.locations.extend(new);
+            release(&mut after, &order, &stored.failed);
+            check_storage(tx, &settings, &before, &after)?;
+            if !images::update(tx, &cipher, &before, &after)? {
+                return Ok(false);
+            }
+            case.end(tx, Ok((json!({"image_id": case.row.image}), size)))?;
+            Ok::<_, Fault>(true)
+        });
+        if done.await? {
+            tracing::info!(image.id = %row.image, size, failed = failed.join(","), "image imported");
+            metrics::counter!("larder_catalogue_imports_total", "outcome" => "done").increment(1);
+            self.unstage(&row.image).await;
+        } else {
+            self.settle_gone(row, &gone).await?;
+        }
+        Ok(())
+    }
+
+    /// The data does not get in: the image is queued again, or stays as it was.
+    ///
+    /// # Errors
+    /// That of the database.
+    pub(super) async fn settle_failed(
+        &self,
+        row: &imports::Import,
+        order: &Order,
+        failure: Failure,
+    ) -> Result<(), Fault> {
+        let (case, cipher, order) = (self.case(row), self.cipher().clone(), order.clone());
+        tracing::warn!(image.id = %row.image, why = failure.why, "an import failed");
+        // Before the image is queued: whoever stages it again then has another file.
+        if self.is_ours(row).await? {
+            self.unstage(&row.image).await;
+        }
+        let settled = self.db().write::<_, DbError, _>(move |tx| {
+            if !imports::is_of(tx, &case.row, &case.process)? {
+                return Ok(false);
+            }
+            if let Some(before) = images::find(tx, &cipher, &case.row.image)? {
+                let mut after = Image { updated_at: case.now, ..before.clone() };
+                if before.status == Status::Importing {
+                    after.status = Status::Queued;
+                    (after.size, after.virtual_size) = (None, None);
+                }
+                // Where it is not a store's fault, none of them has the data.
+                let failed = if failure.stores.is_empty() { order.ids() } else { &failure.stores };
+                release(&mut after, &order, failed);
+                images::update(tx, &cipher, &before, &after)?;
+            }
+            case.end(tx, Err(failure.why.clone()))?;
+            Ok(true)
+        });
+        if settled.await? {
+            metrics::counter!("larder_catalogue_imports_total", "outcome" => "failed").increment(1);
+        }
+        Ok(())
+    }
+
+    /// The image is deleted. Nothing is done when another process has the import.
+    ///
+    /// # Errors
+    /// That of the database.
+    pub(super) async fn settle_gone(&self, row: &imports::Import, order: &Order) -> Result<(), Fault> {
+        self.clear_import(row).await?;
+        let why = "Image has been deleted, aborting import.".to_owned();
+        self.settle_failed(row, order, why.into()).await
+    }
+
+    /// Removes the objects of an import of this process that are no locations. One that cannot be removed is in the way of
+    /// nobody: whoever writes at its place removes it first.
+    ///
+    /// # Errors
+    /// That of the database.
+    pub(super) async fn clear_import(&self, row: &imports::Import) -> Result<(), Fault> {
+        if !self.is_ours(row).await? {
+            return Ok(());
+        }
+        let image = row.image.clone();
+        let found = self.db().read::<_, DbError, _>(move |tx| imports::find(tx, &image)).await?;
+        for url in found.map(|it| it.urls).unwrap_or_default() {
+            if !self.is_location(&row.image, &url).await?
+                && let Err(error) = self.discard(&url).await
+            {
+                tracing::warn!(image.id = %row.image, url, error = %chain(&error), "an import's object stays");
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether this process still has the import.
+    async fn is_ours(&self, row: &imports::Import) -> Result<bool, DbError> {
+        let (row, process) = (row.clone(), self.process().id.clone());
+        self.db().read(move |tx| imports::is_of(tx, &row, &process)).await
+    }
+
+    fn case(&self, row: &imports::Import) -> Case {
+        let kept_hours = self.settings().task_time_to_live;
+        Case { row: row.clone(), process: self.process().id.clone(), now: self.now(), kept_hours }
+    }
+}
+
+// === impl Case ===
+
+impl Case {
+    /// The task ends so, with what comes out and the bytes that were copied, and the row goes.
+    fn end(&self, tx: &Tx<'_>, outcome: Result<(Value, u64), String>) -> Result<(), DbError> {
+        if let Some(task) = tasks::find(tx, &self.row.task, None)? {
+            let message = outcome.as_ref().map_or_else(Clone::clone, |it| copied(it.1));
+            let outcome = outcome.map(|it| it.0);
+            let ended = ended(task, Ended { outcome, now: self.now, kept_hours: self.kept_hours });
+            tasks::update(tx, &Task { message: Some(message), ..ended })?;
+        }
+        staged::forget(tx, &self.row.image)?;
+        imports::end(tx, &self.row, &self.process).map(drop)
+    }
+}
+
+/// `importing` → `active`, with what is known of the data.
+///
+/// # Errors
+/// `Conflict`: it was judged by other formats than it has now.
+fn fill(after: &mut Image, judged: &Image, stored: &Stored) -> Result<(), Fault> {
+    let formats = |it: &Image| (it.disk_format.clone(), it.container_format.clone());
+    if formats(after) != formats(judged) || after.status != Status::Importing {
+        let words = format!("Image {} was changed while its data was imported; import it again.", after.id);
+        return Err(Fault::Conflict(words));
+    }
+    let facts = &stored.facts;
+    after.status = Status::Active;
+    (after.size, after.virtual_size) = (Some(facts.size), stored.virtual_size);
+    after.checksum = Some(facts.checksum.clone());
+    (after.os_hash_algo, after.os_hash_value) = (Some(facts.hash_algo.to_string()), Some(facts.hash_value.clone()));
+    Ok(())
+}
+
+/// The properties that an import leaves.
+fn release(image: &mut Image, order: &Order, failed: &[String]) {
+    image.properties.remove(LOCK);
+    change_list(image, IMPORTING, &[], order.ids());
+    let failed: Vec<String> = failed.iter().filter(|it| order.ids().contains(it)).cloned().collect();
+    change_list(image, FAILED, &failed, &[]);
+}

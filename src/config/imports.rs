@@ -1,0 +1,101 @@
+//! The options of imports.
+
+use super::{
+    Catalogue,
+    catalogue::ONE_OR_MORE,
+    notes::NOT_YET,
+    options::Options,
+    value::{BRACKETED, BRACKETED_PORTS, Kind, Refused},
+};
+use crate::catalogue;
+use crate::image::{ImportMethod, UnknownMethod};
+use std::path::PathBuf;
+
+pub(super) fn visit(options: &mut Options<'_>, it: &mut Catalogue) {
+    options.bind_as(
+        "enabled_import_methods",
+        &mut it.settings.import_methods,
+        IMPORT_METHODS,
+        "How clients may have images imported: glance-direct (data that they stage before), web-download (from a web server that \
+         [import_filtering_opts] lets be asked), copy-image (from one of several stores to others).",
+    );
+    options.bind_as(
+        "node_staging_uri",
+        &mut it.staging_uri,
+        FOLDER_URI,
+        "Folder where data waits for its import, file:///tmp/staging/ if not set. Processes that do not share it each \
+         import what was staged with them. With enabled_backends it is that of [os_glance_staging_store].",
+    );
+    options.section("os_glance_staging_store");
+    options.bind(
+        "filesystem_store_datadir",
+        &mut it.staging_store,
+        "The same, with enabled_backends; /var/lib/glance/os_glance_staging_store if not set.",
+    );
+    options.section("wsgi");
+    options.bind_as(
+        "task_pool_threads",
+        &mut it.settings.import_limit,
+        ONE_OR_MORE,
+        "Imports that a process works on at the same time; others wait.",
+    );
+}
+
+/// Import methods; that of Glance which this version does not have is left out, and a remark says so.
+const IMPORT_METHODS: Kind<Vec<ImportMethod>> = Kind {
+    takes: "a list such as [glance-direct, web-download, copy-image]",
+    read: |text| {
+        let mut names = (BRACKETED.read)(text)?;
+        names.retain(|it| it != NOT_YET);
+        let parse = |it: &String| it.parse().map_err(|error: UnknownMethod| Refused(Some(error.to_string())));
+        names.iter().map(parse).collect()
+    },
+    write: |value| Some(format!("[{}]", value.iter().map(|it| it.as_str()).collect::<Vec<_>>().join(","))),
+};
+
+/// A folder as Glance's option has it.
+const FOLDER_URI: Kind<Option<PathBuf>> = Kind {
+    takes: "file:// and the path of a folder",
+    read: |text| match text.trim().strip_prefix("file://") {
+        Some(path) if path.starts_with('/') => Ok(Some(PathBuf::from(path))),
+        _ => Err(Refused::default()),
+    },
+    write: |value| value.as_ref().map(|it| format!("file://{}", it.display())),
+};
+
+pub(super) fn filtering(options: &mut Options<'_>, it: &mut catalogue::ImportFiltering) {
+    options.bind_as(
+        "allowed_schemes",
+        &mut it.allowed_schemes,
+        BRACKETED,
+        "Schemes of the URLs that clients may make this server ask; with allowed_..., disallowed_... does not count.",
+    );
+    options.bind_as("disallowed_schemes", &mut it.disallowed_schemes, BRACKETED, "Schemes that they may not.");
+    options.bind_as(
+        "allowed_hosts",
+        &mut it.allowed_hosts,
+        BRACKETED,
+        "Hosts that they may. Empty: all but loopback and link-local addresses, and disallowed_hosts.",
+    );
+    options.bind_as("disallowed_hosts", &mut it.disallowed_hosts, BRACKETED, "Hosts that they may not.");
+    options.bind_as(
+        "allowed_ports",
+        &mut it.allowed_ports,
+        BRACKETED_PORTS,
+        "Ports that they may, where one is written.",
+    );
+    options.bind_as("disallowed_ports", &mut it.disallowed_ports, BRACKETED_PORTS, "Ports that they may not.");
+}
+
+// === impl Catalogue ===
+
+impl Catalogue {
+    /// Where data waits for its import.
+    pub(super) fn staging_folder(&self) -> PathBuf {
+        if self.backends.is_empty() {
+            return self.staging_uri.clone().unwrap_or_else(|| PathBuf::from("/tmp/staging/"));
+        }
+        let folder = || PathBuf::from("/var/lib/glance/os_glance_staging_store");
+        self.staging_store.clone().unwrap_or_else(folder)
+    }
+}
