@@ -9,6 +9,7 @@ mod open;
 mod pins;
 mod queue;
 mod rules;
+mod salvage;
 #[cfg(test)]
 mod tests;
 
@@ -53,6 +54,14 @@ pub enum IndexError {
     /// It is damaged and cannot be renamed.
     #[error("the index {} is damaged and cannot be set aside", path.display())]
     SetAside {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is damaged, and the new one cannot be made or put in its place.
+    #[error("the index {} is damaged, and a new one with its queue and pins cannot be made beside it", path.display())]
+    Salvage {
         /// The file.
         path: PathBuf,
         /// Why.

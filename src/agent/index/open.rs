@@ -1,13 +1,9 @@
 //! Opening the index, and what to do with one that is damaged.
 
-use super::IndexError;
+use super::{IndexError, salvage};
 use crate::base::chain;
 use rusqlite::{Connection, ErrorCode};
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs, path::Path, time::Duration};
 
 const VERSION: i64 = STEPS.len() as i64 + 1;
 
@@ -100,40 +96,64 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Vec<String>), IndexError>
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(|source| IndexError::Folder { path: folder.to_owned(), source })?;
     }
+    // A crash has interrupted the exchange.
+    let gone_on = salvage::exchange(path)?.map(|aside| {
+        let (path, aside) = (path.display(), aside.display());
+        format!("the index {path} was damaged: set aside as {aside}, {SAVED}")
+    });
     let damage = match connect(path) {
-        Ok(connection) => return Ok((connection, Vec::new())),
+        Ok(connection) => return Ok((connection, gone_on.into_iter().collect())),
         Err(IndexError::Open { source, .. }) if damaged(&source) => source,
         Err(error) => return Err(error),
     };
-    let salvaged = salvage(path);
-    let aside = set_aside(path).map_err(|source| IndexError::SetAside { path: path.to_owned(), source })?;
+    let saved = salvage::make(path)?;
+    let aside = salvage::exchange(path)?.unwrap_or_default();
     let connection = connect(path)?;
-    let (queued, pins) = put_back(&connection, &salvaged);
     let note = format!(
-        "the index {} was damaged ({}): set aside as {}, {queued} queued images and {pins} pins saved, the rest is rebuilt from the base directory; pin again what was pinned and is not",
+        "the index {} was damaged ({}): set aside as {}, {} queued images and {} pins saved, {SAVED}",
         path.display(),
         chain(&damage),
-        aside.display()
+        aside.display(),
+        saved.queued,
+        saved.pins
     );
-    Ok((connection, vec![note]))
+    Ok((connection, gone_on.into_iter().chain([note]).collect()))
+}
+
+const SAVED: &str = "the rest is rebuilt from the base directory; pin again what was pinned and is not";
+
+/// A new one that is all in one file.
+pub(super) fn make(path: &Path) -> Result<Connection, IndexError> {
+    prepare(path, "DELETE").map(|(made, _)| made).map_err(|source| IndexError::Open { path: path.to_owned(), source })
 }
 
 fn connect(path: &Path) -> Result<Connection, IndexError> {
-    let found = prepare(path).map_err(|source| IndexError::Open { path: path.to_owned(), source })?;
+    let found = prepare(path, "WAL").map_err(|source| IndexError::Open { path: path.to_owned(), source })?;
     match found {
         (connection, VERSION) => Ok(connection),
         (_, found) => Err(IndexError::Newer { path: path.to_owned(), found, known: VERSION }),
     }
 }
 
-fn prepare(path: &Path) -> rusqlite::Result<(Connection, i64)> {
+fn prepare(path: &Path, journal: &str) -> rusqlite::Result<(Connection, i64)> {
     let mut connection = Connection::open(path)?;
+    // What cannot be opened for writing, for an error of the disk too, SQLite opens for reading, without a word.
+    if connection.is_readonly(rusqlite::MAIN_DB)? {
+        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_READONLY);
+        let why = "it can be read but not written: look at its rights and its mount, and into the kernel's log for errors of the disk";
+        return Err(rusqlite::Error::SqliteFailure(code, Some(why.to_owned())));
+    }
     connection.busy_timeout(Duration::from_secs(5))?;
-    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    connection.pragma_update_and_check(None, "journal_mode", journal, |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     // Some hundred KiB are enough for it; the agent is to stay small.
     connection.pragma_update(None, "cache_size", -512)?;
-    let sound: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    let check = || connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+    // A read that the disk refuses once is told in the same way as damage.
+    let sound = match check()?.as_str() {
+        "ok" => "ok".to_owned(),
+        _ => check()?,
+    };
     if sound != "ok" {
         let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
         return Err(rusqlite::Error::SqliteFailure(code, Some(sound)));
@@ -171,6 +191,11 @@ fn prepare(path: &Path) -> rusqlite::Result<(Connection, i64)> {
         connection.prepare("SELECT job, image_id, outcome, told, closed FROM work").map_err(misshapen)?;
         connection.prepare("SELECT base, score, at FROM uses").map_err(misshapen)?;
         connection.prepare("SELECT base, instance, seen FROM users").map_err(misshapen)?;
+        // Its log may have been opened for reading only, and stays so: that shows by writing. A full disk may get room.
+        match connection.pragma_update(None, "user_version", VERSION) {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::ReadOnly) => return Err(error),
+            _ => {}
+        }
     }
     Ok((connection, found))
 }
@@ -182,56 +207,4 @@ fn misshapen(error: rusqlite::Error) -> rusqlite::Error {
 
 fn damaged(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
-}
-
-/// An image's id, when it was queued or pinned, its priority.
-type Wish = (String, i64, i64);
-
-/// What only the index knew and can still be read: the queue in its order, and the pins.
-fn salvage(path: &Path) -> [Vec<Wish>; 2] {
-    let read = |statement: &str| -> rusqlite::Result<Vec<Wish>> {
-        let connection = Connection::open(path)?;
-        let mut statement = connection.prepare(statement)?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-        // Up to the first unreadable page.
-        Ok(rows.map_while(Result::ok).collect())
-    };
-    // What rules have queued they queue again.
-    let queue = read("SELECT image_id, queued_at, priority FROM queue WHERE for_rules = 0 ORDER BY position")
-        .or_else(|_| read("SELECT image_id, queued_at, priority FROM queue ORDER BY position"))
-        .or_else(|_| read("SELECT image_id, queued_at, 0 FROM queue ORDER BY position"));
-    [queue.unwrap_or_default(), read("SELECT image_id, pinned_at, 0 FROM pins").unwrap_or_default()]
-}
-
-fn put_back(connection: &Connection, [queue, pins]: &[Vec<Wish>; 2]) -> (usize, usize) {
-    let put = |statement: &str, these: &[Wish]| {
-        let valid = these.iter().filter(|(id, ..)| id.parse::<crate::image::ImageId>().is_ok());
-        valid.filter(|(id, at, priority)| connection.execute(statement, (id, at, priority)) == Ok(1)).count()
-    };
-    let queued = put("INSERT OR IGNORE INTO queue (image_id, queued_at, priority) VALUES (?1, ?2, ?3)", queue);
-    (queued, put("INSERT OR IGNORE INTO pins (image_id, pinned_at) VALUES (?1, ?2 + 0 * ?3)", pins))
-}
-
-/// Renames the file and its companions; the newest damage is kept, older ones too, each under its own name.
-fn set_aside(path: &Path) -> io::Result<PathBuf> {
-    let companion = |path: &Path, suffix: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        PathBuf::from(name)
-    };
-    let stamp = chrono::Utc::now().format("%Y%m%dT%H%M%S");
-    let aside = (0..100)
-        .map(|count| {
-            companion(path, &if count == 0 { format!(".damaged-{stamp}") } else { format!(".damaged-{stamp}-{count}") })
-        })
-        .find(|it| !it.exists())
-        .ok_or(io::ErrorKind::AlreadyExists)?;
-    fs::rename(path, &aside)?;
-    for suffix in ["-wal", "-shm"] {
-        match fs::rename(companion(path, suffix), companion(&aside, suffix)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    Ok(aside)
 }

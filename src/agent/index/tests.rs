@@ -195,27 +195,72 @@ async fn a_damaged_index_is_set_aside() {
     }
 }
 
-#[tokio::test]
-async fn what_can_be_read_of_a_damaged_queue_is_saved() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("index.db");
-    let index = open(&path);
+/// With one image queued and one pinned, and a table missing.
+async fn damage(path: &Path) {
+    let index = open(path);
     index.enqueue(&id(7), Some(Priority::try_from(9).unwrap()), now()).await.unwrap();
     index.pin(&id(8), now()).await.unwrap();
+    close(index, path).await;
+    let connection = rusqlite::Connection::open(path).unwrap();
+    connection.execute_batch("PRAGMA journal_mode = DELETE; DROP TABLE bases;").unwrap();
+}
+
+async fn close(index: Index, path: &Path) {
     drop(index);
     // Its thread closes the file, and the last one to do so removes the log.
     while path.with_extension("db-wal").exists() {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
-    let connection = rusqlite::Connection::open(&path).unwrap();
-    connection.execute_batch("PRAGMA journal_mode = DELETE; DROP TABLE bases;").unwrap();
-    drop(connection);
+}
 
-    let (index, notes) = Index::open(&path).unwrap();
-    assert!(notes[0].contains("1 queued images and 1 pins saved"), "{notes:?}");
+async fn assert_saved(index: &Index) {
     let queue = index.queue().await.unwrap();
     assert_eq!((queue[0].id.clone(), i32::from(queue[0].priority)), (id(7), 9));
     assert_eq!(index.pins().await.unwrap(), [id(8)]);
+}
+
+#[tokio::test]
+async fn what_can_be_read_of_a_damaged_queue_is_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index.db");
+    damage(&path).await;
+    let (index, notes) = Index::open(&path).unwrap();
+    assert!(notes[0].contains("1 queued images and 1 pins saved"), "{notes:?}");
+    assert_saved(&index).await;
+}
+
+#[tokio::test]
+async fn a_crash_while_a_damaged_index_is_replaced_loses_nothing() {
+    for crash in 0..5 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("index.db");
+        damage(&path).await;
+        let rename = |from: &str, to: &str| fs::rename(folder.path().join(from), folder.path().join(to)).unwrap();
+        // As far as it came.
+        if crash == 0 {
+            fs::write(folder.path().join("index.db.salvage"), "half").unwrap();
+            fs::write(folder.path().join("index.db.salvage-journal"), "half").unwrap();
+        } else {
+            super::salvage::make(&path).unwrap();
+            fs::write(folder.path().join("index.db-wal"), "the log of the old one").unwrap();
+        }
+        if crash >= 2 {
+            rename("index.db", "index.db.damaged-1");
+        }
+        if crash >= 3 {
+            rename("index.db-wal", "index.db.damaged-1-wal");
+        }
+        if crash == 4 {
+            rename("index.db.salvaged", "index.db");
+        }
+        let (index, notes) = Index::open(&path).unwrap();
+        assert_eq!(notes.len(), usize::from(crash < 4), "{crash}: {notes:?}");
+        assert_saved(&index).await;
+        close(index, &path).await;
+        assert_saved(&open(&path)).await;
+        let names: Vec<_> = fs::read_dir(&folder).unwrap().map(|it| it.unwrap().file_name()).collect();
+        assert!(names.iter().all(|it| !it.to_string_lossy().contains("salvage")), "{crash}: {names:?}");
+    }
 }
 
 #[tokio::test]
