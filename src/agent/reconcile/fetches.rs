@@ -45,7 +45,9 @@ impl Reconciler {
     pub(super) fn busy(&self, now: DateTime<Utc>) -> HashSet<ImageId> {
         let put_off = self.state.put_off.iter().filter(|(_, it)| it.until > now).map(|(id, _)| id);
         let waits = self.state.queue.iter().filter(|it| self.state.ruled.is_waiting(it)).map(|it| &it.id);
-        self.jobs.keys().chain(put_off).chain(waits).chain(self.partials.going()).cloned().collect()
+        let replaced = self.scrubs.replaced_now().into_iter().chain(self.to_be_replaced(now));
+        let going = self.partials.going().chain(replaced);
+        self.jobs.keys().chain(put_off).chain(waits).chain(going).cloned().collect()
     }
 
     pub(super) fn may_fetch(&self) -> bool {
@@ -136,17 +138,24 @@ impl Reconciler {
         }
     }
 
-    async fn arrived(&mut self, id: &ImageId, known: Known, new: bool, file: Option<BaseFile>) {
+    async fn arrived(&mut self, id: &ImageId, mut known: Known, new: bool, file: Option<BaseFile>) {
         let base = known.base.clone();
+        if !new && self.state.known.contains_key(&base) {
+            // It may have been found damaged since it was fetched.
+            known.verified = None;
+        }
         if let Err(error) = self.index.arrived(known).await {
             // The base is there and stays; the record is made at the next try.
             self.put_off(id, UNWRITTEN);
-            return self.warn(format!("image {id} is there, but that could not be noted: {}", chain(&error)));
+            let why = format!("image {id} is there, but that could not be noted: {}", chain(&error));
+            let retry_at = Some(self.state.now + UNWRITTEN);
+            self.passes.tried(id, &ImageState::Failed { why: why.clone(), attempts: 0, retry_at });
+            return self.warn(why);
         }
         let result = if new { "fetched" } else { "was_there" };
         metrics::counter!("larder_fetches_total", "result" => result).increment(1);
         tracing::info!(image.id = %id, base.file = %base, new, "the image is cached");
-        self.arrived.insert(base.clone());
+        self.meanwhile.came(&base);
         if let (Some(look), Some(file)) = (&mut self.state.look, file) {
             look.bases.retain(|it| it.name != base);
             look.bases.push(file);

@@ -7,7 +7,10 @@ use crate::agent::{
 };
 use crate::base::{chain, space::Space};
 use chrono::{DateTime, Utc};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 /// What was seen.
 #[derive(Clone, Debug)]
@@ -19,6 +22,27 @@ pub(super) struct Look {
     pub(super) space: Space,
     /// Blocks that the files take, bytes.
     pub(super) own: u64,
+}
+
+/// What became of bases while a look ran, by name: it may have seen them as they were.
+#[derive(Debug, Default)]
+pub(super) struct Meanwhile {
+    pub(super) arrived: HashSet<String>,
+    pub(super) removed: HashSet<String>,
+}
+
+// === impl Meanwhile ===
+
+impl Meanwhile {
+    pub(super) fn came(&mut self, base: &str) {
+        self.removed.remove(base);
+        self.arrived.insert(base.to_owned());
+    }
+
+    pub(super) fn went(&mut self, base: &str) {
+        self.arrived.remove(base);
+        self.removed.insert(base.to_owned());
+    }
 }
 
 // === impl Look ===
@@ -38,6 +62,19 @@ impl Look {
             Ok(look) => look.map_err(|error| chain(&error).to_string()),
             Err(died) => Err(format!("looking at the disk ended early: {died}")),
         }
+    }
+
+    /// Takes nothing from it that has come or gone since it began; `before` was kept up with that.
+    pub(super) fn correct(&mut self, meanwhile: &Meanwhile, before: Option<&Self>) {
+        let Meanwhile { arrived, removed } = meanwhile;
+        if arrived.is_empty() && removed.is_empty() {
+            return;
+        }
+        self.bases.retain(|it| !arrived.contains(&it.name) && !removed.contains(&it.name));
+        let here = before.into_iter().flat_map(|it| &it.bases);
+        self.bases.extend(here.filter(|it| arrived.contains(&it.name)).cloned());
+        self.bases.sort_by(|a, b| a.name.cmp(&b.name));
+        self.own = own_bytes(&self.bases);
     }
 
     /// Raises the last use to what the index knows: the mtime of a base that libvirt owns cannot always be touched.

@@ -4,7 +4,7 @@ use super::{
     disk::Disk,
     guard::Guard,
     job::Job,
-    look::Look,
+    look::{Look, Meanwhile},
     partials::Partials,
     passes::Passes,
     presence::Presence,
@@ -145,8 +145,8 @@ pub(in crate::agent) struct Reconciler {
     pub(super) looking: bool,
     pub(super) pruning: bool,
     pub(super) next_look: DateTime<Utc>,
-    /// Bases that came while the disk was looked at.
-    pub(super) arrived: HashSet<String>,
+    /// Bases that came, and that went, while the disk was looked at.
+    pub(super) meanwhile: Meanwhile,
     /// Who wants to know about one image, since when: answered from a look at the disk that began later.
     pub(super) asking: Vec<(ImageId, DateTime<Utc>, Reply<Why>)>,
     pub(super) shutdown: CancellationToken,
@@ -226,7 +226,7 @@ impl Reconciler {
             looking: false,
             pruning: false,
             next_look: now,
-            arrived: HashSet::new(),
+            meanwhile: Meanwhile::default(),
             asking: Vec::new(),
             shutdown: CancellationToken::new(),
             asked_only: false,
@@ -362,6 +362,8 @@ impl Reconciler {
                     }
                     Err(why) => {
                         self.warn(why);
+                        // Nothing begins before the first one.
+                        self.next_look = self.next_look.min(self.state.now + BETWEEN_LOOKS);
                         // What is known is all there is to say.
                         self.state.now
                     }
@@ -422,7 +424,7 @@ impl Reconciler {
         let interval = TimeDelta::from_std(self.settings.scan_interval).unwrap_or(TimeDelta::minutes(2));
         let (dir, now) = (self.dir.clone(), self.state.now);
         self.next_look = now + interval.max(BETWEEN_LOOKS);
-        self.arrived.clear();
+        self.meanwhile = Meanwhile::default();
         self.work.spawn(async move { Done::Looked(Box::new(Look::beside(dir, now).await)) });
     }
 
@@ -434,7 +436,8 @@ impl Reconciler {
     }
 
     /// The directory is the truth: the index follows it.
-    async fn looked(&mut self, look: Look) {
+    async fn looked(&mut self, mut look: Look) {
+        look.correct(&self.meanwhile, self.state.look.as_ref());
         let originals: HashSet<&str> =
             look.bases.iter().filter(|it| it.kind == Kind::Original).map(|it| it.name.as_str()).collect();
         let (now, names) = (self.state.now, self.state.names());
@@ -449,7 +452,7 @@ impl Reconciler {
             .state
             .known
             .values()
-            .filter(|it| !originals.contains(it.base.as_str()) && !self.arrived.contains(&it.base))
+            .filter(|it| !originals.contains(it.base.as_str()) && !self.meanwhile.arrived.contains(&it.base))
             .map(|it| it.base.clone())
             .collect();
         self.adopt_and_forget(adopted, gone).await;

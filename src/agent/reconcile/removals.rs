@@ -116,6 +116,7 @@ impl Reconciler {
         if names.is_empty() {
             return;
         }
+        names.iter().for_each(|it| self.meanwhile.went(it));
         if let Some(look) = &mut self.state.look {
             look.bases.retain(|it| !names.contains(it.name.as_str()));
             look.own = own_bytes(&look.bases);

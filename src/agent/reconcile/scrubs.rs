@@ -13,8 +13,10 @@ use crate::agent::{
     base_dir::{BaseFile, Kind},
     execute::scrub::{Finding, Progress, Read, Reader},
     in_use::Evidence,
+    index::Known,
     seat::Purpose,
 };
+use crate::base::chain;
 use crate::image::ImageId;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::{
@@ -29,11 +31,21 @@ pub(super) struct Scrubs {
     pass: Option<Running>,
     /// The base that is being read, or removed.
     at: Option<String>,
+    /// The image of the damaged base that is being removed.
+    replaced: Option<Wish>,
     /// Not before then, for what is read without a pass.
     pub(super) put_off: HashMap<String, DateTime<Utc>>,
     /// Bases whose list is lost.
     pub(super) lost: HashSet<String>,
     centre: Centre,
+}
+
+/// An image that is queued before its damaged base goes: a crash in between must not lose it.
+#[derive(Debug)]
+struct Wish {
+    id: ImageId,
+    /// Nobody else had queued it.
+    new: bool,
 }
 
 #[derive(Debug)]
@@ -50,6 +62,17 @@ struct Running {
 const AGAIN: TimeDelta = TimeDelta::minutes(10);
 /// Bases are not read for the first time in the first moments after a start: instances come first.
 const CALM: TimeDelta = TimeDelta::seconds(5);
+
+// === impl Scrubs ===
+
+impl Scrubs {
+    /// Its base is damaged and still there: fetched now, it would be found cached.
+    pub(super) fn replaced_now(&self) -> Option<&ImageId> {
+        self.replaced.as_ref().map(|it| &it.id)
+    }
+}
+
+// === impl Reconciler ===
 
 impl Reconciler {
     /// A pass that somebody asked for: over all bases.
@@ -110,6 +133,18 @@ impl Reconciler {
         let look = self.state.look.as_ref().filter(|_| !self.asked_only)?;
         let due = look.bases.iter().filter(|it| self.is_due(it, look, now));
         due.map(|it| it.name.clone()).find(|base| !self.is_fetched(base))
+    }
+
+    /// Images whose damaged bases are about to be read again and removed: a fetch would find them cached.
+    pub(super) fn to_be_replaced(&self, now: DateTime<Utc>) -> impl Iterator<Item = &ImageId> {
+        let look = self.state.look.as_ref().filter(|_| !self.asked_only);
+        let is_damaged = |it: &&Known| it.verified.as_ref().is_some_and(|it| it.damage.is_some());
+        let is_due = move |it: &Known| {
+            let file = look.and_then(|look| Some((look, look.bases.iter().find(|file| file.name == it.base)?)));
+            file.is_some_and(|(look, file)| self.is_due(file, look, now))
+        };
+        let damaged = self.state.known.values().filter(is_damaged);
+        damaged.filter_map(move |it| it.id.as_ref().filter(|_| is_due(it)))
     }
 
     /// Whether a base is to be read without a pass: for the first time, or since it was damaged and is not used any more.
@@ -175,7 +210,7 @@ impl Reconciler {
     }
 
     /// A base was read.
-    pub(super) async fn read_done(&mut self, base: String, known: Option<Box<crate::agent::index::Known>>, read: Read) {
+    pub(super) async fn read_done(&mut self, base: String, known: Option<Box<Known>>, read: Read) {
         self.scrubs.lost.remove(&base);
         if let Some(known) = known {
             let noted = self.index.note(vec![*known]).await;
@@ -183,6 +218,10 @@ impl Reconciler {
         }
         if let Some(verified) = read.verified() {
             let noted = self.index.verified(base.clone(), verified).await;
+            if noted.is_err() {
+                // Else it would be read again and again.
+                self.scrubs.put_off.insert(base.clone(), self.state.now + AGAIN);
+            }
             self.note_trouble(noted);
         }
         self.reload().await;
@@ -198,12 +237,12 @@ impl Reconciler {
                 self.scrubs.put_off.insert(base.clone(), self.state.now + AGAIN);
                 self.scrubbed(&base, read.size, ScrubOutcome::Unclear { why });
             }
-            Finding::Damaged(damage) => self.damaged(base, read.size, damage),
+            Finding::Damaged(damage) => self.damaged(base, read.size, damage).await,
         }
     }
 
     /// It goes if nothing uses it, by the same evidence as for a prune pass.
-    fn damaged(&mut self, base: String, size: u64, damage: String) {
+    async fn damaged(&mut self, base: String, size: u64, damage: String) {
         tracing::error!(
             base.file = %base, image.id = self.state.image_of(&base).map(tracing::field::display),
             "the base is damaged: {damage}"
@@ -211,6 +250,10 @@ impl Reconciler {
         if !self.settings.scrub_replace {
             let then = "kept: scrub_replace is off".to_owned();
             return self.scrubbed(&base, size, ScrubOutcome::Damaged { damage, removed: false, then });
+        }
+        if let Err(why) = self.wish_again(&base).await {
+            let result = Err(why);
+            return self.replaced(base, size, damage, result).await;
         }
         let mut removal = self.removal(everything(), false);
         // It is asked for as it was, not as it is.
@@ -223,11 +266,32 @@ impl Reconciler {
         });
     }
 
+    /// Queues the image of a base that is to go, if it is known.
+    async fn wish_again(&mut self, base: &str) -> Result<(), String> {
+        let Some(id) = self.state.image_of(base) else { return Ok(()) };
+        let queued = self.index.enqueue(&id, None, self.state.now).await;
+        let new = queued.map_err(|error| format!("image {id} could not be queued again: {}", chain(&error)))?;
+        self.scrubs.replaced = Some(Wish { id, new });
+        self.reload().await;
+        Ok(())
+    }
+
+    /// The base stays, so its image need not come.
+    async fn wish_no_more(&mut self, wish: Option<Wish>) {
+        let Some(Wish { id, new: true }) = wish else { return };
+        let taken_out = self.index.dequeue(&id).await.map(drop);
+        self.note_trouble(taken_out);
+        self.passes.gone(&id);
+        self.reload().await;
+    }
+
     /// A damaged base was removed, or not.
     pub(super) async fn replaced(&mut self, base: String, size: u64, damage: String, result: Result<Pruned, String>) {
         let (image, name) = (self.state.image_of(&base), self.state.known.get(&base).and_then(|it| it.name.clone()));
         let gone = result.as_ref().is_ok_and(|it| it.removed.iter().any(|it| it.base == base));
+        let wish = self.scrubs.replaced.take();
         if !gone {
+            self.wish_no_more(wish).await;
             let why = match result {
                 Ok(pruned) => pruned.kept.into_iter().next().map_or_else(|| "it is gone".to_owned(), |it| it.why),
                 Err(why) => why,
@@ -241,7 +305,7 @@ impl Reconciler {
         if let Ok(pruned) = &result {
             self.forget_removed(pruned).await;
         }
-        let (then, wait) = self.fetch_again(image).await;
+        let (then, wait) = self.fetch_again(image);
         tracing::warn!(base.file = %base, "removed the damaged base: {then}");
         self.state.warnings.add(format!("removed the damaged base {base} ({damage}): {then}"));
         self.scrubbed(&base, size, ScrubOutcome::Damaged { damage, removed: true, then });
@@ -252,14 +316,10 @@ impl Reconciler {
         }
     }
 
-    async fn fetch_again(&mut self, image: Option<ImageId>) -> (String, Option<oneshot::Receiver<Pass>>) {
+    fn fetch_again(&mut self, image: Option<ImageId>) -> (String, Option<oneshot::Receiver<Pass>>) {
         let Some(id) = image else {
             return ("its image is not known here; nova fetches it when it is needed".to_owned(), None);
         };
-        if let Err(error) = self.index.enqueue(&id, None, self.state.now).await {
-            return (format!("image {id} could not be queued again: {}", crate::base::chain(&error)), None);
-        }
-        self.reload().await;
         let (ended, wait) = oneshot::channel();
         let begun = self.passes.begin(HashSet::from([id.clone()]), Some(ended));
         (format!("image {id} is fetched again"), begun.then_some(wait))

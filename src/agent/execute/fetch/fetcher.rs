@@ -3,12 +3,12 @@
 use super::{FetchError, transfer::Transfer};
 use crate::admin::ImageState;
 use crate::agent::{
-    base_dir::{BaseDir, BaseFile, Kind, LockError, NovaLock, Published, Staging},
+    base_dir::{BaseDir, BaseFile, Kind, LockError, NovaLock, PublishError, Published, Staging},
     execute::{
         convert::{self, Conversion},
         gate::Gate,
         progress::{Board, Place},
-        publish::{Hold, appear},
+        publish::{AppearError, Hold, appear},
         staged::Staged,
     },
     index::{How, Known, Origin, Verified},
@@ -200,27 +200,18 @@ impl Fetcher {
         match found.map_err(FetchError::Look)? {
             None => Ok(None),
             Some(file) if file.kind == Kind::Original => {
-                let doubt = doubt(order, &file).or(self.unsigned(order, &file));
-                Ok(Some(Outcome::There { known: known(order, Origin::Adopted), new: false, doubt }))
+                let listed = self.listed(&file.name);
+                let doubt = doubt(order, &file).or(unsigned(order, &file, listed.as_ref().map(|it| &it.1)));
+                Ok(Some(Outcome::There { known: found_again(order, listed), new: false, doubt }))
             }
             Some(_) => Err(FetchError::InTheWay { path: self.dir.base_path(&order.id) }),
         }
     }
 
-    /// A base that this agent has not verified by the image's signature, though it would now. It is kept all the same:
-    /// instances may stand on it, and nova-compute takes it as it is.
-    fn unsigned(&self, order: &Order, file: &BaseFile) -> Option<String> {
-        let signature = order.signature.as_ref()?;
-        let (path, lists) = (self.dir.base_path(&order.id), &self.lists);
-        let found = FileId::from(&std::fs::symlink_metadata(path).ok()?);
-        let label = lists.load(&file.name, found).ok().flatten().map(|(_, label)| label);
-        if label.and_then(|it| it.signed_by).is_some_and(|it| it == signature.certificate().as_str()) {
-            return None;
-        }
-        Some(format!(
-            "the base {} of image {} was there already, and this agent has not verified it by the image's signature; to have              it verified, remove it by `larder cache delete-cached-image` while nothing uses it, and queue the image again",
-            file.name, order.id
-        ))
+    /// What was noted of this very file when its list was made.
+    fn listed(&self, base: &str) -> Option<(Pieces, Label)> {
+        let found = FileId::from(&std::fs::symlink_metadata(self.dir.path().join(base)).ok()?);
+        self.lists.load(base, found).ok().flatten()
     }
 
     async fn lock(&self, id: &ImageId, cancel: &CancellationToken) -> Result<Option<NovaLock>, FetchError> {
@@ -334,6 +325,11 @@ impl Fetcher {
                 tracing::info!(image.id = %order.id, "the base had appeared meanwhile; that one stays");
                 Ok(Outcome::There { known: known(order, Origin::Adopted), new: false, doubt: None })
             }
+            // It is there, whole; the next try notes it, by its list.
+            Err(error @ AppearError::Publish(PublishError::Sync { .. })) => {
+                staged.published();
+                Err(FetchError::Appear(error))
+            }
             Err(error) => {
                 staged.discard().await;
                 self.lists.remove(&order.id.base_name());
@@ -381,6 +377,32 @@ fn pieces_of(path: &std::path::Path) -> std::io::Result<Pieces> {
         }
     })?;
     trouble.map_or_else(|| Ok(hasher.finish()), Err)
+}
+
+/// A base that this agent has not verified by the image's signature, though it would now. It is kept all the same:
+/// instances may stand on it, and nova-compute takes it as it is.
+fn unsigned(order: &Order, file: &BaseFile, label: Option<&Label>) -> Option<String> {
+    let signature = order.signature.as_ref()?;
+    if label.and_then(|it| it.signed_by.as_ref()).is_some_and(|it| *it == signature.certificate().as_str()) {
+        return None;
+    }
+    Some(format!(
+        "the base {} of image {} was there already, and this agent has not verified it by the image's signature; to have \
+         it verified, remove it by `larder cache delete-cached-image` while nothing uses it, and queue the image again",
+        file.name, order.id
+    ))
+}
+
+/// A base that was there: somebody else's, or one of this agent's own whose record a crash has lost.
+fn found_again(order: &Order, listed: Option<(Pieces, Label)>) -> Box<Known> {
+    match listed.filter(|(_, it)| it.trust == Trust::Fetched) {
+        Some((pieces, label)) => {
+            let blake3 = Some(pieces.root());
+            let verified = Some(Verified { at: label.made_at, how: How::Fetched, damage: None, blake3 });
+            Box::new(Known { verified, ..*known(order, Origin::Fetched) })
+        }
+        None => known(order, Origin::Adopted),
+    }
 }
 
 /// A base whose length cannot be the image's: nova uses it as it is, and a guest reads zeros where it ends.

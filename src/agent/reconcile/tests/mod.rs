@@ -10,6 +10,7 @@ mod centre;
 mod clock;
 mod host;
 mod law;
+mod meanwhile;
 mod model;
 mod node;
 mod qcow2;
