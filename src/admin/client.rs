@@ -192,6 +192,15 @@ impl Client {
         self.call(Method::DELETE, &format!("/pins/{id}"), Some(self.quick)).await.map(drop)
     }
 
+    /// Says that the catalogue is right about an image that it has no more, though it misses too many at once to be
+    /// believed; 404 when it is not doubted.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn confirm_gone(&self, id: &ImageId) -> Result<(), ClientError> {
+        self.call(Method::PUT, &format!("/gone/{id}"), Some(self.quick)).await.map(drop)
+    }
+
     /// The images whose bases are there.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! The node's place in the fleet that the catalogue keeps.
 
+use crate::image::ImageId;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -57,4 +58,7 @@ pub struct Check {
     pub doubted: u64,
     /// Why nothing is known, if so.
     pub why: Option<String>,
+    /// The doubted ones: they go when an operator confirms that they are gone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<ImageId>,
 }

@@ -119,6 +119,10 @@ impl Handler for Control {
         Box::pin(self.ask(|reply| Command::Unpin(id.clone(), reply)))
     }
 
+    fn confirm_gone<'a>(&'a self, id: &'a ImageId) -> BoxFuture<'a, Result<(), Fault>> {
+        Box::pin(self.ask(|reply| Command::ConfirmGone(id.clone(), reply)))
+    }
+
     fn cached(&self) -> BoxFuture<'_, Result<Vec<CachedImage>, Fault>> {
         Box::pin(self.ask(Command::Cached))
     }

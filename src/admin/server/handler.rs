@@ -34,6 +34,9 @@ pub trait Handler: Send + Sync + 'static {
     /// Ends that.
     fn unpin<'a>(&'a self, id: &'a ImageId) -> BoxFuture<'a, Result<(), Fault>>;
 
+    /// Takes an image for gone that the catalogue misses among too many at once to be believed.
+    fn confirm_gone<'a>(&'a self, id: &'a ImageId) -> BoxFuture<'a, Result<(), Fault>>;
+
     /// The images whose bases are there.
     fn cached(&self) -> BoxFuture<'_, Result<Vec<CachedImage>, Fault>>;
 

@@ -42,6 +42,7 @@ fn router(handler: Arc<dyn Handler>, peers: Peers) -> Router {
         .route("/prune", post(prune))
         .route("/queue/{id}", put(queue))
         .route("/pins/{id}", put(pin).delete(unpin))
+        .route("/gone/{id}", put(confirm_gone))
         .route("/scrub", post(scrub))
         .route("/metrics", get(render))
         .route("/healthz", get(|| async { "OK" }))
@@ -119,6 +120,13 @@ async fn pin(State(agent): Agent, Path(id): Path<String>) -> Response {
 
 async fn unpin(State(agent): Agent, Path(id): Path<String>) -> Response {
     empty(StatusCode::NO_CONTENT, async { agent.unpin(&image_id(&id)?).await }.await)
+}
+
+async fn confirm_gone(State(agent): Agent, Path(id): Path<String>, peer: Option<Extension<Peer>>) -> Response {
+    if let Some(Extension(peer)) = peer {
+        tracing::info!(%peer, image.id = id, "confirmed to be gone, on the admin socket");
+    }
+    empty(StatusCode::NO_CONTENT, async { agent.confirm_gone(&image_id(&id)?).await }.await)
 }
 
 fn image_id(text: &str) -> Result<ImageId, Fault> {

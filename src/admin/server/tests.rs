@@ -58,6 +58,10 @@ impl Handler for Queue {
         ready(Err(Fault::NotFound("not pinned".into())))
     }
 
+    fn confirm_gone<'a>(&'a self, _: &'a ImageId) -> BoxFuture<'a, Result<(), Fault>> {
+        ready(Err(Fault::NotFound("not doubted".into())))
+    }
+
     fn cached(&self) -> BoxFuture<'_, Result<Vec<CachedImage>, Fault>> {
         let image_id = cached().to_string();
         let times = (1.5, 2.5);

@@ -1,7 +1,10 @@
 //! Images that the catalogue has no more: their bases go as soon as nothing uses them.
 
-use super::reconciler::{Done, Reconciler};
-use crate::admin::{Check, Pruned};
+use super::{
+    fetches::internal,
+    reconciler::{Done, Reconciler},
+};
+use crate::admin::{Check, Pruned, server::Fault};
 use crate::agent::plan::prune;
 use crate::image::ImageId;
 use chrono::{DateTime, Utc};
@@ -14,6 +17,8 @@ pub(in crate::agent) struct Presence {
     pub(in crate::agent) gone: BTreeMap<ImageId, String>,
     /// Those that can.
     pub(in crate::agent) there: BTreeSet<ImageId>,
+    /// Those that seem so, too many at once to be believed, and why; none when not all were asked for.
+    pub(in crate::agent) held: Option<BTreeMap<ImageId, String>>,
     /// For the status, after all were asked for.
     pub(in crate::agent) check: Option<Check>,
 }
@@ -25,17 +30,32 @@ pub(super) struct Gone {
     /// Those whose bases stay, as the log and the status have been told.
     said: HashSet<ImageId>,
     removing: bool,
-    pub(super) check: Option<Check>,
+    check: Option<Check>,
+    /// Too many at once to be believed, unless an operator confirms it.
+    held: BTreeMap<ImageId, String>,
     /// When the next one is old enough.
     pub(super) next: Option<DateTime<Utc>>,
+}
+
+// === impl Gone ===
+
+impl Gone {
+    /// What came of asking last, and what is doubted now.
+    pub(super) fn check(&self) -> Option<Check> {
+        let held: Vec<ImageId> = self.held.keys().cloned().collect();
+        self.check.clone().map(|it| Check { doubted: held.len() as u64, held, ..it })
+    }
 }
 
 // === impl Reconciler ===
 
 impl Reconciler {
     pub(super) async fn presence(&mut self, it: Presence) {
-        let Presence { gone, there, check } = it;
+        let Presence { gone, there, held, check } = it;
         self.state.gone.check = check.or(self.state.gone.check.take());
+        if let Some(held) = held {
+            self.state.gone.held = held;
+        }
         if gone.is_empty() && there.is_empty() {
             return;
         }
@@ -57,6 +77,22 @@ impl Reconciler {
         // No rule keeps what is gone.
         self.follow_rules(self.state.now).await;
         self.remove_gone();
+    }
+
+    /// An operator knows that the catalogue is right.
+    pub(super) async fn confirm_gone(&mut self, id: &ImageId) -> Result<(), Fault> {
+        let Some(why) = self.state.gone.held.get(id).cloned() else {
+            let why =
+                format!("image {id} is none of those that the catalogue seems to have lost: see `larder cache status`");
+            return Err(Fault::NotFound(why));
+        };
+        let noted = self.index.at_centre(vec![id.clone()], Vec::new(), self.state.now).await;
+        noted.map_err(|error| internal(&error))?;
+        self.state.gone.held.remove(id);
+        tracing::info!(image.id = %id, "an operator has confirmed that the image is gone");
+        let gone = BTreeMap::from([(id.clone(), why)]);
+        self.presence(Presence { gone, there: BTreeSet::new(), held: None, check: None }).await;
+        Ok(())
     }
 
     /// Removes the bases of lost images that nothing uses.

@@ -60,6 +60,7 @@ pub(in crate::agent) enum Command {
     Queue(ImageId, Option<Priority>, Reply<()>),
     Pin(ImageId, Reply<()>),
     Unpin(ImageId, Reply<()>),
+    ConfirmGone(ImageId, Reply<()>),
     Cached(Reply<Vec<CachedImage>>),
     Queued(Reply<Vec<ImageId>>),
     DeleteCached(ImageId, Reply<()>),
@@ -329,6 +330,7 @@ impl Reconciler {
             Command::Queue(id, priority, reply) => drop(reply.send(self.queue(&id, priority).await)),
             Command::Pin(id, reply) => drop(reply.send(self.pin(&id).await)),
             Command::Unpin(id, reply) => drop(reply.send(self.unpin(&id).await)),
+            Command::ConfirmGone(id, reply) => drop(reply.send(self.confirm_gone(&id).await)),
             Command::Cached(reply) => drop(reply.send(Ok(self.state.cached()))),
             Command::Queued(reply) => {
                 drop(reply.send(Ok(self.state.queue.iter().map(|it| it.id.clone()).collect())));

@@ -48,7 +48,7 @@ impl State {
             fleet: self.member.borrow().clone(),
             sharing: self.sharing.others.borrow().clone(),
             rules: self.rules(),
-            last_check: self.gone.check.clone(),
+            last_check: self.gone.check(),
             read_through: None,
             warnings: self.all_warnings(),
         }

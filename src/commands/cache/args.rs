@@ -114,6 +114,15 @@ pub enum CacheVerb {
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
     },
+    /// Say that the catalogue is right about images that it has no more, so that their bases go when nothing uses them
+    #[command(after_help = format!("When a catalogue misses most of the cached images at once, it may be another catalogue or one that has lost its \
+        database: their bases stay, and `larder cache status` says so.\n\nExamples:\n  larder cache confirm-gone\n  \
+        larder cache confirm-gone -f ID\n\n{EXIT_CODES}"))]
+    ConfirmGone {
+        /// The image's id [default: all that are doubted]
+        #[arg(value_name = "ID")]
+        ids: Vec<String>,
+    },
     /// List all images currently cached
     ListCached,
     /// List all images currently queued for caching

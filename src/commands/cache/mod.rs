@@ -3,10 +3,11 @@
 //! ```text
 //! manage   glance-cache-manage's arguments, texts and exit codes ─┐
 //! verbs    its seven verbs ───────────────────────────────────────┴→ node   one node's cache: admin socket, or HTTP
-//! status, why, plan, pass, pins   what only an agent can do ────────────────────→ admin::Client
+//! status, why, plan, pass, pins, gone   what only an agent can do ────────────────────→ admin::Client
 //! ```
 
 mod args;
+mod gone;
 mod manage;
 mod node;
 mod pass;
@@ -55,6 +56,7 @@ async fn dispatch(args: &CacheArgs, node: &Node) -> anyhow::Result<bool> {
         CacheVerb::Queue { ids, priority } => pins::run(agent(node)?, ids, pins::Wish::Queue(*priority), json).await,
         CacheVerb::Pin { ids } => pins::run(agent(node)?, ids, pins::Wish::Pin, json).await,
         CacheVerb::Unpin { ids } => pins::run(agent(node)?, ids, pins::Wish::Unpin, json).await,
+        CacheVerb::ConfirmGone { ids } => gone::run(agent(node)?, ids, &args.connection).await,
         verb => verbs::run(node, verb, &args.connection).await,
     }
 }

@@ -115,13 +115,17 @@ fn damaged(status: &Status) -> impl Iterator<Item = (&str, &str)> {
 }
 
 fn checked(it: &Check, now: DateTime<Utc>) -> String {
+    const CONFIRM: &str = "(if that is right: larder cache confirm-gone)";
     let when = ago(it.at, now);
     if let Some(why) = &it.why {
-        return format!("{when}: it is not known which images it has: {why}");
+        let held = if it.held.is_empty() { String::new() } else { format!(" {CONFIRM}") };
+        return format!("{when}: it is not known which images it has: {why}{held}");
     }
     let gone = if it.gone > 0 { format!(", {} gone", it.gone) } else { String::new() };
-    let doubted =
-        if it.doubted > 0 { format!(", {} missing and kept, too many at once", it.doubted) } else { String::new() };
+    let doubted = match it.doubted {
+        0 => String::new(),
+        count => format!(", {count} missing and kept, too many at once {CONFIRM}"),
+    };
     format!("{when}: {} cached images are there{gone}{doubted}", it.there)
 }
 

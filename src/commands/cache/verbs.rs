@@ -114,7 +114,7 @@ fn word(what: Clear) -> &'static str {
 }
 
 /// Asks on the terminal; anything but yes is no, and so is the end of the input.
-fn confirmed(question: &str, json: bool) -> bool {
+pub(super) fn confirmed(question: &str, json: bool) -> bool {
     let question = format!("{question} [y/N] ");
     let asked = if json {
         io::stderr().write_all(question.as_bytes())

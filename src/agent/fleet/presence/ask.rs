@@ -17,19 +17,12 @@ pub(super) struct Answer {
     pub(super) there: BTreeSet<ImageId>,
     /// They cannot, and why.
     pub(super) gone: BTreeMap<ImageId, String>,
-}
-
-/// Nothing is known: the reason.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Unknown {
-    #[error(transparent)]
-    Remote(#[from] RemoteError),
-    #[error("it lists no image at all: it may be another catalogue, or its database is lost")]
-    Empty,
+    /// It has no image at all: it may be another catalogue, or its database is lost.
+    pub(super) is_empty: bool,
 }
 
 /// Asks about all of these.
-pub(super) async fn ask(catalogue: &Catalogue, images: &BTreeSet<ImageId>) -> Result<Answer, Unknown> {
+pub(super) async fn ask(catalogue: &Catalogue, images: &BTreeSet<ImageId>) -> Result<Answer, RemoteError> {
     let mut statuses: HashMap<String, String> = HashMap::new();
     let all: Vec<&str> = images.iter().map(ImageId::as_str).collect();
     // What the feed has named is few, and asked for directly.
@@ -57,7 +50,7 @@ pub(super) async fn ask(catalogue: &Catalogue, images: &BTreeSet<ImageId>) -> Re
                         answer.gone.insert(id.clone(), why.to_owned());
                         continue;
                     }
-                    Err(error) => return Err(error.into()),
+                    Err(error) => return Err(error),
                 }
             }
         };
@@ -68,8 +61,6 @@ pub(super) async fn ask(catalogue: &Catalogue, images: &BTreeSet<ImageId>) -> Re
         }
     }
     // Whatever answers 404 to everything, such as an empty catalogue or the wrong server, lists nothing.
-    if missed && catalogue.images_up_to(&[("limit", "1")], 1).await?.is_empty() {
-        return Err(Unknown::Empty);
-    }
+    answer.is_empty = missed && catalogue.images_up_to(&[("limit", "1")], 1).await?.is_empty();
     Ok(answer)
 }

@@ -36,7 +36,9 @@ pub(super) fn believe(
 ) -> Verdict {
     let all = !missed.is_empty() && missed.len() >= held;
     let most = missed.len() >= MANY && missed.len() * 2 > held;
-    if !all && !most {
+    // When some of them come back, or go for another reason, the rest is no surer than before.
+    let doubted = before.as_ref().is_some_and(|it| it.since <= now && !it.images.is_disjoint(&missed));
+    if !all && !most && !doubted {
         return Verdict::Gone(missed);
     }
     let Some(before) = before.filter(|it| it.since <= now) else {
@@ -74,6 +76,15 @@ mod tests {
             assert_eq!(believe(held, ids(0..gone), None, at(0), DAY), held_back, "{gone} of {held}");
         }
         assert_eq!(believe(10, ids([]), None, at(0), DAY), Verdict::Gone(ids([])));
+    }
+
+    #[test]
+    fn what_is_left_of_many_waits_as_they_all_did() {
+        let first = Suspects { since: at(0), images: ids(0..6) };
+        let left = Verdict::Held(Suspects { since: at(0), images: ids(0..2) });
+        assert_eq!(believe(10, ids(0..2), Some(first.clone()), at(1), DAY), left);
+        assert_eq!(believe(10, ids(0..2), Some(first.clone()), at(24), DAY), Verdict::Gone(ids(0..2)));
+        assert_eq!(believe(10, ids(7..9), Some(first), at(1), DAY), Verdict::Gone(ids(7..9)));
     }
 
     #[test]

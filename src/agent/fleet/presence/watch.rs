@@ -45,20 +45,24 @@ const SPREAD: Duration = Duration::from_secs(3);
 /// Never asked more often, by the clock.
 const SHORTEST: Duration = Duration::from_secs(1);
 
+const EMPTY: &str = "it lists no image at all: it may be another catalogue, or its database is lost";
+
 struct Passes {
     it: Watch,
     suspects: Option<Suspects>,
     /// The feed named them, and they were gone.
     told: BTreeSet<ImageId>,
-    /// The catalogue did not answer the last time.
+    /// The catalogue did not answer the last time, or has lost everything.
     is_away: bool,
+    /// The latter, and it was said.
+    says_empty: bool,
 }
 
 /// Asks until `shutdown`.
 pub(in crate::agent::fleet) async fn watch(it: Watch, shutdown: CancellationToken) {
     let kept = it.index.fact(Fact::Suspects).await.ok().flatten();
     let suspects = kept.and_then(|text| serde_json::from_str(&text).ok());
-    let mut passes = Passes { it, suspects, told: BTreeSet::new(), is_away: false };
+    let mut passes = Passes { it, suspects, told: BTreeSet::new(), is_away: false, says_empty: false };
     let mut settings = passes.it.settings.clone();
     let first = settings.borrow().catalogue_check_interval.min(FIRST).mul_f64(rand::random());
     let mut next = Instant::now() + first;
@@ -102,9 +106,9 @@ impl Passes {
     async fn ask(&mut self, images: &BTreeSet<ImageId>) -> Result<Answer, String> {
         let catalogue = self.it.catalogue.borrow().clone();
         let answer = ask(&catalogue, images).await;
-        let result = if answer.is_ok() { "answered" } else { "unknown" };
+        let result = if answer.as_ref().is_ok_and(|it| !it.is_empty) { "answered" } else { "unknown" };
         metrics::counter!("larder_catalogue_checks_total", "result" => result).increment(1);
-        if answer.is_err() {
+        if answer.as_ref().map_or(true, |it| it.is_empty) {
             self.is_away = true;
         } else if std::mem::take(&mut self.is_away) {
             self.it.hints.back.notify_one();
@@ -120,9 +124,10 @@ impl Passes {
             return;
         }
         match self.ask(&images).await {
+            Ok(answer) if answer.is_empty => tracing::debug!("the catalogue lists no image at all"),
             Ok(answer) => {
                 self.told.extend(answer.gone.keys().cloned());
-                self.tell(answer.gone, answer.there, None).await;
+                self.tell(Presence { gone: answer.gone, there: answer.there, held: None, check: None }).await;
             }
             // The next pass asks about all.
             Err(why) => tracing::debug!("cannot tell whether the catalogue has {} images: {why}", images.len()),
@@ -135,35 +140,69 @@ impl Passes {
         if held.is_empty() {
             return;
         }
-        let check = Check { at: Utc::now(), there: 0, gone: 0, doubted: 0, why: None };
-        let Answer { there, mut gone } = match self.ask(&held).await {
+        let check = Check { at: Utc::now(), there: 0, gone: 0, doubted: 0, why: None, held: Vec::new() };
+        let Answer { there, mut gone, is_empty } = match self.ask(&held).await {
             Ok(answer) => answer,
             Err(why) => {
-                let check = Check { why: Some(why), ..check };
-                return self.tell(BTreeMap::new(), BTreeSet::new(), Some(check)).await;
+                let check = Some(Check { why: Some(why), ..check });
+                let (gone, there) = (BTreeMap::new(), BTreeSet::new());
+                return self.tell(Presence { gone, there, held: None, check }).await;
             }
         };
         self.told.retain(|it| !there.contains(it));
-        let untold: BTreeSet<ImageId> = gone.keys().filter(|it| !self.told.contains(*it)).cloned().collect();
+        let known = self.known_gone();
+        let is_sure = |it: &ImageId| self.told.contains(it) || known.contains(it);
+        let untold: BTreeSet<ImageId> = gone.keys().filter(|it| !is_sure(it)).cloned().collect();
+        let of = held.iter().filter(|it| !is_sure(it)).count();
+        let believed = if is_empty { BTreeSet::new() } else { self.believe(of, untold.clone()).await };
+        let doubted: BTreeMap<ImageId, String> = untold
+            .iter()
+            .filter(|it| !believed.contains(*it))
+            .filter_map(|it| Some((it.clone(), gone.remove(it)?)))
+            .collect();
+        let why = is_empty.then(|| EMPTY.to_owned());
+        if is_empty && !doubted.is_empty() {
+            self.say_empty(doubted.len()).await;
+        }
+        self.says_empty = is_empty;
+        let check = Check { there: there.len() as u64, gone: gone.len() as u64, why, ..check };
+        self.tell(Presence { gone, there, held: Some(doubted), check: Some(check) }).await;
+    }
+
+    /// Images that were believed to be gone before, and whose bases are here still.
+    fn known_gone(&self) -> BTreeSet<ImageId> {
+        let status = self.it.status.borrow();
+        status.bases.iter().filter(|it| it.gone).filter_map(|it| it.id.clone()).collect()
+    }
+
+    /// Which of the missed images, of so many, are believed to be gone.
+    async fn believe(&mut self, of: usize, missed: BTreeSet<ImageId>) -> BTreeSet<ImageId> {
         let wait = TimeDelta::from_std(self.it.settings.borrow().mass_removal_wait).unwrap_or(TimeDelta::MAX);
-        let (count, of) = (untold.len(), held.len().saturating_sub(self.told.len()));
-        match believe(of, untold, self.suspects.clone(), Utc::now(), wait) {
+        let count = missed.len();
+        match believe(of, missed, self.suspects.clone(), Utc::now(), wait) {
             Verdict::Gone(believed) => {
-                gone.retain(|it, _| believed.contains(it) || self.told.contains(it));
                 if believed.len() == count {
                     self.suspect(None).await;
                 }
+                believed
             }
             Verdict::Held(suspects) => {
                 self.say_held(&suspects, count, of).await;
                 self.suspect(Some(suspects)).await;
-                gone.retain(|it, _| self.told.contains(it));
+                BTreeSet::new()
             }
         }
-        let (there_now, gone_now) = (there.len() as u64, gone.len() as u64);
-        let doubted = held.len() as u64 - there_now - gone_now;
-        let check = Check { there: there_now, gone: gone_now, doubted, ..check };
-        self.tell(gone, there, Some(check)).await;
+    }
+
+    /// Once, as long as it stays so.
+    async fn say_empty(&self, count: usize) {
+        if !self.says_empty {
+            let text = format!(
+                "the catalogue has none of {count} cached images, and no other: their bases stay, in case it is another catalogue \
+                 or a lost database; if it is right, say so by `larder cache confirm-gone`"
+            );
+            let _ = self.it.commands.send(Command::Warn(text)).await;
+        }
     }
 
     async fn say_held(&self, suspects: &Suspects, count: usize, of: usize) {
@@ -177,8 +216,8 @@ impl Passes {
             .map_or_else(|| "never by itself".to_owned(), |at| at.format("after %Y-%m-%d %H:%M UTC").to_string());
         let text = format!(
             "the catalogue has {count} of {of} cached images no more, all at once: their bases stay, in case it is another \
-             catalogue or a lost database; if that is so still, they go {until} (mass_removal_wait), or remove them by \
-             `larder cache delete-cached-image`"
+             catalogue or a lost database; if that is so still, they go {until} (mass_removal_wait), or when you say so by \
+             `larder cache confirm-gone`"
         );
         let _ = self.it.commands.send(Command::Warn(text)).await;
     }
@@ -194,7 +233,7 @@ impl Passes {
         self.suspects = suspects;
     }
 
-    async fn tell(&self, gone: BTreeMap<ImageId, String>, there: BTreeSet<ImageId>, check: Option<Check>) {
-        let _ = self.it.commands.send(Command::Presence(Presence { gone, there, check })).await;
+    async fn tell(&self, presence: Presence) {
+        let _ = self.it.commands.send(Command::Presence(presence)).await;
     }
 }

@@ -396,7 +396,7 @@ impl World {
             self.gone.remove(id);
             there.insert(id.clone());
         }
-        Presence { gone, there, check: None }
+        Presence { gone, there, held: None, check: None }
     }
 
     /// There is to be less in the directory from one moment to the next.

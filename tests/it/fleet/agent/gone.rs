@@ -1,7 +1,11 @@
 //! Images that the catalogue has no more.
 
 use super::site::{Fleet, LONG, Site, bases, cache, exists, wait, wait_check};
-use crate::support::{daemon::Agent, have, run, wait_until};
+use crate::support::{
+    daemon::{Agent, signal},
+    have, output, run, text, wait_until,
+};
+use nix::sys::signal::Signal;
 use std::{fs, process::Command};
 
 /// Checks every second, by itself and without the fleet.
@@ -87,6 +91,57 @@ fn most_images_gone_at_once_stay_until_that_has_lasted() {
     ids[..3].iter().for_each(|id| gone(&agent, id));
     wait_check(&agent, "two are left", |it| it["there"] == 2 && it["doubted"] == 0);
     assert_eq!(bases(&agent).len(), 2);
+}
+
+#[test]
+fn an_operator_confirms_that_most_are_gone() {
+    let site = Site::new();
+    let ids: Vec<String> = (0..4).map(|it| site.push(&format!("i{it}"), 1)).collect();
+    let agent = site.node("n", BY_ITSELF, ALONE);
+    cache(&agent, &ids.iter().collect::<Vec<_>>());
+    wait_check(&agent, "all are there", |it| it["there"] == 4);
+    let confirm = |args: &[&str]| {
+        let out = output(agent.larder(&["cache", "confirm-gone"]).args(args));
+        (out.status.code(), text(&out.stdout) + &text(&out.stderr))
+    };
+    let (code, said) = confirm(&["-f"]);
+    assert!(code == Some(0) && said.contains("There is nothing to confirm"), "{code:?} {said}");
+    let (code, said) = confirm(&["-f", &ids[0]]);
+    assert!(code == Some(1) && said.contains("is none of those that the catalogue seems to have lost"), "{said}");
+    // They go one by one, and the feed tells nobody: as if it were another catalogue from one check to the next.
+    signal(agent.daemon.pid(), Signal::SIGSTOP);
+    ids[..3].iter().for_each(|id| site.delete(id));
+    signal(agent.daemon.pid(), Signal::SIGCONT);
+    wait_check(&agent, "they are missed", |it| {
+        it["doubted"] == 3 && it["held"].as_array().is_some_and(|it| it.len() == 3)
+    });
+    let said = run(&mut agent.larder(&["cache", "status"]));
+    assert!(said.contains("3 missing and kept") && said.contains("larder cache confirm-gone"), "{said}");
+    // Whoever does not say yes has said no; one alone may be confirmed.
+    let (code, said) = confirm(&[]);
+    assert!(code == Some(0) && said.contains(&ids[1]) && said.contains("Are they really gone?"), "{said}");
+    let (code, said) = confirm(&["-f", &ids[0]]);
+    assert!(code == Some(0) && said.contains(&format!("Confirmed that image {} is gone", ids[0])), "{said}");
+    gone(&agent, &ids[0]);
+    wait_check(&agent, "two are still doubted", |it| it["doubted"] == 2);
+    assert_eq!(bases(&agent).len(), 3);
+    let (code, said) = confirm(&["-f", "--json"]);
+    assert!(
+        code == Some(0) && said.contains("confirmed") && said.contains(&ids[1]) && said.contains(&ids[2]),
+        "{said}"
+    );
+    ids[..3].iter().for_each(|id| gone(&agent, id));
+    wait_check(&agent, "one is left", |it| it["there"] == 1 && it["doubted"] == 0 && it["gone"] == 0);
+    assert!(exists(&agent.base(&ids[3])));
+    // Now it lists nothing at all, and that may be right, too.
+    signal(agent.daemon.pid(), Signal::SIGSTOP);
+    site.delete(&ids[3]);
+    signal(agent.daemon.pid(), Signal::SIGCONT);
+    wait_check(&agent, "it is doubted", |it| it["why"].as_str().is_some_and(|it| it.contains("lists no image at all")));
+    assert!(exists(&agent.base(&ids[3])));
+    let (code, said) = confirm(&["-f"]);
+    assert!(code == Some(0) && said.contains(&ids[3]), "{said}");
+    gone(&agent, &ids[3]);
 }
 
 #[test]
