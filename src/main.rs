@@ -125,6 +125,24 @@ fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
     tokio::runtime::Runtime::new().context("cannot start the runtime")?.block_on(work)
 }
 
+/// What a command that only looks has begun, and cannot stop, gets this long at its end: a lost file server, a resolver.
+#[cfg(feature = "agent")]
+const LAST_LOOK: std::time::Duration = std::time::Duration::from_millis(200);
+
+/// Likewise; blocking steps that are still under way get so long at the end, or as long as they take.
+#[cfg(feature = "agent")]
+fn block_on_for<T>(
+    patience: Option<std::time::Duration>,
+    work: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
+    let done = runtime.block_on(work);
+    if let Some(patience) = patience {
+        runtime.shutdown_timeout(patience);
+    }
+    done
+}
+
 fn exit_code(done: bool) -> anyhow::Result<ExitCode> {
     Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -185,7 +203,9 @@ fn agent(args: &commands::AgentArgs) -> anyhow::Result<ExitCode> {
     let loaded = config::agent(&sources, &nova_files)?;
     start_log(&args.config, loaded.settings.logging, &loaded.notes)?;
     let (settings, nova, files) = (loaded.settings.settings, loaded.settings.nova, loaded.files);
-    block_on(async {
+    let looks_only = matches!(args.verb, Some(commands::AgentVerb::Check { .. }));
+    let patience = if looks_only { Some(LAST_LOOK) } else { None };
+    block_on_for(patience, async {
         let shutdown = signals::shutdown_token().context("cannot listen to signals")?;
         if let Some(verb) = args.verb {
             return once(settings, &nova, verb, &shutdown).await;
@@ -245,7 +265,11 @@ async fn once(
             exit_code(print_scrubbed(&pass, json)?)
         }
         AgentVerb::Check { json } => {
-            let found = larder::agent::check::check(&settings, nova).await;
+            let found = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => anyhow::bail!("stopped before all was looked at"),
+                found = larder::agent::check::check(&settings, nova) => found,
+            };
             exit_code(commands::print_findings(&found, json)?)
         }
     }

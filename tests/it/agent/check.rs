@@ -1,7 +1,17 @@
 //! `larder agent check` on a host that is as it should be, and on one that is not.
 
-use crate::support::{daemon::Catalogue, larder, text};
-use std::{fs, path::Path, process::Output};
+use crate::support::{
+    daemon::{Catalogue, signal},
+    larder, text,
+};
+use nix::sys::signal::Signal;
+use std::{
+    fs,
+    net::TcpListener,
+    path::Path,
+    process::{Output, Stdio},
+    time::{Duration, Instant},
+};
 
 fn check(dir: &Path, args: &[&str]) -> Output {
     let mut command = larder(&["agent", "--config-file", "agent.conf", "--nova-config-file", "nova.conf", "check"]);
@@ -45,6 +55,29 @@ fn a_host_as_it_should_be_has_no_errors() {
         assert_eq!(of(topic), ("ok", true), "{topic}: {found:?}");
     }
     assert!(!dir.path().join("instances/_base").exists() && !dir.path().join("state").exists(), "it changed something");
+}
+
+#[test]
+fn a_stop_ends_it_though_the_catalogue_does_not_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("instances")).unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    configure(dir.path(), "", &format!("[glance]\nendpoint_override = http://{}\n", silent.local_addr().unwrap()));
+    for stop in [Signal::SIGINT, Signal::SIGTERM] {
+        let args = ["agent", "--config-file", "agent.conf", "--nova-config-file", "nova.conf", "check"];
+        let mut command = larder(&args);
+        command.current_dir(dir.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        // It has asked, and hears nothing.
+        let _asked = silent.accept().unwrap();
+        let stopped = Instant::now();
+        signal(child.id(), stop);
+        let output = child.wait_with_output().unwrap();
+        let said = text(&output.stderr);
+        assert!(output.status.code() == Some(1) && said.contains("stopped before all was looked at"), "{output:?}");
+        // The catalogue would be waited for far longer.
+        assert!(stopped.elapsed() < Duration::from_secs(20), "{:?}", stopped.elapsed());
+    }
 }
 
 #[test]
