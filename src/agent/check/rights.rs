@@ -11,17 +11,20 @@ const CAPABILITIES: [(u32, &str, &str); 4] = [
     (28, "CAP_LEASE", "ask the kernel whether such a base is open before it is removed: other evidence decides alone"),
     (2, "CAP_DAC_READ_SEARCH", "read disks and domain files that are closed to others: what they may use stays"),
     (
-        19,
+        PTRACE,
         "CAP_SYS_PTRACE",
         "see which files the guests' processes have open (which takes CAP_DAC_READ_SEARCH too): what they may use stays",
     ),
 ];
+const PTRACE: u32 = 19;
 const UNIT: &str = "let the unit of the package start it, or set AmbientCapabilities= as that does";
 
 /// A process as `/proc/PID/status` shows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Process {
     pub(super) uid: u32,
+    /// All that it is in.
+    pub(super) groups: Vec<u32>,
     /// `CapEff`.
     pub(super) effective: u64,
 }
@@ -33,16 +36,37 @@ pub(super) fn check(places: &base_dir::Settings) -> Vec<Finding> {
         let pid: u32 = it.split_whitespace().next()?.parse().ok()?;
         let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
         let is_agent = String::from_utf8_lossy(&command).contains("larder");
-        is_agent.then(|| read(pid)).flatten().map(|it| (format!("the agent (process {pid})"), it))
+        let mounts = fs::read_to_string(format!("/proc/{pid}/mountinfo")).unwrap_or_default();
+        is_agent.then(|| read(pid)).flatten().map(|it| (format!("the agent (process {pid})"), it, mounts))
     });
-    let Some((who, process)) = agent else {
+    let Some((who, process, mounts)) = agent else {
         return vec![Finding::warning(
             "rights",
             "no agent runs here: what it may do cannot be seen",
             "start it, such as by systemctl start larder-agent, and look again",
         )];
     };
-    judge(&who, process, owner)
+    let mut found = judge(&who, &process, owner);
+    if hides(&process, &mounts) {
+        found.push(Finding::warning(
+            "rights",
+            format!("/proc hides the processes of others from {who} (hidepid), and guests may be among them: no base is removed"),
+            "give it CAP_SYS_PTRACE as the package's unit does, or put its user into the group of the mount's option gid",
+        ));
+    }
+    found
+}
+
+/// Whether a process sees no others in `/proc`, by its mounts (proc(5)).
+pub(super) fn hides(process: &Process, mounts: &str) -> bool {
+    let proc = mounts.lines().rfind(|it| it.split(' ').nth(4) == Some("/proc"));
+    let options: Vec<&str> = proc.and_then(|it| it.rsplit(' ').next()).unwrap_or_default().split(',').collect();
+    let value = |name: &str| options.iter().find_map(|it| it.strip_prefix(name)?.strip_prefix('='));
+    let mode = value("hidepid").unwrap_or("off");
+    // Without one it is root's; `ptraceable` knows no group.
+    let group = value("gid").and_then(|it| it.parse().ok()).unwrap_or(0);
+    let exempt = !["4", "ptraceable"].contains(&mode) && process.groups.contains(&group);
+    !["0", "off"].contains(&mode) && !exempt && process.effective & (1 << PTRACE) == 0
 }
 
 /// Names of the capabilities that this process could use and has not.
@@ -58,10 +82,14 @@ fn read(pid: u32) -> Option<Process> {
 pub(super) fn parse(status: &str) -> Option<Process> {
     let field = |name: &str| status.lines().find_map(|it| it.strip_prefix(name)).map(str::trim);
     let uid = field("Uid:")?.split_whitespace().nth(1)?.parse().ok()?;
-    Some(Process { uid, effective: u64::from_str_radix(field("CapEff:")?, 16).ok()? })
+    // The group of its file system accesses is the last of four.
+    let own = field("Gid:").and_then(|it| it.split_whitespace().last());
+    let groups = field("Groups:").unwrap_or_default().split_whitespace().chain(own);
+    let groups = groups.filter_map(|it| it.parse().ok()).collect();
+    Some(Process { uid, groups, effective: u64::from_str_radix(field("CapEff:")?, 16).ok()? })
 }
 
-pub(super) fn judge(who: &str, process: Process, owner: Option<u32>) -> Vec<Finding> {
+pub(super) fn judge(who: &str, process: &Process, owner: Option<u32>) -> Vec<Finding> {
     const TOPIC: &str = "rights";
     let name = user(process.uid);
     let mut found = Vec::new();

@@ -132,14 +132,30 @@ fn shared_storage_is_known_by_nova_s_registry() {
 
 #[test]
 fn rights_are_read_and_judged() {
-    let status = "Name:\tlarder\nUid:\t42436\t42436\t42436\t42436\nCapEff:\t0000000010080004\n";
+    let status =
+        "Name:\tlarder\nUid:\t42436\t42436\t42436\t42436\nGid:\t1\t1\t1\t7\nGroups:\t5 6\nCapEff:\t0000000010080004\n";
     let process = rights::parse(status).unwrap();
-    assert_eq!(process, Process { uid: 42436, effective: 0x1008_0004 });
-    let found = rights::judge("it", process, Some(42436));
+    assert_eq!(process, Process { uid: 42436, groups: vec![5, 6, 7], effective: 0x1008_0004 });
+    let found = rights::judge("it", &process, Some(42436));
     let missing: Vec<_> = found.iter().filter(|it| it.level == Level::Warning).map(|it| it.found.as_str()).collect();
     assert!(missing.len() == 1 && missing[0].contains("CAP_FOWNER"), "{missing:?}");
-    assert_eq!(level(&rights::judge("it", process, Some(1)), "rights"), Level::Error);
+    assert_eq!(level(&rights::judge("it", &process, Some(1)), "rights"), Level::Error);
     assert_eq!(rights::parse("Uid:\tx"), None);
+}
+
+#[test]
+fn processes_that_proc_hides_are_told() {
+    let mounts = |options: &str| {
+        let line = |at: &str, options: &str| format!("24 29 0:22 / {at} rw,nosuid shared:12 - proc proc rw{options}\n");
+        line("/proc", "") + &line("/other/proc", ",hidepid=invisible") + &line("/proc", options)
+    };
+    let process = |groups: &[u32], effective| Process { uid: 5, groups: groups.to_vec(), effective };
+    let hides = |groups: &[u32], options| rights::hides(&process(groups, 0), &mounts(options));
+    assert!(!hides(&[5], "") && !hides(&[5], ",hidepid=off") && !hides(&[5], ",hidepid=0"));
+    assert!(hides(&[5], ",hidepid=invisible") && hides(&[5], ",hidepid=1") && hides(&[5], ",gid=6,hidepid=2"));
+    assert!(!hides(&[5, 6], ",gid=6,hidepid=2") && hides(&[5, 6], ",gid=6,hidepid=ptraceable"));
+    assert!(!rights::hides(&process(&[5], 1 << 19), &mounts(",hidepid=ptraceable")));
+    assert!(!rights::hides(&process(&[5], 0), ""));
 }
 
 #[test]

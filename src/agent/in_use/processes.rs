@@ -26,6 +26,12 @@ pub(super) fn look(proc: &Path, look: &mut Look<'_>) {
         Ok(entries) => entries,
         Err(error) => return look.found.note(format!("cannot see the processes in {}: {error}", proc.display())),
     };
+    if is_hidden(proc) {
+        look.found.doubt_every(format!(
+            "{} hides the processes of other users (its mount option hidepid), and guests may be among them; run the agent as root, with CAP_SYS_PTRACE, or in the group of that mount's option gid",
+            proc.display()
+        ));
+    }
     let us = std::process::id();
     let mut closed = 0_u32;
     for entry in entries.flatten() {
@@ -49,6 +55,12 @@ pub(super) fn look(proc: &Path, look: &mut Look<'_>) {
             "{closed} processes of other users cannot be looked into; as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, the agent sees which files they have open"
         ));
     }
+}
+
+/// Everybody may read this of the first process, but for `hidepid`, which leaves its folder out or closes it.
+fn is_hidden(proc: &Path) -> bool {
+    let hidden = [io::ErrorKind::NotFound, io::ErrorKind::PermissionDenied];
+    File::open(proc.join("1/stat")).is_err_and(|it| hidden.contains(&it.kind()))
 }
 
 fn descriptors(look: &mut Look<'_>, process: &Path, pid: u32) -> io::Result<()> {

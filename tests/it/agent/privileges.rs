@@ -21,6 +21,7 @@ const INSTANCE: &str = "7c1d5a0e-9d3c-4f0b-8a51-0c8f5d1f3e77";
 
 /// Goes on once the program runs under its own name. No command line has the file's.
 const BESIDE: &str = r#"
+[ -z "$HIDE" ] || mount -o "remount,hidepid=$HIDE" /proc
 if [ -n "$PROGRAM" ]; then
     "$PROGRAM" 600 < "$FILE" &
     until [ "$(cat /proc/$!/comm)" = "${PROGRAM##*/}" ]; do sleep 0.02; done
@@ -111,13 +112,22 @@ impl Host {
 
     /// Likewise; it sees no processes but its own and `program`, which root has started and which has `file` open.
     fn prune_beside(&self, capabilities: &[&str], program: &Path, file: &Path) -> String {
+        self.prune_where(capabilities, &[("PROGRAM", program), ("FILE", file)])
+    }
+
+    /// Likewise, where `/proc` hides the processes of others.
+    fn prune_hidden(&self, capabilities: &[&str], mode: &str) -> String {
+        self.prune_where(capabilities, &[("HIDE", Path::new(mode))])
+    }
+
+    fn prune_where(&self, capabilities: &[&str], these: &[(&str, &Path)]) -> String {
         let nova = self.as_nova(capabilities);
         let mut command = Command::new("unshare");
         command.args(["--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c"]);
         command.arg(BESIDE).arg("sh").arg(nova.get_program()).args(nova.get_args());
         command.args(self.agent(&["prune"])).current_dir(self.tmp.path());
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let out = output(command.env_clear().env("PATH", path).env("PROGRAM", program).env("FILE", file));
+        let out = output(command.env_clear().env("PATH", path).envs(these.iter().copied()));
         let said = text(&out.stdout) + &text(&out.stderr);
         assert!(out.status.success(), "the pass is not stopped by what it may not do: {said}");
         said
@@ -207,6 +217,21 @@ fn a_guest_that_it_may_not_look_into_keeps_all() {
     let said = host.prune_beside(&["sys_ptrace", "dac_read_search"], &guest, &bases[1]);
     assert_eq!(there(&bases), [true, true, false], "{said}");
     assert!(said.contains("(qemu-kvm) has it open"), "{said}");
+}
+
+#[test]
+fn processes_that_proc_hides_keep_all() {
+    if !possible() || !have(&["mount"]) {
+        return;
+    }
+    let (host, bases) = usual();
+    for mode in ["1", "2"] {
+        let said = host.prune_hidden(&["lease", "dac_read_search"], mode);
+        assert_eq!(there(&bases), [true; 3], "{mode}: {said}");
+        assert!(said.contains("hides the processes of other users") && said.contains("CAP_SYS_PTRACE"), "{said}");
+    }
+    let said = host.prune_hidden(&["sys_ptrace", "dac_read_search"], "2");
+    assert_eq!(there(&bases), [true, false, false], "{said}");
 }
 
 #[test]
