@@ -2,6 +2,8 @@
 
 mod bad_input;
 mod cache;
+#[cfg(target_arch = "x86_64")]
+mod calls;
 pub(crate) mod disk_full;
 mod imports;
 mod killed;

@@ -29,9 +29,14 @@ impl Daemon {
     pub(crate) fn spawn(dir: &Path, name: &str, command: &mut Command) -> Self {
         evidence::tell_panics();
         let log = dir.join(format!("{name}.log"));
-        let out = File::options().create(true).append(true).open(&log).unwrap();
+        let out = Self::output(dir, name);
         let child = command.stdout(out.try_clone().unwrap()).stderr(out).spawn().unwrap();
         Self { child, log }
+    }
+
+    /// Where processes of that name print.
+    pub(crate) fn output(dir: &Path, name: &str) -> File {
+        File::options().create(true).append(true).open(dir.join(format!("{name}.log"))).unwrap()
     }
 
     pub(crate) fn pid(&self) -> u32 {

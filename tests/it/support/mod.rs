@@ -18,6 +18,8 @@ pub(crate) mod own_server;
 mod ports;
 pub(crate) mod rig;
 pub(crate) mod toll;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod tracer;
 pub(crate) mod web;
 
 pub(crate) use ports::free_port;
