@@ -7,4 +7,5 @@ mod calls;
 pub(crate) mod disk_full;
 mod imports;
 mod killed;
+mod lies;
 mod resumed;
