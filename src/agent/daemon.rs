@@ -137,7 +137,7 @@ pub(super) async fn build_at(settings: Settings, now: DateTime<Utc>) -> Result<A
     let through = read_through(&settings, &fetcher, index.clone(), catalogue.clone()).await?;
     let (tell, fleet_settings) = watch::channel(settings.fleet.clone());
     let (view, member) = watch::channel(Member::default());
-    let (sharing, sharers) = sharing::line(dir.clone());
+    let (sharing, sharers) = sharing::line(dir.clone(), fetcher.ledger.clone());
     let (follower, line, share) = follower(&settings, &index, &commands, &catalogue).await;
     let parts = Parts {
         settings,

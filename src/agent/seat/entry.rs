@@ -19,9 +19,9 @@ pub struct Entry {
     /// Names of the bases that are pinned there; they stay while it is away.
     #[serde(default)]
     pub pins: BTreeSet<String>,
-    /// Folders of its instances in the instances folder, by libvirt's definitions; none when those could not be read.
+    /// Bytes that its fetches may yet write.
     #[serde(default)]
-    pub instances: Option<BTreeSet<String>>,
+    pub promised: u64,
 }
 
 /// The layout that this version writes.

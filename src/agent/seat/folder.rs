@@ -73,6 +73,11 @@ impl Folder {
         self.path.join("turn.lock")
     }
 
+    /// The lock of those who promise room.
+    pub fn room_lock(&self) -> PathBuf {
+        self.path.join("room.lock")
+    }
+
     /// What is to go.
     pub fn turn(&self) -> PathBuf {
         self.path.join("turn.json")

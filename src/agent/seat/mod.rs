@@ -4,6 +4,7 @@
 //! _base/.larder.lock              flock, shared; an agent that cannot register, or of a version that cannot share, has it alone
 //! _base/.larder/host-H.lock       OFD lock, as long as the agent of host H runs: one agent per host
 //! _base/.larder/host-H.json       what H says of itself; its mtime is H's last sign of life
+//! _base/.larder/room.lock        OFD lock: one promises room to a fetch at a time; promises stand in the entries
 //! _base/.larder/turn.lock         OFD lock: one removes at a time
 //! _base/.larder/turn.json         what is to go;  host-H.answer: what of it H keeps
 //! _base/.larder/host-H.spare      gone when the disk is full, so that H can still ask and answer

@@ -1,6 +1,6 @@
 //! Taking the seat, and giving signs of life from it.
 
-use super::{Claims, Entry, Folder, HostName, InvalidHost, Mount, Seen, claims, seen};
+use super::{Claims, Entry, Folder, HostName, InvalidHost, Mount, Seen, Standing, claims, seen, standing};
 use crate::base::{
     chain,
     dir_lock::{self, DirLock, DirLockError, ORPHANS},
@@ -177,6 +177,16 @@ impl Seat {
             let bytes: Vec<u8> = std::iter::repeat_with(rand::random).take(SPARE).collect();
             let _ = self.folder.write(&path, &bytes);
         }
+    }
+
+    /// Bytes that the agents of other hosts have promised to their fetches; none when no other agent is there. Blocks on
+    /// the disk.
+    pub fn promised_elsewhere(&self) -> Option<u64> {
+        // Who cannot look is perhaps not alone.
+        let Ok(others) = self.others() else { return Some(0) };
+        let live = others.iter().filter(|it| matches!(standing(it, self.patience), Standing::Live));
+        let promised = live.filter_map(|it| it.entry.as_ref().ok()?.as_ref()).map(|it| it.promised);
+        promised.fold(None, |sum, it| Some(sum.unwrap_or(0_u64).saturating_add(it)))
     }
 
     /// Whether our lock is still the one that others look at.

@@ -2,7 +2,7 @@
 
 use super::Parts;
 use crate::admin::Sharing;
-use crate::agent::base_dir::BaseDir;
+use crate::agent::{base_dir::BaseDir, plan::fetch::Ledger};
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
@@ -28,8 +28,8 @@ pub(in crate::agent) struct Line {
 }
 
 /// The task's end and the loop's.
-pub(in crate::agent) fn line(dir: Arc<BaseDir>) -> (Parts, Line) {
+pub(in crate::agent) fn line(dir: Arc<BaseDir>, ledger: Ledger) -> (Parts, Line) {
     let (keep, kept) = watch::channel(Kept::default());
     let (view, others) = watch::channel(Sharing::default());
-    (Parts { dir, kept, view }, Line { kept: keep, others })
+    (Parts { dir, ledger, kept, view }, Line { kept: keep, others })
 }

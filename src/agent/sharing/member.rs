@@ -4,6 +4,7 @@ use super::{Kept, answer::answer, registry};
 use crate::admin::{Sharer, SharerState, Sharing};
 use crate::agent::{
     base_dir::BaseDir,
+    plan::fetch::Ledger,
     seat::{Seat, Seen, Standing, standing},
 };
 use crate::base::chain;
@@ -22,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug)]
 pub(in crate::agent) struct Parts {
     pub(in crate::agent) dir: Arc<BaseDir>,
+    /// Room that fetches have been promised.
+    pub(in crate::agent) ledger: Ledger,
     /// From the loop.
     pub(in crate::agent) kept: watch::Receiver<Kept>,
     /// For the status.
@@ -50,7 +53,8 @@ impl Parts {
             }
             let kept = self.kept.borrow_and_update().clone();
             let seat = Arc::clone(self.dir.seat());
-            let round = tokio::task::spawn_blocking(move || look(&seat, kept, Utc::now()));
+            let ledger = self.ledger.clone();
+            let round = tokio::task::spawn_blocking(move || look(&seat, kept, &ledger, Utc::now()));
             let looked = tokio::select! {
                 looked = round => looked,
                 () = async { shutdown.cancelled().await; sleep(LAST).await } => return,
@@ -123,14 +127,14 @@ impl Parts {
 }
 
 /// One round: a sign of life, and who else is there.
-fn look(seat: &Seat, kept: Kept, now: DateTime<Utc>) -> Sharing {
+fn look(seat: &Seat, kept: Kept, ledger: &Ledger, now: DateTime<Utc>) -> Sharing {
     let mut sharing =
         Sharing { host: seat.host().to_string(), alone: seat.alone().map(str::to_owned), ..Sharing::default() };
     if seat.alone().is_some() {
         return sharing;
     }
     seat.spare();
-    let beat = seat.beat(|entry| (entry.left, entry.pins) = (false, kept.pins));
+    let beat = seat.beat(|entry| (entry.left, entry.pins, entry.promised) = (false, kept.pins, ledger.promised()));
     let others = seat.others();
     sharing.trouble = match (beat, &others) {
         _ if !seat.is_ours() => {

@@ -3,7 +3,7 @@
 use super::node::overlay;
 use crate::faults::disk_full::{Small, can_mount};
 use crate::support::{
-    chaos::Chaos,
+    chaos::{Chaos, Fault},
     daemon::{Agent, Catalogue},
     disks, files, have, output, run, text, wait_until,
 };
@@ -30,11 +30,13 @@ struct Share {
     tmp: tempfile::TempDir,
     url: String,
     wait: u64,
+    /// More of each agent's configuration.
+    extra: &'static str,
 }
 
 impl Share {
     fn new(url: &str, wait: u64) -> Self {
-        let it = Self { tmp: tempfile::tempdir().unwrap(), url: url.to_owned(), wait };
+        let it = Self { tmp: tempfile::tempdir().unwrap(), url: url.to_owned(), wait, extra: "" };
         fs::create_dir(it.instances()).unwrap();
         it
     }
@@ -60,10 +62,11 @@ impl Share {
         }
         let extra = format!(
             "host = {host}\ninstances_path = {}\nshared_answer_timeout = {}\nlibvirt_directories = {}\n\
-             remove_unused_original_minimum_age_seconds = 0\nscan_interval = 1\nprune_interval = 0",
+             remove_unused_original_minimum_age_seconds = 0\nscan_interval = 1\nprune_interval = 0\n{}",
             self.instances().display(),
             self.wait,
-            dir.join("qemu").display()
+            dir.join("qemu").display(),
+            self.extra
         );
         Agent::configure(&dir, &self.url, &extra);
         dir
@@ -364,4 +367,30 @@ fn on_a_full_disk_they_still_agree() {
     assert!(!base.exists(), "{}", why(&one, &base));
     drop((one, two));
     drop(small);
+}
+
+#[test]
+fn together_they_stay_within_the_limit() {
+    let centre = tempfile::tempdir().unwrap();
+    let catalogue = Catalogue::start(centre.path(), "");
+    let ids = [1, 2].map(|seed| {
+        let file = centre.path().join(format!("disk-{seed}.img"));
+        disks::noise(&file, 24 << 20, seed);
+        run(&mut catalogue.larder(&["image", "push", "--name", "x", file.to_str().unwrap()])).trim().to_owned()
+    });
+    let chaos = Chaos::before(&catalogue.url());
+    chaos.always(Fault::Throttle(2 << 20));
+    let share = Share { extra: "cache_max_size = 40MiB", ..Share::new(&chaos.url(), LONG) };
+    let agents = [share.start("node-1"), share.start("node-2")];
+    wait_sees(&agents[0], "node-2", "live");
+    agents[0].queue(&ids[0]);
+    wait_until("it comes", PATIENCE, || agents[0].state(&ids[0]).as_deref() == Some("fetching"));
+    agents[1].queue(&ids[1]);
+    // The other's bytes are not on the disk yet: only its promise keeps this one waiting.
+    wait_until("it is held", PATIENCE, || agents[1].state(&ids[1]).as_deref() == Some("held"));
+    assert_eq!(agents[0].state(&ids[0]).as_deref(), Some("fetching"));
+    let status = agents[1].status().to_string();
+    assert!(status.contains("promised to other fetches"), "{status}");
+    agents[0].wait_state(&ids[0], "cached");
+    assert_eq!(agents[1].state(&ids[1]).as_deref(), Some("held"));
 }

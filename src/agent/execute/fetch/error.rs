@@ -40,6 +40,14 @@ pub enum FetchError {
         /// Why.
         source: io::Error,
     },
+    /// Those who share the directory could not be told how much room it takes.
+    #[error("cannot tell the other hosts' agents in {} how much room it takes", path.display())]
+    Told {
+        /// The folder that they share.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// Something that is no base has its name.
     #[error("{} is in the way: not a regular file; remove it by hand", path.display())]
     InTheWay {
@@ -186,7 +194,7 @@ impl FetchError {
             Self::Convert(error) => matches!(error, ConvertError::Cancelled),
             Self::Signer(error) => !error.is_lasting(),
             Self::Room(error) => !error.is_for_good(),
-            Self::Cancelled | Self::Lock(_) | Self::Look(_) | Self::Space { .. } => true,
+            Self::Cancelled | Self::Lock(_) | Self::Look(_) | Self::Space { .. } | Self::Told { .. } => true,
             _ => false,
         }
     }
@@ -197,7 +205,7 @@ impl FetchError {
             Self::Ask(_) => "catalogue",
             Self::Refused(_) | Self::Content(_) => "refused",
             Self::Room(_) | Self::Transfer(TransferError::Full { .. }) => "no_room",
-            Self::Look(_) | Self::Space { .. } | Self::InTheWay { .. } => "directory",
+            Self::Look(_) | Self::Space { .. } | Self::Told { .. } | Self::InTheWay { .. } => "directory",
             Self::Lock(_) => "lock",
             Self::Signer(_) | Self::Transfer(TransferError::Signature(_)) => "signature",
             Self::Transfer(TransferError::Hash { .. } | TransferError::Length { .. }) => "corrupt",

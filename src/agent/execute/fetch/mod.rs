@@ -8,6 +8,7 @@
 //! Nothing is visible before all of it is right. What ends it early and may pass (the network, a stop, `kill -9`) leaves
 //! the download and the journal of its pieces: the next try verifies those and goes on behind them. All else leaves no file.
 
+mod elsewhere;
 mod error;
 mod fetcher;
 mod landing;

@@ -9,7 +9,7 @@
 //! downloaded ─→ what the image holds is counted ─→ less is promised, or more, or it waits with its download kept
 //! ```
 
-use super::{FetchError, Fetcher};
+use super::{FetchError, Fetcher, elsewhere::Elsewhere};
 use crate::agent::{
     base_dir::{Staging, own_bytes},
     execute::fetch::fetcher::Work,
@@ -39,14 +39,17 @@ impl Fetcher {
         let converts = order.room_to_convert > 0;
         let look = tokio::task::spawn_blocking(move || left(&staging, size.filter(|_| converts)));
         let left = look.await.unwrap_or_default();
-        let seen = self.seen().await?;
+        let others = Elsewhere::look(self.dir.seat()).await?;
+        let seen = others.over(self.seen().await?);
         // What is there is seen on the disk already.
         let need = |room: u64| room.saturating_sub(left.bytes.min(order.room_to_fetch));
         let take = |room, seen| self.ledger.reserve(&order.id, need(room), seen, self.limits.bounds);
-        if let Some(raw) = left.raw {
-            return Ok(take(order.room_with(raw), seen)?);
-        }
-        Ok(take(order.room(), seen.clone()).or_else(|_| take(order.room_at_first(), seen))?)
+        let room = match left.raw {
+            Some(raw) => take(order.room_with(raw), seen)?,
+            None => take(order.room(), seen.clone()).or_else(|_| take(order.room_at_first(), seen))?,
+        };
+        others.tell(&self.ledger).await?;
+        Ok(room)
     }
 
     /// What the files take, and what is free.
@@ -56,7 +59,7 @@ impl Fetcher {
             let path = dir.path().to_owned();
             let own = own_bytes(&dir.scan().map_err(FetchError::Look)?);
             let space = dir.space().map_err(|source| FetchError::Space { path: path.clone(), source })?;
-            Ok(Seen { path, own, free: space.free, mark })
+            Ok(Seen { path, own, free: space.free, elsewhere: 0, mark })
         });
         look.await.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()))
     }
@@ -73,7 +76,9 @@ impl Fetcher {
 
     /// From now on the raw copy may take `need` bytes.
     pub(super) async fn promise(&self, need: u64, work: &Work<'_>) -> Result<(), FetchError> {
-        work.room.resize(need, self.seen().await?, self.limits.bounds).map_err(FetchError::Room)
+        let others = Elsewhere::look(self.dir.seat()).await?;
+        work.room.resize(need, others.over(self.seen().await?), self.limits.bounds)?;
+        others.tell(&self.ledger).await
     }
 }
 

@@ -56,6 +56,8 @@ pub struct Seen {
     pub own: u64,
     /// Free on its file system, bytes.
     pub free: u64,
+    /// Promised by agents of other hosts on the same directory, bytes.
+    pub elsewhere: u64,
     /// Taken before the look.
     pub mark: Mark,
 }
@@ -197,7 +199,7 @@ impl Accounts {
     }
 
     fn check(&self, need: u64, but: Option<u64>, seen: Seen, bounds: Bounds) -> Result<(), NoRoom> {
-        let promised = self.promised(but);
+        let promised = self.promised(but).saturating_add(seen.elsewhere);
         // Perhaps the look has seen it, perhaps not.
         let since = self.landed.saturating_sub(seen.mark.0);
         let (own, free) = (seen.own.saturating_add(since), seen.free.saturating_sub(since));

@@ -80,7 +80,7 @@ fn room_is_for_the_download_and_what_is_made_of_it() {
 }
 
 fn seen(ledger: &Ledger, own: u64, free: u64) -> Seen {
-    Seen { path: PathBuf::from("/b"), own, free, mark: ledger.mark() }
+    Seen { path: PathBuf::from("/b"), own, free, elsewhere: 0, mark: ledger.mark() }
 }
 
 #[test]

@@ -182,7 +182,7 @@ impl Shelf {
             let failed = |source| NoPlace::Disk { path: self.folder.clone(), source };
             let mark = self.ledger.mark();
             let free = space::free(&self.folder).map_err(failed).inspect_err(|_| give_back())?.free;
-            let seen = Seen { path: self.folder.clone(), own: 0, free, mark };
+            let seen = Seen { path: self.folder.clone(), own: 0, free, elsewhere: 0, mark };
             let bounds = Bounds { max_size: None, min_free: self.rules.min_free };
             match self.ledger.reserve(id, with_overhead(size), seen, bounds) {
                 Ok(room) => break room,
