@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 
 /// Those nodes that were up at that time, ms, and are so still, whom the centre has not answered since then.
 pub(super) fn not_back(world: &World, since: u64) -> Vec<usize> {
-    let is_back = |it: &Node| it.answered >= since && it.course.view().state == MemberState::Connected;
-    let ran = |it: &Node| it.is_up && it.started <= since;
-    (0..world.nodes.len()).filter(|it| ran(&world.nodes[*it]) && !is_back(&world.nodes[*it])).collect()
+    // It may have lost a call again just now.
+    let misses = |it: &Node| it.is_up && it.started <= since && it.answered < since;
+    (0..world.nodes.len()).filter(|it| misses(&world.nodes[*it])).collect()
 }
 
 /// It is quiet: both sides say the same of everything.
@@ -30,7 +30,8 @@ pub(super) async fn agrees(world: &World) -> Result<(), String> {
         if at_centre.state != NodeState::Up || at_centre.rules_version != rules {
             return Err(format!("{name}: {at_centre:?}, and the rules are {rules}"));
         }
-        if !node.course.has_told_all() || !node.disk.work.is_empty() {
+        let is_in = node.course.view().state == MemberState::Connected;
+        if !is_in || !node.course.has_told_all() || !node.disk.work.is_empty() {
             return Err(format!("{name} has something to tell still: {:?}; {:?}", node.course.view(), node.disk.work));
         }
         let (held, seen) = (of_node(node), of_centre(&world.centre, number, world).await);
