@@ -2,7 +2,7 @@
 
 use super::{drive::environment, pair::project};
 use crate::{
-    api::behind,
+    api::behind_with,
     support::{rig, run},
 };
 use std::{path::Path, process::Command};
@@ -19,7 +19,7 @@ fn outcomes(auth_url: &str, endpoint: &str, alt: &str) -> Vec<String> {
 #[test]
 fn every_call_answers_as_at_a_glance() {
     let (Some(keystone), Some(glance)) = (rig::keystone(), rig::plain_glance("sdk")) else { return };
-    let (server, alt) = (behind(keystone), project("alt_demo"));
+    let (server, alt) = (behind_with(keystone, "enabled_import_methods = []\n"), project("alt_demo"));
     let endpoint = format!("http://{}", server.address);
     let (ours, theirs) = std::thread::scope(|scope| {
         let theirs = scope.spawn(|| outcomes(&keystone.auth_url, &glance.url, &alt));
