@@ -55,6 +55,7 @@ fn agent_conf_set_in_full_changes_nothing() {
     let mut expected = larder::agent::Settings::default();
     // The host's.
     expected.fleet.node_name = loaded.settings.settings.fleet.node_name.clone();
+    expected.base_dir.host = loaded.settings.settings.base_dir.host.clone();
     assert!(expected.fleet.node_name.is_some());
     assert_eq!(loaded.settings.settings, expected);
 }
