@@ -217,6 +217,12 @@ impl Journal {
         (open as u64, untold as u64)
     }
 
+    /// Whether an image that was queued has not been seen in the queue: after [`UNSEEN`] that says something, even if the
+    /// status stays as it is.
+    pub(super) fn misses_any(&self) -> bool {
+        self.rows.iter().any(|(key, it)| !it.closed && self.watched.contains(key) && !self.seen.contains(key))
+    }
+
     /// Whether images of jobs are watched, so that a change of the status matters.
     pub(super) fn is_empty(&self) -> bool {
         self.rows.is_empty()

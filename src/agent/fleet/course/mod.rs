@@ -39,6 +39,8 @@ const INTERVALS: (u64, u64) = (1, 300);
 const ABSENT: Duration = Duration::from_secs(3600);
 /// After what was to be written down could not be.
 const UNWRITTEN: Duration = Duration::from_secs(10);
+/// How often the status is looked at as it is, while something is missed in it.
+const REVIEW: Duration = Duration::from_secs(5);
 /// Work that is handed to the loop at the same time.
 const PLACES: usize = 8;
 

@@ -5,7 +5,7 @@ use super::{
         inventory::{News, images, summary},
         journal::{Key, Step, states},
     },
-    ABSENT, Call, Course, Kind, Now, PLACES, PROGRESS, SHORTEST, Ticket,
+    ABSENT, Call, Course, Kind, Now, PLACES, PROGRESS, REVIEW, SHORTEST, Ticket,
 };
 use crate::admin::Status;
 use crate::agent::index::Taken;
@@ -17,7 +17,7 @@ use std::time::Duration;
 impl Course {
     /// When something is due, by the steady clock.
     pub(crate) fn wake(&self, now: Now) -> Duration {
-        let look = Some(self.next_look()).filter(|_| self.stale);
+        let look = self.next_look();
         let call = Some(self.due()).filter(|_| self.calling.is_none() && self.node.is_some());
         let work = Some(self.next_work).filter(|at| *at > now.steady && !self.journal.is_empty());
         let far = now.steady + ABSENT;
@@ -26,7 +26,7 @@ impl Course {
 
     /// Looks at the status if that is due, and takes work out of the journal, which is to be handed to the loop.
     pub(crate) fn work(&mut self, status: &Status, now: Now) -> Vec<Taken> {
-        if self.stale && now.steady >= self.next_look() {
+        if self.next_look().is_some_and(|at| now.steady >= at) {
             (self.stale, self.looked) = (false, Some(now.steady));
             self.images = images(status);
             self.has_inventory = status.room.total > 0 || status.idle_because.is_some();
@@ -97,8 +97,11 @@ impl Course {
         }
     }
 
-    fn next_look(&self) -> Duration {
-        self.looked.map_or(Duration::ZERO, |it| it + SHORTEST)
+    fn next_look(&self) -> Option<Duration> {
+        let after = |wait| self.looked.map_or(Duration::ZERO, |it| it + wait);
+        // What came and went between two looks is missed, which takes a while to be sure of.
+        let again = self.journal.misses_any().then(|| after(REVIEW));
+        self.stale.then(|| after(SHORTEST)).or(again)
     }
 
     /// When the next call is to be made.
