@@ -33,7 +33,8 @@ fn an_unconfigured_site_says_so() {
     for (method, path) in [("GET", "/v2/cache"), ("DELETE", "/v2/cache"), ("POST", "/v2/cache/clean")] {
         server.ask(method, path, &[], b"").refuses(404, "Caching via API is not supported at this site.");
     }
-    assert_eq!(server.get("/v2/info/import").json()["import-methods"]["value"], json!([]));
+    let methods = json!(["glance-direct", "web-download", "copy-image"]);
+    assert_eq!(server.get("/v2/info/import").json()["import-methods"]["value"], methods);
     assert_eq!(server.get("/v2/info/usage").json(), json!({"usage": {}}));
     server.ask("GET", "/v2/info/usage", &[], b"x").refuses(400, "A body is not expected");
     assert_eq!(server.get("/v2/tasks").json()["tasks"], json!([]));
