@@ -75,7 +75,11 @@ impl Drop for Toll {
 
 impl Shared {
     fn serve(&self, client: &TcpStream) {
-        let Some(server) = self.door.lead_on() else { return };
+        let Some(server) = self.door.lead_on() else {
+            // The door has a handle of it too.
+            let _ = client.shutdown(Shutdown::Both);
+            return;
+        };
         thread::scope(|scope| {
             scope.spawn(|| self.up(client, &server));
             self.down(&server, client);
