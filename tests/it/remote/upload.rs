@@ -69,7 +69,9 @@ where
 {
     for _ in 0..1200 {
         match catalogue.upload(id, data(), len, |_| ()).await {
-            Err(error) if told(&error).contains("the image is saving") => {
+            Err(error)
+                if ["the image is saving", "from saving to saving"].iter().any(|it| told(&error).contains(it)) =>
+            {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
             other => return other,
