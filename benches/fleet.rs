@@ -90,15 +90,22 @@ fn node(n: u32) -> String {
     format!("holding-{n:05}")
 }
 
+/// What a row of `larder_nodes` has here.
+const NODE: &str = "name, session_hash, beat, ready, notice, beat_at, registered_at, labels, address, version, boot_id, \
+    rules_version, used_bytes, free_bytes, total_bytes, disk_growth_bytes, held_count, queued_count, fetching_count, \
+    failed_count, pinned_count";
+/// And one of `larder_node_images`.
+const HELD: &str = "image_id, node, state, size_bytes, done_bytes, pinned, digest, why, changed_at";
+
 /// Every node holds every image.
 fn hold(run: &mut dyn FnMut(&str)) {
     let nodes: Vec<String> = (0..HOLDING)
         .map(|it| {
-            format!("('{}','x',1,true,false,1,1,'{{}}','http://10.0.0.1:9393','1','b',0,0,0,0,0,0,0,0,0)", node(it))
+            format!("('{}','x',1,true,false,1,1,'{{}}','http://10.0.0.1:9393','1','b',0,0,0,0,0,0,0,0,0,0)", node(it))
         })
         .collect();
     for part in nodes.chunks(ROWS) {
-        run(&format!("INSERT INTO larder_nodes VALUES {};", part.join(",")));
+        run(&format!("INSERT INTO larder_nodes ({NODE}) VALUES {};", part.join(",")));
     }
     for image in 0..IMAGES {
         let image = id_of(image);
@@ -106,6 +113,6 @@ fn hold(run: &mut dyn FnMut(&str)) {
         for it in 0..HOLDING {
             let _ = write!(rows, "('{image}','{}','cached',2361393152,NULL,false,NULL,NULL,1),", node(it));
         }
-        run(&format!("INSERT INTO larder_node_images VALUES {};", rows.trim_end_matches(',')));
+        run(&format!("INSERT INTO larder_node_images ({HELD}) VALUES {};", rows.trim_end_matches(',')));
     }
 }
