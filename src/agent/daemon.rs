@@ -29,7 +29,7 @@ use crate::base::{
 };
 use crate::http::server::Listener;
 use crate::remote::{Catalogue, RemoteError};
-use crate::runtime::{metrics, systemd};
+use crate::runtime::{metrics, pages, systemd};
 use crate::wire::fleet::RuleSet;
 use chrono::{DateTime, Utc};
 use std::{path::PathBuf, sync::Arc};
@@ -272,6 +272,7 @@ impl Agent {
         }
         beside.spawn(watch.run(shutdown.clone()));
         beside.spawn(metrics::upkeep(shutdown.clone()));
+        beside.spawn(pages::forget_the_start(shutdown.clone()));
         fleet::start(fleet, &beside, &shutdown);
         if let Some((through, listener)) = control.through.clone().zip(through) {
             beside.spawn(through.serve(listener, shutdown.clone()));
