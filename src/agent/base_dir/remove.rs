@@ -53,7 +53,7 @@ pub enum RemoveError {
 
 impl BaseDir {
     /// Removes exactly this file, under nova's lock of it, if its mtime is still the same: a spawn sets it before it
-    /// takes the lock. The directory is synced by [`BaseDir::sync_removals`].
+    /// takes the lock. The directory is synced by [`BaseDir::sync_names`].
     ///
     /// # Errors
     /// [`RemoveError`]; the file stays then.
@@ -78,11 +78,11 @@ impl BaseDir {
         }
     }
 
-    /// Makes removals survive a power cut; until then a removed base may come back, whole.
+    /// Makes names survive a power cut; until then a removed base may come back, whole, and a published one may be gone.
     ///
     /// # Errors
     /// What the system says.
-    pub fn sync_removals(&self) -> io::Result<()> {
+    pub fn sync_names(&self) -> io::Result<()> {
         self.sync()
     }
 

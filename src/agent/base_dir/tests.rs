@@ -227,7 +227,7 @@ fn only_the_very_file_that_was_looked_at_goes() {
     let part = format!("{x}.part");
     put(&part);
     assert_eq!(dir.remove(&look(&part), &lock).unwrap(), Removed::Gone);
-    dir.sync_removals().unwrap();
+    dir.sync_names().unwrap();
     assert!(world.base("keep").exists());
 }
 

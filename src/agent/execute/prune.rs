@@ -115,7 +115,7 @@ impl Pass {
         }
         if !self.job.dry_run
             && !self.pruned.removed.is_empty()
-            && let Err(error) = self.dir.sync_removals()
+            && let Err(error) = self.dir.sync_names()
         {
             tracing::warn!(path = %self.dir.path().display(), error = %chain(&error), "cannot sync the base directory");
         }

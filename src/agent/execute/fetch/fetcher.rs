@@ -185,8 +185,13 @@ impl Fetcher {
     async fn there(&self, order: &Order) -> Result<Option<Outcome>, FetchError> {
         let (dir, base) = (self.dir.clone(), order.id.base_name());
         let look = tokio::task::spawn_blocking(move || {
-            let Some(file) = dir.look(&base)? else { return Ok(None) };
+            let Some(file) = dir.look(&base).map_err(FetchError::Look)? else { return Ok::<_, FetchError>(None) };
             if file.kind == Kind::Original {
+                // An earlier try may have published it without getting that to the disk; once noted, nobody asks again.
+                dir.sync_names().map_err(|source| {
+                    let path = dir.path().to_owned();
+                    FetchError::Appear(AppearError::Publish(PublishError::Sync { path, source }))
+                })?;
                 match dir.touch(&base, Utc::now()) {
                     // It went in between: then it is not there.
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -197,7 +202,7 @@ impl Fetcher {
             Ok(Some(file))
         });
         let found = look.await.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()));
-        match found.map_err(FetchError::Look)? {
+        match found? {
             None => Ok(None),
             Some(file) if file.kind == Kind::Original => {
                 let listed = self.listed(&file.name);
