@@ -20,10 +20,12 @@ pub enum OpenError {
         /// The kind asked for.
         kind: String,
     },
-    /// The options of the http store cannot be used.
-    #[error("the http store: {what}")]
-    Http {
-        /// Which, and why.
+    /// The options of a store cannot be used.
+    #[error("the {kind} store: {what}")]
+    Options {
+        /// `s3`, `rbd`…
+        kind: &'static str,
+        /// Which option, why, and what it should be; nothing of secrets.
         what: String,
         /// What is behind it.
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -80,6 +82,22 @@ pub enum StoreError {
         /// Bytes that were to be written, when known.
         wanted: Option<u64>,
     },
+    /// Likewise, of a store that is no folder of ours.
+    #[error("the store {store} has no room left: {what}")]
+    NoRoom {
+        /// The store's name.
+        store: String,
+        /// What it said.
+        what: String,
+    },
+    /// Something still needs the data, as a clone does, so that it cannot be removed.
+    #[error("the data at {url} is in use: {what}")]
+    InUse {
+        /// The URL, without secrets.
+        url: String,
+        /// By what, as far as the store tells.
+        what: String,
+    },
     /// The system does not let us.
     #[error("{step} {} is not permitted", path.display())]
     Denied {
@@ -110,9 +128,11 @@ pub enum StoreError {
         /// The end that was asked for.
         wanted: u64,
     },
-    /// A web server does not give the data.
-    #[error("{url} cannot be read: {what}")]
+    /// A server does not do what it is asked for with the data.
+    #[error("{url} cannot be {step}: {what}")]
     Remote {
+        /// `read`, `written`…
+        step: &'static str,
         /// The URL, without secrets.
         url: String,
         /// What it did.

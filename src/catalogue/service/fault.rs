@@ -81,7 +81,7 @@ impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         match &error {
             // What the operator must mend; clients are not told about folders.
-            StoreError::Full { .. } => {
+            StoreError::Full { .. } | StoreError::NoRoom { .. } => {
                 tracing::error!(error = %chain(&error), "the image store is full");
                 Self::TooLarge("There is no room left in the image store.".to_owned())
             }
@@ -90,6 +90,10 @@ impl From<StoreError> for Fault {
             }
             StoreError::Duplicate { .. } => {
                 Self::Conflict("There is data of this image in the store already.".to_owned())
+            }
+            StoreError::InUse { .. } => {
+                tracing::warn!(error = %chain(&error), "data is in use");
+                Self::Conflict("The image's data cannot be removed: it is in use.".to_owned())
             }
             _ => {
                 tracing::error!(error = %chain(&error), "the image store failed");

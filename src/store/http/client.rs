@@ -22,8 +22,11 @@ pub fn web_client() -> ClientBuilder {
 }
 
 pub(super) fn build(settings: &Settings) -> Result<Client, OpenError> {
-    let failed =
-        |what: String, source: Option<Box<dyn std::error::Error + Send + Sync>>| OpenError::Http { what, source };
+    let failed = |what: String, source: Option<Box<dyn std::error::Error + Send + Sync>>| OpenError::Options {
+        kind: "http",
+        what,
+        source,
+    };
     let mut builder = web_client();
     if let Some(path) = &settings.https_ca_certificates_file {
         let name = path.display();
@@ -51,7 +54,8 @@ fn proxies(written: &BTreeMap<String, String>) -> Result<BTreeMap<String, Url>, 
         let text = if proxy.contains("://") { proxy.clone() } else { format!("http://{proxy}") };
         match Url::parse(&text) {
             Ok(url) if url.has_host() => Ok((of.clone(), url)),
-            _ => Err(OpenError::Http {
+            _ => Err(OpenError::Options {
+                kind: "http",
                 what: format!("http_proxy_information: the proxy of {of} is no address"),
                 source: None,
             }),

@@ -142,7 +142,7 @@ fn broken(url: &str, error: reqwest::Error) -> StoreError {
 }
 
 fn remote(url: &str, what: &str, source: Option<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
-    StoreError::Remote { url: shown(url), what: what.to_owned(), source }
+    StoreError::Remote { step: "read", url: shown(url), what: what.to_owned(), source }
 }
 
 /// The URL as messages show it: without user and password, and not too long.
