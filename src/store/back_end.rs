@@ -59,6 +59,12 @@ pub trait Store: Send + Sync {
         std::future::ready(Ok(())).boxed()
     }
 
+    /// Bytes of the pieces in which it keeps data (parts, segments, objects), or writes it: data around such borders is
+    /// what [`crate::store::conformance`] tries.
+    fn part(&self) -> u64 {
+        1 << 20
+    }
+
     /// How much room there is; none when the back end cannot tell.
     fn room(&self) -> BoxFuture<'_, Result<Option<Room>, StoreError>>;
 }

@@ -11,6 +11,7 @@
 //! ```
 
 mod back_end;
+pub mod conformance;
 mod error;
 mod file;
 mod file_perm;

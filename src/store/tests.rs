@@ -1,7 +1,9 @@
 use crate::base::digest::{Algorithm, Hasher};
 use crate::image::ImageId;
 use crate::store::{
-    DataDir, FilePerm, IngestError, Limits, OpenError, Settings, Staged, Store, StoreError, ingest, open,
+    DataDir, FilePerm, IngestError, Limits, OpenError, Settings, Staged, Store, StoreError,
+    conformance::{self, Report},
+    ingest, open,
 };
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
@@ -57,6 +59,38 @@ fn noise(len: usize) -> Vec<u8> {
             (state >> 56) as u8
         })
         .collect()
+}
+
+/// Every point holds, and nothing is left in the folders.
+async fn conforms(settings: &Settings, folders: &[&Path]) {
+    let store = open(settings).unwrap();
+    let report = conformance::check(&*store, &conformance::Extent::default(), |_| {}).await;
+    let Report::Tried(points) = &report else { panic!("{report:?}") };
+    assert!(points.len() > 15, "{points:?}");
+    assert_eq!(report.faults(), None);
+    for folder in folders {
+        settled_empty(folder).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_file_store_conforms() {
+    let dir = tempfile::tempdir().unwrap();
+    conforms(&settings(dir.path()), &[dir.path()]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_file_store_conforms_with_holes_and_several_folders() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings =
+        Settings { filesystem_thin_provisioning: true, ..several(dir.path(), &[("a", 1), ("b", 1), ("c", -5)]) };
+    conforms(&settings, &["a", "b", "c"].map(|it| dir.path().join(it)).each_ref().map(|it| it.as_path())).await;
+}
+
+#[tokio::test]
+async fn a_store_that_only_gives_is_told_as_such() {
+    let store = open(&Settings { default_store: "http".to_owned(), ..Settings::default() }).unwrap();
+    assert_eq!(conformance::check(&*store, &conformance::Extent::default(), |_| {}).await, Report::ReadOnly);
 }
 
 #[tokio::test]
