@@ -34,3 +34,21 @@ while True:
         time.sleep(0.1)
 P
 }
+
+# packages COMMAND:PACKAGE… : installs the packages whose commands are missing, in CI, where we are root; none of them
+# starts a server of its own
+packages() {
+    local it missing=()
+    for it in "$@"; do
+        command -v "${it%%:*}" >/dev/null || [ -x "/usr/sbin/${it%%:*}" ] || missing+=("${it##*:}")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    [ "${CI:-}" = true ] || { echo "not installed: ${missing[*]}" >&2; return 1; }
+    (
+        flock 8
+        [ -e /usr/sbin/policy-rc.d ] || { printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d; chmod +x /usr/sbin/policy-rc.d; }
+        export DEBIAN_FRONTEND=noninteractive
+        apt-get -q -o DPkg::Lock::Timeout=300 update
+        apt-get -o DPkg::Lock::Timeout=300 install -y -q --no-install-recommends "${missing[@]}"
+    ) 8>"$CACHE/lock-packages" >packages.log 2>&1
+}

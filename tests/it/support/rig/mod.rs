@@ -2,6 +2,11 @@
 //!
 //! `tests/setup` makes their virtual environment (`LARDER_RIG_VENV` names another one).
 
+mod ceph;
+
+#[allow(unused_imports, reason = "each test takes what it needs")]
+pub(crate) use ceph::{Ceph, ceph, installed, own_ceph};
+
 use crate::support::{free_port, skip};
 use std::{
     fs,
