@@ -87,6 +87,11 @@ pub struct Settings {
     pub staging_folder: PathBuf,
     /// `[wsgi] task_pool_threads`: imports that a process works on at the same time.
     pub import_limit: usize,
+    /// `do_secure_hash`: data at a location that the locations API adds is read, for its hashes; those that came with it are
+    /// compared before the image is active.
+    pub do_secure_hash: bool,
+    /// `http_retries`: how often such data is read again when that breaks off.
+    pub http_retries: u32,
     /// `[import_filtering_opts]`
     pub import_filtering: ImportFiltering,
     /// `[task] task_time_to_live`: hours that a task is kept after its end.
@@ -258,6 +263,8 @@ impl Default for Settings {
             import_methods: ImportMethod::ALL.to_vec(),
             staging_folder: PathBuf::from("/tmp/staging/"),
             import_limit: 16,
+            do_secure_hash: true,
+            http_retries: 3,
             import_filtering: ImportFiltering::default(),
             task_time_to_live: 48,
             container_formats: words("ami,ari,aki,bare,ovf,ova,docker,compressed"),

@@ -26,6 +26,17 @@ pub(super) fn visit(options: &mut Options<'_>, it: &mut Catalogue) {
         "Folder where data waits for its import, file:///tmp/staging/ if not set. Processes that do not share it each \
          import what was staged with them. With enabled_backends it is that of [os_glance_staging_store].",
     );
+    options.bind(
+        "do_secure_hash",
+        &mut it.settings.do_secure_hash,
+        "Read the data at a location that POST /v2/images/{id}/locations adds: a hash that came with it is compared before \
+         the image is active; without one the image is active at once and its hashes follow. Off: the hash is taken as it is.",
+    );
+    options.bind(
+        "http_retries",
+        &mut it.settings.http_retries,
+        "How often such data is read again when that breaks off.",
+    );
     options.section("os_glance_staging_store");
     options.bind(
         "filesystem_store_datadir",

@@ -25,7 +25,7 @@ pub use back_end::{Blocks, Room, StagedData, Store, Writing};
 pub use error::{OpenError, StoreError};
 pub use file_perm::{FilePerm, InvalidFilePerm};
 pub use http::web_client;
-pub use ingest::{IngestError, Ingested, Limits, OnFailure, Spread, Staged, ingest, keep, spread};
+pub use ingest::{IngestError, Ingested, Limits, OnFailure, Spread, Staged, ingest, keep, measure, spread};
 pub use open::{KINDS, open, open_folder};
 pub use settings::{Backend, DataDir, Settings};
 pub use stores::Stores;

@@ -1,6 +1,6 @@
 //! `/v2/images/{id}/locations`: where an image's data is, for other services and for owners.
 //!
-//! A place is added without reading the data (what Glance does with `do_secure_hash = False`): hashes are those that the
+//! With `do_secure_hash` the data is read behind the request ([`imports::InPlace`]); without it hashes are those that the
 //! caller gives, or none. The caller is told only that it was asked for; what became of it is a task of the image.
 
 use crate::base::digest::Algorithm;
@@ -10,9 +10,11 @@ use crate::catalogue::{
         Fault, Service,
         access::Access,
         change::check_storage,
-        check, external, imports, relocate,
+        check, external,
+        imports::{self, InPlace},
+        relocate,
         relocate::{Looks, check_hex},
-        tasks::{Ended, NewTask},
+        tasks::{Ended, NewTask, ended},
     },
     tables::{images, tasks},
 };
@@ -47,7 +49,8 @@ impl Service {
         Ok(image)
     }
 
-    /// Makes a queued image active with data that is at a URL. When that cannot be done, the task of the image says why.
+    /// Makes a queued image active with data that is at a URL, at once or when its hash is found to be right. When that cannot
+    /// be done, the task of the image says why.
     ///
     /// # Errors
     /// `NotFound`, `Forbidden` (the rule, and URLs that only services may add), `Conflict` (not queued, or an import goes
@@ -85,10 +88,11 @@ impl Service {
         self.db().read(move |tx| imports::check_lock(tx, &image, now).map(drop)).await
     }
 
-    /// Looks at the place, and then writes all of it at once: the location, the status, and how the task ended.
+    /// Looks at the place, and then writes all of it at once: what the image is now, what is still to be done, and the task.
     async fn attach(&self, caller: &Caller, id: &ImageId, new: Addition) -> Result<(), Fault> {
         let looks = Looks::default();
-        looks.learn(new.url.clone(), self.look(&new.url).await);
+        let size = self.look(&new.url).await;
+        looks.learn(new.url.clone(), size);
         let hash = new.hash.as_ref().map(|it| json!({"os_hash_algo": it.0.as_str(), "os_hash_value": it.1}));
         let input = json!({"image_id": id, "loc_url": new.url, "validation_data": hash.unwrap_or_else(|| json!({}))});
         let task = NewTask {
@@ -97,13 +101,17 @@ impl Service {
             image: Some(id.to_string()),
             request: new.request.clone(),
         };
-        let (settings, id, now, access) = (self.settings(), id.clone(), self.now(), self.access(caller));
-        let location = self.stores().located(new.url.clone());
+        let (settings, now, access) = (self.settings(), self.now(), self.access(caller));
+        let task = task.begin(caller, now);
+        let entry = Entry { location: self.stores().located(new.url.clone()), task: task.id.clone(), now };
+        let (id, kept_hours) = (id.clone(), settings.task_time_to_live);
         let failed = self
             .db()
             .write::<_, DbError, _>(move |tx| {
-                let outcome = match add(tx, (&settings, &access), &looks, (&id, &new, &location), now) {
-                    Ok(()) => Ok(json!({"image_id": id})),
+                let outcome = match add(tx, (&settings, &access), &looks, (&id, &new, &entry)) {
+                    Ok(true) => Ok(json!({"image_id": id})),
+                    // The task ends with the work.
+                    Ok(false) => return tasks::insert(tx, &task).map(|()| None),
                     Err(Fault::Internal(cause)) => {
                         tracing::error!(image.id = %id, error = %cause, "a location is not added");
                         Err("Task failed due to Internal Error".to_owned())
@@ -111,25 +119,33 @@ impl Service {
                     Err(fault) => Err(fault.to_string()),
                 };
                 let failed = outcome.as_ref().err().cloned();
-                let ended = Ended { outcome, now, kept_hours: settings.task_time_to_live };
-                tasks::insert(tx, &task.clone().ended(&access.caller, ended))?;
+                tasks::insert(tx, &ended(task.clone(), Ended { outcome, now, kept_hours }))?;
                 Ok(failed)
             })
             .await?;
         if let Some(why) = failed {
             tracing::warn!(why, "a location is not added to an image");
         }
+        self.desk().call();
         Ok(())
     }
 }
 
+/// What is written with an addition.
+struct Entry {
+    location: Location,
+    /// Its task.
+    task: String,
+    now: DateTime<Utc>,
+}
+
+/// False when its data is still to be read.
 fn add(
     tx: &Tx<'_>,
     (settings, access): (&Settings, &Access),
     looks: &Looks,
-    (id, new, location): (&ImageId, &Addition, &Location),
-    now: DateTime<Utc>,
-) -> Result<(), Fault> {
+    (id, new, entry): (&ImageId, &Addition, &Entry),
+) -> Result<bool, Fault> {
     let before = images::find(tx, &access.cipher, id)?.ok_or_else(|| check::not_found(id))?;
     if before.status != Status::Queued {
         return Err(Fault::Conflict("The image is not queued any more.".to_owned()));
@@ -138,17 +154,32 @@ fn add(
     if !access.caller.owns(before.owner.as_deref()) {
         return Err(Fault::Forbidden("Only its owner and admins may change the image.".to_owned()));
     }
-    let mut after = Image { updated_at: now, ..before.clone() };
-    let location = NewLocation { location: location.clone(), validation: None };
+    let mut active = Image { updated_at: entry.now, ..before.clone() };
+    let location = NewLocation { location: entry.location.clone(), validation: None };
     let change = Change::AddLocation { at: Place::Last, location };
-    relocate::apply(settings, looks, &change, &mut after)?;
-    if let Some((algorithm, value)) = &new.hash {
+    relocate::apply(settings, looks, &change, &mut active)?;
+    check_storage(tx, settings, &before, &active)?;
+    let mut after = match &new.hash {
+        Some(_) if settings.do_secure_hash => {
+            Image { updated_at: entry.now, status: Status::Importing, ..before.clone() }
+        }
+        _ => active.clone(),
+    };
+    if settings.do_secure_hash {
+        after.properties.insert(imports::LOCK.to_owned(), Some(entry.task.clone()));
+    } else if let Some((algorithm, value)) = &new.hash {
         (after.os_hash_algo, after.os_hash_value) = (Some(algorithm.to_string()), Some(value.clone()));
     }
-    check_storage(tx, settings, &before, &after)?;
-    if images::update(tx, &access.cipher, &before, &after)? {
-        Ok(())
-    } else {
-        Err(Fault::Conflict("The image was changed by another request.".to_owned()))
+    if !images::update(tx, &access.cipher, &before, &after)? {
+        return Err(Fault::Conflict("The image was changed by another request.".to_owned()));
     }
+    if settings.do_secure_hash {
+        let data = InPlace {
+            sealed_url: access.cipher.seal(&new.url),
+            size: active.size.unwrap_or_default(),
+            wanted: new.hash.as_ref().map(|it| (it.0.to_string(), it.1.clone())),
+        };
+        imports::enter_measuring(tx, (id, &entry.task), data, entry.now)?;
+    }
+    Ok(!settings.do_secure_hash)
 }

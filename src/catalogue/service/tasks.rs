@@ -69,11 +69,6 @@ impl NewTask {
             message: Some(String::new()),
         }
     }
-
-    /// As it stands when it is over at once.
-    pub(super) fn ended(self, caller: &Caller, end: Ended) -> Task {
-        ended(self.begin(caller, end.now), end)
-    }
 }
 
 impl Service {

@@ -37,6 +37,10 @@ type Copies = Vec<Result<Box<dyn StagedData>, StoreError>>;
 // === impl Sinks ===
 
 impl Sinks {
+    pub(super) fn none() -> Self {
+        Self { all: Vec::new(), names: Vec::new(), on_failure: OnFailure::Stop }
+    }
+
     pub(super) async fn one(store: &dyn Store, id: &ImageId, expected: Option<u64>) -> Result<Self, IngestError> {
         let writing = store.write(id, expected).await.map_err(IngestError::Store)?;
         Ok(Self { all: vec![Ok(writing)], names: Vec::new(), on_failure: OnFailure::Stop })

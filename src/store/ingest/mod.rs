@@ -103,6 +103,19 @@ where
     Intake::hashing(sinks, limits).drain(body).await
 }
 
+/// Hashes, measures and inspects `body`, and keeps nothing of it.
+///
+/// # Errors
+/// [`IngestError`] of the body, and of its size.
+pub async fn measure<S, E>(body: S, limits: Limits) -> Result<Ingested, IngestError>
+where
+    S: Stream<Item = Result<Bytes, E>> + Send,
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
+    limits.check_expected()?;
+    Ok(Intake::hashing(Sinks::none(), limits).drain(body).await?.facts)
+}
+
 /// Streams `body` into the store without looking at it; the size that it has.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ use crate::image::{Image, task::Task};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// The property's name.
-pub(super) const LOCK: &str = "os_glance_import_task";
+pub(in crate::catalogue::service) const LOCK: &str = "os_glance_import_task";
 
 /// How long a task may say nothing before its image counts as free (Glance's rule).
 const SILENCE: TimeDelta = TimeDelta::minutes(60);

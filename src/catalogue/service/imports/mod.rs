@@ -13,6 +13,7 @@
 //! nothing. So no image stays `importing`, and whoever deletes an image ends its import.
 
 mod lock;
+mod measure;
 mod order;
 mod progress;
 mod request;
@@ -26,7 +27,9 @@ mod stuck;
 mod tests;
 mod work;
 
-pub(super) use lock::check as check_lock;
+pub(super) use lock::{LOCK, check as check_lock};
+pub(super) use measure::enter as enter_measuring;
+pub(super) use order::InPlace;
 pub use request::NewImport;
 pub(super) use staging::Staging;
 pub(super) use work::Desk;

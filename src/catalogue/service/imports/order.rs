@@ -13,6 +13,20 @@ pub(super) struct Order {
     /// None: the one store that there is.
     pub(super) stores: Option<Vec<String>>,
     pub(super) all_must_succeed: bool,
+    /// The data is not brought anywhere: it is read where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) in_place: Option<InPlace>,
+}
+
+/// Data that stays where it is, and is read for its hashes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::catalogue::service) struct InPlace {
+    /// Where it is, in the form that locations have in the database.
+    pub(in crate::catalogue::service) sealed_url: String,
+    /// Bytes.
+    pub(in crate::catalogue::service) size: u64,
+    /// Algorithm and hex of the hash that it must have for the image to become active; none: the image is active.
+    pub(in crate::catalogue::service) wanted: Option<(String, String)>,
 }
 
 // === impl Order ===
@@ -20,7 +34,11 @@ pub(super) struct Order {
 impl Order {
     pub(super) fn new(import: &Import, stores: Option<Vec<String>>) -> Self {
         let (method, uri) = (import.method.to_string(), import.uri.clone());
-        Self { method, uri, stores, all_must_succeed: import.all_must_succeed }
+        Self { method, uri, stores, all_must_succeed: import.all_must_succeed, in_place: None }
+    }
+
+    pub(super) fn to_measure(data: InPlace) -> Self {
+        Self { method: "location".to_owned(), uri: None, stores: None, all_must_succeed: true, in_place: Some(data) }
     }
 
     pub(super) fn to_json(&self) -> Result<String, Fault> {

@@ -47,7 +47,7 @@ impl Service {
         let copied = Arc::new(AtomicU64::new(0));
         let outcome = tokio::select! {
             ended = self.watch(row, &copied) => Err(ended),
-            outcome = self.attempt(&begun, row, &order, &copied) => Ok(outcome?),
+            outcome = self.try_once(&begun, row, &order, &copied) => Ok(outcome?),
         };
         match outcome {
             Ok(Ok(())) => Ok(()),
@@ -79,8 +79,7 @@ impl Service {
         Ok(begun.await?)
     }
 
-    /// The import itself.
-    async fn attempt(
+    async fn try_once(
         &self,
         begun: &Begun,
         row: &imports::Import,
@@ -90,6 +89,20 @@ impl Service {
         if row.attempts > MOST_ATTEMPTS {
             return Ok(Err(format!("The import broke off {MOST_ATTEMPTS} times.").into()));
         }
+        match &order.in_place {
+            Some(data) => self.measure_in_place(row, (data, &begun.image), copied).await,
+            None => self.attempt(begun, row, order, copied).await,
+        }
+    }
+
+    /// The import itself.
+    async fn attempt(
+        &self,
+        begun: &Begun,
+        row: &imports::Import,
+        order: &Order,
+        copied: &Arc<AtomicU64>,
+    ) -> Result<Result<(), Failure>, Fault> {
         if let Err(fault) = self.check_limits(begun, order).await {
             return refused(fault);
         }
@@ -241,7 +254,7 @@ fn check(service: &Service, image: &Image, spread: &Spread, method: ImportMethod
 }
 
 /// A refusal is the end of an import; whatever else goes wrong is no fault of its own.
-fn refused(fault: Fault) -> Result<Result<(), Failure>, Fault> {
+pub(super) fn refused(fault: Fault) -> Result<Result<(), Failure>, Fault> {
     match fault {
         Fault::Unavailable(_) | Fault::Internal(_) => Err(fault),
         other => Ok(Err(other.to_string().into())),

@@ -33,10 +33,10 @@ pub(super) struct Stored {
 
 /// Who settles what, and when.
 #[derive(Clone)]
-struct Case {
-    row: imports::Import,
-    process: String,
-    now: DateTime<Utc>,
+pub(super) struct Case {
+    pub(super) row: imports::Import,
+    pub(super) process: String,
+    pub(super) now: DateTime<Utc>,
     kept_hours: u32,
 }
 
@@ -98,7 +98,7 @@ impl Service {
         let (case, cipher, order) = (self.case(row), self.cipher().clone(), order.clone());
         tracing::warn!(image.id = %row.image, why = failure.why, "an import failed");
         // Before the image is queued: whoever stages it again then has another file.
-        if self.is_ours(row).await? {
+        if order.in_place.is_none() && self.is_ours(row).await? {
             self.unstage(&row.image).await;
         }
         let settled = self.db().write::<_, DbError, _>(move |tx| {
@@ -131,6 +131,11 @@ impl Service {
     /// That of the database.
     pub(super) async fn settle_gone(&self, row: &imports::Import, order: &Order) -> Result<(), Fault> {
         self.clear_import(row).await?;
+        if let Some(data) = &order.in_place
+            && self.is_ours(row).await?
+        {
+            self.discard_in_place(&row.image, data).await;
+        }
         let why = "Image has been deleted, aborting import.".to_owned();
         self.settle_failed(row, order, why.into()).await
     }
@@ -157,12 +162,12 @@ impl Service {
     }
 
     /// Whether this process still has the import.
-    async fn is_ours(&self, row: &imports::Import) -> Result<bool, DbError> {
+    pub(super) async fn is_ours(&self, row: &imports::Import) -> Result<bool, DbError> {
         let (row, process) = (row.clone(), self.process().id.clone());
         self.db().read(move |tx| imports::is_of(tx, &row, &process)).await
     }
 
-    fn case(&self, row: &imports::Import) -> Case {
+    pub(super) fn case(&self, row: &imports::Import) -> Case {
         let kept_hours = self.settings().task_time_to_live;
         Case { row: row.clone(), process: self.process().id.clone(), now: self.now(), kept_hours }
     }
@@ -172,7 +177,7 @@ impl Service {
 
 impl Case {
     /// The task ends so, with what comes out and the bytes that were copied, and the row goes.
-    fn end(&self, tx: &Tx<'_>, outcome: Result<(Value, u64), String>) -> Result<(), DbError> {
+    pub(super) fn end(&self, tx: &Tx<'_>, outcome: Result<(Value, u64), String>) -> Result<(), DbError> {
         if let Some(task) = tasks::find(tx, &self.row.task, None)? {
             let message = outcome.as_ref().map_or_else(Clone::clone, |it| copied(it.1));
             let outcome = outcome.map(|it| it.0);
@@ -205,6 +210,9 @@ fn fill(after: &mut Image, judged: &Image, stored: &Stored) -> Result<(), Fault>
 /// The properties that an import leaves.
 fn release(image: &mut Image, order: &Order, failed: &[String]) {
     image.properties.remove(LOCK);
+    if order.in_place.is_some() {
+        return;
+    }
     change_list(image, IMPORTING, &[], order.ids());
     let failed: Vec<String> = failed.iter().filter(|it| order.ids().contains(it)).cloned().collect();
     change_list(image, FAILED, &failed, &[]);

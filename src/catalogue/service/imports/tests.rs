@@ -1,6 +1,7 @@
 //! Imports, on a real database and real folders.
 
-use super::NewImport;
+use super::{InPlace, NewImport, order::Order};
+use crate::base::digest::Algorithm;
 use crate::catalogue::{
     Settings,
     service::{
@@ -397,4 +398,81 @@ async fn an_image_that_a_glance_left_importing_is_freed() {
     }
     assert!(!fixture.show(&silent).await.properties.contains_key("os_glance_import_task"));
     assert_eq!(fixture.text(&format!("SELECT status FROM tasks WHERE id = '{silent}'")), "failure");
+}
+
+/// Data that stands in a store and is to be read there, for an image that waits for it or is active with it.
+async fn in_place(fixture: &Fixture, wanted: Option<(Algorithm, &str)>) -> ImageId {
+    let id = staged(fixture, b"data").await;
+    ask(fixture, &id, direct()).await.unwrap();
+    std::fs::write(fixture.file(&id), b"data").unwrap();
+    let wanted = wanted.map(|it| (it.0.to_string(), it.1.to_owned()));
+    let (active, url) = (wanted.is_none(), format!("file://{}", fixture.file(&id).display()));
+    let order = Order::to_measure(InPlace { sealed_url: url.clone(), size: 4, wanted }).to_json().unwrap();
+    fixture.sql(&format!("UPDATE larder_imports SET staging_id = NULL, order_json = '{order}'"));
+    if active {
+        fixture.sql("UPDATE images SET status = 'active', size = 4");
+        fixture.sql(&format!(
+            "INSERT INTO image_locations (image_id, value, meta_data, status, created_at, updated_at, deleted)
+             VALUES ('{id}', '{url}', '{{}}', 'active', '2026-01-01', '2026-01-01', 0)"
+        ));
+    }
+    id
+}
+
+const MD5_OF_DATA: &str = "8d777f385d3dfec8815d20f7496026dc";
+
+#[tokio::test]
+async fn data_is_hashed_where_it_is() {
+    for wanted in [None, Some((Algorithm::Md5, MD5_OF_DATA))] {
+        let fixture = fixture().await;
+        let id = in_place(&fixture, wanted).await;
+        // Whoever began with it is dead.
+        fixture.sql(
+            "INSERT INTO larder_processes (id, host, pid, pid_started, beat_at)
+             VALUES ('dead', 'another machine', 1, 1, '2026-01-01 00:00:00.000000')",
+        );
+        fixture.sql("UPDATE larder_imports SET process_id = 'dead', attempts = 1");
+        workers::recover(&fixture.service).await.unwrap();
+        work(&fixture, &fixture.service).await;
+        let image = fixture.show(&id).await;
+        assert_eq!((image.status, image.size, image.locations.len()), (Status::Active, Some(4), 1));
+        assert_eq!(image.checksum.as_deref(), Some(MD5_OF_DATA));
+        let digits = wanted.map_or(128, |_| 32);
+        assert_eq!(image.os_hash_value.map(|it| it.len()), Some(digits), "{:?}", image.os_hash_algo);
+        assert_eq!(property(&fixture.show(&id).await, "os_glance_import_task"), None);
+        assert_eq!(task(&fixture, &id).await.status, "success");
+        assert_eq!(read_all(&fixture.service, &Caller::admin(), &id).await.unwrap(), b"data");
+    }
+}
+
+#[tokio::test]
+async fn data_that_is_not_what_was_told_goes() {
+    let fixture = fixture().await;
+    let id = in_place(&fixture, Some((Algorithm::Md5, "00000000000000000000000000000000"))).await;
+    work(&fixture, &fixture.service).await;
+    let image = fixture.show(&id).await;
+    assert_eq!((image.status, image.size, image.locations.len()), (Status::Queued, None, 0));
+    assert_eq!((image.checksum, image.os_hash_value), (None, None));
+    assert!(task(&fixture, &id).await.message.unwrap().contains("not matched"));
+    fixture.assert_no_bytes().await;
+}
+
+#[tokio::test]
+async fn data_that_cannot_be_read_leaves_an_active_image_as_it_is() {
+    let fixture = fixture().await;
+    let id = in_place(&fixture, None).await;
+    std::fs::remove_file(fixture.file(&id)).unwrap();
+    work(&fixture, &fixture.service).await;
+    let image = fixture.show(&id).await;
+    assert_eq!((image.status, image.locations.len(), image.os_hash_value), (Status::Active, 1, None));
+    assert_eq!(task(&fixture, &id).await.status, "failure");
+}
+
+#[tokio::test]
+async fn data_of_an_image_that_was_deleted_meanwhile_goes_with_it() {
+    let fixture = fixture().await;
+    let id = in_place(&fixture, Some((Algorithm::Md5, MD5_OF_DATA))).await;
+    fixture.service.delete(&Caller::admin(), &id).await.unwrap();
+    work(&fixture, &fixture.service).await;
+    fixture.assert_no_bytes().await;
 }

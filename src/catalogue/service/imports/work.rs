@@ -31,7 +31,7 @@ impl Desk {
     }
 
     /// There may be something to do.
-    pub(super) fn call(&self) {
+    pub(in crate::catalogue::service) fn call(&self) {
         self.wanted.notify_one();
     }
 }

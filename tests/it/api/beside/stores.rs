@@ -14,7 +14,7 @@ use serde_json::json;
 fn three(folder: &std::path::Path) -> String {
     let folder = folder.display();
     format!(
-        "{SHOWING}enabled_backends = slow:file, fast:file, web:http\n\
+        "{SHOWING}do_secure_hash = true\nenabled_backends = slow:file, fast:file, web:http\n\
          [glance_store]\ndefault_backend = fast\n\
          [fast]\nfilesystem_store_datadir = {folder}/fast\nstore_description = SSD\nweight = 10\n\
          [slow]\nfilesystem_store_datadir = {folder}/slow\nfilesystem_thin_provisioning = true\n\

@@ -1,12 +1,14 @@
 # The configuration of a Glance that believes what requests say of their callers (sourced by glance.sh), with one store or,
-# with `stores` as third word, with several: fast and slow are folders, web is read-only.
+# with `stores` as third word, with several: fast and slow are folders, web is read-only. The latter reads what is added as
+# a location.
 stores="stores = file,http
 default_store = file
-filesystem_store_datadir = $RIG/images" enabled= methods=
+filesystem_store_datadir = $RIG/images" enabled= methods= secure=false
 if [ "${3:-}" = stores ]; then
     mkdir -p slow
     enabled="enabled_backends = slow:file, fast:file, web:http"
     methods=glance-direct,web-download,copy-image
+    secure=true
     stores="default_backend = fast
 [fast]
 filesystem_store_datadir = $RIG/images
@@ -28,7 +30,7 @@ $enabled
 enabled_import_methods = [$methods]
 show_multiple_locations = true
 show_image_direct_url = true
-do_secure_hash = false
+do_secure_hash = $secure
 image_location_quota = 3
 node_staging_uri = file://$RIG/staging/
 [task]
