@@ -1,7 +1,7 @@
 //! What an operator may set; the names are Glance's options.
 
 use crate::base::digest::Algorithm;
-use crate::catalogue::service::CacheSettings;
+use crate::catalogue::service::{CacheSettings, PluginSettings};
 use crate::catalogue::tables::LocationKey;
 use crate::db;
 use crate::http;
@@ -94,6 +94,8 @@ pub struct Settings {
     pub http_retries: u32,
     /// `[import_filtering_opts]`
     pub import_filtering: ImportFiltering,
+    /// What happens to the data of imports, and its settings.
+    pub plugins: PluginSettings,
     /// `[task] task_time_to_live`: hours that a task is kept after its end.
     pub task_time_to_live: u32,
     /// `[image_format] container_formats`
@@ -266,6 +268,7 @@ impl Default for Settings {
             do_secure_hash: true,
             http_retries: 3,
             import_filtering: ImportFiltering::default(),
+            plugins: PluginSettings::default(),
             task_time_to_live: 48,
             container_formats: words("ami,ari,aki,bare,ovf,ova,docker,compressed"),
             disk_formats: words("ami,ari,aki,vhd,vhdx,vmdk,raw,qcow2,vdi,iso,ploop"),

@@ -5,9 +5,12 @@ use super::{
     catalogue::ONE_OR_MORE,
     notes::NOT_YET,
     options::Options,
-    value::{BRACKETED, BRACKETED_PORTS, Kind, Refused},
+    value::{BRACKETED, BRACKETED_PORTS, BYTES, Kind, Refused},
 };
-use crate::catalogue;
+use crate::catalogue::{
+    self,
+    service::{Plugin, PluginSettings, UnknownPlugin},
+};
 use crate::image::{ImportMethod, UnknownMethod};
 use std::path::PathBuf;
 
@@ -51,6 +54,50 @@ pub(super) fn visit(options: &mut Options<'_>, it: &mut Catalogue) {
         "Imports that a process works on at the same time; others wait.",
     );
 }
+
+/// What happens to the data of imports.
+pub(super) fn plugins(options: &mut Options<'_>, it: &mut PluginSettings) {
+    options.section("image_import_opts");
+    options.bind_as(
+        "image_import_plugins",
+        &mut it.order,
+        PLUGINS,
+        "What happens to the data of imports, in this order, before it is stored: image_decompression (gzip, zip with one file, xz \
+         and zstd are unpacked, but for container_format compressed), inject_image_metadata (properties are added), no_op. Images \
+         that are copied to further stores (copy-image) are left as they are.",
+    );
+    options.section("inject_metadata_properties");
+    options.bind("inject", &mut it.inject.properties, "Properties that inject_image_metadata adds to imported images.");
+    options.bind_as(
+        "ignore_user_roles",
+        &mut it.inject.ignore_user_roles,
+        BRACKETED,
+        "Images that callers with one of these roles import get none.",
+    );
+    options.section("image_decompression");
+    options.bind(
+        "ratio_limit",
+        &mut it.decompression.ratio_limit,
+        "How many bytes may come of one byte of compressed data: more of them is taken for an attack, and the import fails. 0 \
+         for any number; image_size_cap and the quotas hold in any case.",
+    );
+    options.bind_as(
+        "ratio_free_size",
+        &mut it.decompression.ratio_free_size,
+        BYTES,
+        "So many bytes may come of any data, whatever ratio_limit says.",
+    );
+}
+
+/// Plugins by name.
+const PLUGINS: Kind<Vec<Plugin>> = Kind {
+    takes: "a list such as [image_decompression, inject_image_metadata]",
+    read: |text| {
+        let parse = |it: &String| it.parse().map_err(|error: UnknownPlugin| Refused(Some(error.to_string())));
+        (BRACKETED.read)(text)?.iter().map(parse).collect()
+    },
+    write: |value| Some(format!("[{}]", value.iter().map(|it| it.as_str()).collect::<Vec<_>>().join(","))),
+};
 
 /// Import methods; that of Glance which this version does not have is left out, and a remark says so.
 const IMPORT_METHODS: Kind<Vec<ImportMethod>> = Kind {

@@ -160,6 +160,27 @@ fn what_other_tools_write_is_read() {
 
 #[cfg(feature = "catalogue")]
 #[test]
+fn plugins_are_known_by_name() {
+    use larder::catalogue::service::Plugin;
+    for (value, expected) in [
+        ("[]", vec![]),
+        ("[no_op]", vec![Plugin::NoOp]),
+        (
+            "['inject_image_metadata','image_decompression']",
+            vec![Plugin::InjectImageMetadata, Plugin::ImageDecompression],
+        ),
+    ] {
+        let (_dir, sources) = sources(&format!("[image_import_opts]\nimage_import_plugins = {value}\n"));
+        assert_eq!(config::catalogue(&sources).unwrap().settings.settings.plugins.order, expected);
+    }
+    let (_dir, sources) = sources("[image_import_opts]\nimage_import_plugins = [image_decompression, virus_scan]\n");
+    let error = config::catalogue(&sources).unwrap_err().to_string();
+    assert!(error.contains("image_import_plugins") && error.contains("'virus_scan' is no import plugin"), "{error}");
+    assert!(error.contains("it has no_op, inject_image_metadata, image_decompression"), "{error}");
+}
+
+#[cfg(feature = "catalogue")]
+#[test]
 fn folders_without_a_path_or_with_a_wrong_priority_are_refused() {
     for (folders, words) in
         [("/a:2\nfilesystem_store_datadirs = /b:first", "'first' is no priority"), (":7", "no path")]

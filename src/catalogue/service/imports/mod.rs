@@ -3,7 +3,7 @@
 //! ```text
 //!   stage     queued → uploading         the data stands in the staging folder
 //!   request   → importing                one transaction: status, task, and a row in `larder_imports`
-//!   work      any process takes the row  read once → hashed once → every store, aside
+//!   work      any process takes the row  read once → plugins → hashed once → every store, aside
 //!   judged    content against format     where the objects will stand is announced, then they stand
 //!   settle    → active, or → queued      one transaction: locations, hashes, task; the row goes
 //! ```
@@ -15,6 +15,7 @@
 mod lock;
 mod measure;
 mod order;
+mod plugins;
 mod progress;
 mod request;
 mod run;
@@ -30,6 +31,7 @@ mod work;
 pub(super) use lock::{LOCK, check as check_lock};
 pub(super) use measure::enter as enter_measuring;
 pub(super) use order::InPlace;
+pub use plugins::{Decompression, Inject, Plugin, Settings as PluginSettings, UnknownPlugin};
 pub use request::NewImport;
 pub(super) use staging::Staging;
 pub(super) use work::Desk;

@@ -16,6 +16,9 @@ pub(super) struct Order {
     /// The data is not brought anywhere: it is read where it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) in_place: Option<InPlace>,
+    /// Those of the caller.
+    #[serde(default)]
+    pub(super) roles: Vec<String>,
 }
 
 /// Data that stays where it is, and is read for its hashes.
@@ -32,13 +35,14 @@ pub(in crate::catalogue::service) struct InPlace {
 // === impl Order ===
 
 impl Order {
-    pub(super) fn new(import: &Import, stores: Option<Vec<String>>) -> Self {
-        let (method, uri) = (import.method.to_string(), import.uri.clone());
-        Self { method, uri, stores, all_must_succeed: import.all_must_succeed, in_place: None }
+    pub(super) fn new(import: &Import, stores: Option<Vec<String>>, roles: &[String]) -> Self {
+        let (method, uri, roles) = (import.method.to_string(), import.uri.clone(), roles.to_vec());
+        Self { method, uri, stores, all_must_succeed: import.all_must_succeed, in_place: None, roles }
     }
 
     pub(super) fn to_measure(data: InPlace) -> Self {
-        Self { method: "location".to_owned(), uri: None, stores: None, all_must_succeed: true, in_place: Some(data) }
+        let (method, in_place) = ("location".to_owned(), Some(data));
+        Self { method, uri: None, stores: None, all_must_succeed: true, in_place, roles: Vec::new() }
     }
 
     pub(super) fn to_json(&self) -> Result<String, Fault> {

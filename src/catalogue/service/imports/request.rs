@@ -143,7 +143,7 @@ impl Entry {
         }
         let stale = lock::check(tx, &before, self.now)?;
         let staging = self.staging(tx)?;
-        let order = Order::new(&self.import, stores);
+        let order = Order::new(&self.import, stores, &self.access.caller.roles);
         let mut after = Image { updated_at: self.now, ..before.clone() };
         if self.import.method != ImportMethod::CopyImage {
             after.status = Status::Importing;

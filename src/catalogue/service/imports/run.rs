@@ -1,6 +1,11 @@
 //! The work on one import.
 
-use super::{order::Order, progress::Ended, settle::Stored};
+use super::{
+    order::Order,
+    plugins::{Changes, DecompressError, Prepared},
+    progress::Ended,
+    settle::Stored,
+};
 use crate::base::{chain, digest::Algorithm};
 use crate::catalogue::{
     service::{
@@ -28,6 +33,12 @@ const MOST_ATTEMPTS: u64 = 5;
 pub(super) struct Failure {
     pub(super) why: String,
     pub(super) stores: Vec<String>,
+}
+
+/// Data that stands aside in the stores, and what is to become of the image with it.
+struct Brought {
+    spread: Spread,
+    changes: Changes,
 }
 
 /// What an import knows at its begin.
@@ -112,8 +123,8 @@ impl Service {
             let why = format!("Nothing can be written to {}.", missing.join(", "));
             return Ok(Err(Failure { why, stores: missing }));
         }
-        let spread = match self.bring_in(begun, row, order, (&targets, copied)).await {
-            Ok(spread) => spread,
+        let Brought { spread, changes } = match self.bring_in(begun, row, order, (&targets, copied)).await {
+            Ok(brought) => brought,
             Err(failure) => return Ok(Err(failure)),
         };
         let method = order.method()?;
@@ -127,7 +138,7 @@ impl Service {
             // Another process has it: what stands there is no location, and goes when that one looks.
             None => return Ok(Ok(())),
         };
-        match self.settle_done(row, order, &begun.image, Stored { virtual_size, ..stored }).await {
+        match self.settle_done(row, order, &begun.image, Stored { virtual_size, changes, ..stored }).await {
             Ok(()) => Ok(Ok(())),
             Err(fault) => refused(fault),
         }
@@ -165,20 +176,22 @@ impl Service {
         row: &imports::Import,
         order: &Order,
         (targets, copied): (&[Arc<dyn Store>], &Arc<AtomicU64>),
-    ) -> Result<Spread, Failure> {
-        let source = self.source(&begun.image, row, order).await?;
+    ) -> Result<Brought, Failure> {
+        let mut source = self.source(&begun.image, row, order).await?;
+        let counter = Arc::clone(copied);
+        let counted = source.body.inspect_ok(move |it| {
+            counter.fetch_add(it.len() as u64, Ordering::Relaxed);
+        });
+        source.body = counted.boxed();
+        let Prepared { source, changes } = self.prepare(&begun.image, order, source).await?;
         let settings = self.settings();
         let cap = self.cap(&begun.image, targets.len() as u64).await.map_err(|it| it.to_string())?;
         let known = begun.image.os_hash_algo.as_deref().and_then(|it| it.parse().ok());
         let hash: Algorithm = known.unwrap_or(settings.hashing_algorithm);
         let limits = store::Limits { size_cap: cap, expected: source.size, hash };
         let on_failure = if order.all_must_succeed { OnFailure::Stop } else { OnFailure::GoOn };
-        let counter = Arc::clone(copied);
-        let body = source.body.inspect_ok(move |it| {
-            counter.fetch_add(it.len() as u64, Ordering::Relaxed);
-        });
-        let spread = store::spread(body.boxed(), targets, &begun.image.id, (limits, on_failure)).await;
-        spread.map_err(|error| {
+        let spread = store::spread(source.body, targets, &begun.image.id, (limits, on_failure)).await;
+        spread.map(|spread| Brought { spread, changes }).map_err(|error| {
             let stores = match &error {
                 IngestError::StoreOf { store, .. } => vec![store.clone()],
                 _ => Vec::new(),
@@ -220,7 +233,8 @@ impl Service {
             copy.commit().await.map(|()| url)
         };
         let standing = join_all(copies.into_iter().map(commit)).await;
-        let mut stored = Stored { urls: Vec::new(), failed: missing, facts, virtual_size: None };
+        let changes = Changes::default();
+        let mut stored = Stored { urls: Vec::new(), failed: missing, facts, virtual_size: None, changes };
         let mut why = None;
         for (outcome, store) in standing.into_iter().zip(targets) {
             match outcome {
@@ -265,6 +279,8 @@ pub(super) fn refused(fault: Fault) -> Result<Result<(), Failure>, Fault> {
 fn told(error: IngestError) -> String {
     match error {
         IngestError::StoreOf { store, source } => format!("{store}: {}", Fault::from(source)),
+        // A plugin has words of its own.
+        IngestError::Body { source, .. } if source.is::<DecompressError>() => source.to_string(),
         IngestError::Body { .. } => chain(&error).to_string(),
         other => Fault::from(other).to_string(),
     }

@@ -4,6 +4,7 @@ use super::{
     FAILED, IMPORTING,
     lock::LOCK,
     order::{Order, change_list},
+    plugins::Changes,
     progress::copied,
     run::Failure,
 };
@@ -29,6 +30,8 @@ pub(super) struct Stored {
     pub(super) failed: Vec<String>,
     pub(super) facts: Ingested,
     pub(super) virtual_size: Option<u64>,
+    /// What else becomes of the image.
+    pub(super) changes: Changes,
 }
 
 /// Who settles what, and when.
@@ -204,6 +207,7 @@ fn fill(after: &mut Image, judged: &Image, stored: &Stored) -> Result<(), Fault>
     (after.size, after.virtual_size) = (Some(facts.size), stored.virtual_size);
     after.checksum = Some(facts.checksum.clone());
     (after.os_hash_algo, after.os_hash_value) = (Some(facts.hash_algo.to_string()), Some(facts.hash_value.clone()));
+    stored.changes.apply(after);
     Ok(())
 }
 

@@ -21,8 +21,26 @@ fn import(method: ImportMethod, targets: Targets) -> NewImport {
     NewImport { import, document: json!({"method": {"name": method.as_str()}}), request: "req-1".to_owned() }
 }
 
-fn direct() -> NewImport {
+pub(super) fn direct() -> NewImport {
     import(ImportMethod::GlanceDirect, Targets::Default)
+}
+
+pub(super) fn copy_to(stores: &[&str]) -> NewImport {
+    import(ImportMethod::CopyImage, these(stores))
+}
+
+/// Has the data imported, which fails with these words and leaves nothing.
+pub(super) async fn fail(fixture: &Fixture, id: &ImageId, data: &[u8], words: &str) {
+    fixture.service.stage(&Caller::admin(), id, upload(data)).await.unwrap();
+    ask(fixture, id, direct()).await.unwrap();
+    work(fixture, &fixture.service).await;
+    let image = fixture.show(id).await;
+    assert_eq!((image.status, image.size, image.locations.len()), (Status::Queued, None, 0));
+    let tasks = fixture.service.tasks_of(&Caller::admin(), id).await.unwrap();
+    let told: Vec<_> = tasks.into_iter().filter_map(|it| it.message).collect();
+    assert!(told.iter().any(|it| it.contains(words)), "{told:?}");
+    assert_eq!(staging_files(fixture), Vec::<String>::new());
+    fixture.assert_no_bytes().await;
 }
 
 fn these(stores: &[&str]) -> Targets {
@@ -30,7 +48,7 @@ fn these(stores: &[&str]) -> Targets {
 }
 
 /// fast, slow and a read-only store.
-fn with_stores(dir: &Path) -> Settings {
+pub(super) fn with_stores(dir: &Path) -> Settings {
     let mut settings = settings(dir);
     let backend = |id: &str, kind: &str| {
         let mut own = settings.store.clone();
@@ -50,7 +68,7 @@ async fn several() -> Fixture {
 }
 
 /// Works off what waits.
-async fn work(fixture: &Fixture, service: &Service) {
+pub(super) async fn work(fixture: &Fixture, service: &Service) {
     service.take_imports().await.unwrap();
     for _ in 0..3000 {
         if fixture.count("SELECT count(*) FROM larder_imports") == 0 && service.uploading().is_empty() {
@@ -61,25 +79,25 @@ async fn work(fixture: &Fixture, service: &Service) {
     panic!("an import does not end: {}", fixture.text("SELECT order_json FROM larder_imports"));
 }
 
-async fn staged(fixture: &Fixture, data: &[u8]) -> ImageId {
+pub(super) async fn staged(fixture: &Fixture, data: &[u8]) -> ImageId {
     let id = fixture.queued().await.id;
     fixture.service.stage(&Caller::admin(), &id, upload(data)).await.unwrap();
     id
 }
 
-async fn ask(fixture: &Fixture, id: &ImageId, new: NewImport) -> Result<(), Fault> {
+pub(super) async fn ask(fixture: &Fixture, id: &ImageId, new: NewImport) -> Result<(), Fault> {
     fixture.service.import(&Caller::admin(), id, new).await
 }
 
-async fn task(fixture: &Fixture, id: &ImageId) -> Task {
+pub(super) async fn task(fixture: &Fixture, id: &ImageId) -> Task {
     fixture.service.tasks_of(&Caller::admin(), id).await.unwrap().pop().unwrap()
 }
 
-fn property<'a>(image: &'a Image, name: &str) -> Option<&'a str> {
+pub(super) fn property<'a>(image: &'a Image, name: &str) -> Option<&'a str> {
     image.properties.get(name).and_then(Option::as_deref)
 }
 
-fn staging_files(fixture: &Fixture) -> Vec<String> {
+pub(super) fn staging_files(fixture: &Fixture) -> Vec<String> {
     let names = std::fs::read_dir(fixture.dir.path().join("staging")).unwrap();
     let names = names.map(|it| it.unwrap().file_name().into_string().unwrap());
     names.filter(|it| !it.starts_with('.')).collect()

@@ -10,15 +10,19 @@ use std::time::Duration;
 
 const DATA: &str = "application/octet-stream";
 
-fn stage(pair: &Pair, who: &As, id: &str) -> Both {
-    pair.ask(who, ("PUT", &format!("/v2/images/{id}/stage")), DATA, b"some data")
+pub(super) fn stage(pair: &Pair, who: &As, id: &str) -> Both {
+    stage_data(pair, who, id, b"some data")
 }
 
-fn import(pair: &Pair, who: &As, id: &str, body: &Value) -> Both {
+pub(super) fn stage_data(pair: &Pair, who: &As, id: &str, data: &[u8]) -> Both {
+    pair.ask(who, ("PUT", &format!("/v2/images/{id}/stage")), DATA, data)
+}
+
+pub(super) fn import(pair: &Pair, who: &As, id: &str, body: &Value) -> Both {
     pair.send(who, "POST", &format!("/v2/images/{id}/import"), body)
 }
 
-fn direct(more: &[(&str, Value)]) -> Value {
+pub(super) fn direct(more: &[(&str, Value)]) -> Value {
     let mut body = json!({"method": {"name": "glance-direct"}});
     for (name, value) in more {
         body[*name] = value.clone();
@@ -26,7 +30,7 @@ fn direct(more: &[(&str, Value)]) -> Value {
     body
 }
 
-fn show(pair: &Pair, who: &As, id: &str) -> Both {
+pub(super) fn show(pair: &Pair, who: &As, id: &str) -> Both {
     pair.ask_freely(who, ("GET", &format!("/v2/images/{id}")), "", b"")
 }
 
@@ -37,7 +41,7 @@ fn is_free(answer: &Answer) -> bool {
 
 /// Waits for the end of an image's import, and compares what became of it: the image, its data, its tasks. False when
 /// Glance has lost its task.
-fn compare(pair: &Pair, who: &As, id: &str) -> bool {
+pub(super) fn compare(pair: &Pair, who: &As, id: &str) -> bool {
     wait_until("the import ends", Duration::from_secs(120), || is_free(&show(pair, who, id).larder));
     if !pair.glance_is_done(|| is_free(&show(pair, who, id).glance)) {
         return false;

@@ -29,6 +29,12 @@ pub(super) fn start(folder: &std::path::Path) -> Option<Pair> {
     Some(Pair::of(Server::with(&three(folder)), glance))
 }
 
+/// Likewise, as [`rig::trusting_glance_with_plugins`] is configured.
+pub(super) fn start_with_plugins(folder: &std::path::Path) -> Option<Pair> {
+    let glance = address(rig::trusting_glance_with_plugins()?);
+    Some(Pair::of(Server::with(&format!("{}\n{}", three(folder), rig::PLUGINS)), glance))
+}
+
 fn fill(pair: &Pair, who: &As, id: &str, store: &str) -> Both {
     let path = format!("/v2/images/{id}/file");
     let extra = ("X-Image-Meta-Store", store);

@@ -51,6 +51,7 @@ allowed_hosts = [127.0.0.1]
 allowed_ports = []
 [oslo_concurrency]
 lock_path = $RIG/lock
+${EXTRA:-}
 C
 cat >paste.ini <<C
 [composite:glance-api-headers]

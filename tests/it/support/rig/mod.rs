@@ -174,6 +174,16 @@ pub(crate) fn trusting_glance_with_stores() -> Option<&'static Glance> {
     GLANCE.get_or_init(|| own_glance("stores", &["headers", "stores"], "", On::Server)).as_ref()
 }
 
+/// How that one is configured, for Larder, too.
+pub(crate) const PLUGINS: &str = "[image_import_opts]\nimage_import_plugins = [image_decompression, inject_image_metadata]\n\
+                   [inject_metadata_properties]\ninject = site:north,hw_disk_bus:scsi";
+
+/// Likewise, with import plugins: it unpacks, and injects `site = north` but for admins.
+pub(crate) fn trusting_glance_with_plugins() -> Option<&'static Glance> {
+    static GLANCE: OnceLock<Option<Glance>> = OnceLock::new();
+    GLANCE.get_or_init(|| own_glance("plugins", &["headers", "stores"], PLUGINS, On::Server)).as_ref()
+}
+
 /// Likewise, of the caller's own, on the SQLite file `glance.db` beside its images.
 pub(crate) fn trusting_glance_on_sqlite(name: &str) -> Option<Glance> {
     own_glance(name, &["headers", "plain"], "", On::Sqlite)

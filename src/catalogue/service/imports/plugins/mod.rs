@@ -1,0 +1,21 @@
+//! What happens to the data of an import between its source and the stores (`[image_import_opts] image_import_plugins`).
+//!
+//! ```text
+//!   source ─→ plugin ─→ plugin ─→ … ─→ hashes, inspector, stores
+//!                └──────────┴─→ Changes ─→ the image, in the transaction that makes it active
+//! ```
+//!
+//! The plugins are Glance's, by name and by what they do. The data goes by: nothing is written in between unless a plugin
+//! needs a file. Images that are copied to further stores are left as they are.
+
+mod changes;
+mod decompress;
+mod pipeline;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+pub(super) use changes::Changes;
+pub(super) use decompress::DecompressError;
+pub(super) use pipeline::Prepared;
+pub use settings::{Decompression, Inject, Plugin, Settings, UnknownPlugin};
