@@ -46,7 +46,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Dev(args) => dev(&args),
         #[cfg(feature = "agent")]
         Command::Agent(args) => agent(&args),
-        #[cfg(feature = "agent")]
+        #[cfg(any(feature = "agent", feature = "catalogue"))]
         Command::ConvertWorker(args) => {
             let code = larder::diskformat::convert::worker_main(args);
             Ok(u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from))

@@ -49,7 +49,7 @@ pub enum Command {
     /// Look at a node's image cache and drive it
     Cache(CacheArgs),
     /// The child process of a conversion
-    #[cfg(feature = "agent")]
+    #[cfg(any(feature = "agent", feature = "catalogue"))]
     #[command(hide = true)]
     ConvertWorker(crate::diskformat::convert::ConvertWorkerArgs),
 }

@@ -5,11 +5,11 @@ use super::{
     catalogue::ONE_OR_MORE,
     notes::NOT_YET,
     options::Options,
-    value::{BRACKETED, BRACKETED_PORTS, BYTES, Kind, Refused},
+    value::{BRACKETED, BRACKETED_PORTS, BYTES, Kind, Refused, parsed},
 };
 use crate::catalogue::{
     self,
-    service::{Plugin, PluginSettings, UnknownPlugin},
+    service::{Conversion, Plugin, PluginSettings, UnknownPlugin},
 };
 use crate::image::{ImportMethod, UnknownMethod};
 use std::path::PathBuf;
@@ -63,7 +63,7 @@ pub(super) fn plugins(options: &mut Options<'_>, it: &mut PluginSettings) {
         &mut it.order,
         PLUGINS,
         "What happens to the data of imports, in this order, before it is stored: image_decompression (gzip, zip with one file, xz \
-         and zstd are unpacked, but for container_format compressed), inject_image_metadata (properties are added), no_op. Images \
+         and zstd are unpacked, but for container_format compressed), image_conversion (disks are stored in one format), image_introspection (what a format's own metadata says becomes properties: vmware_disktype, vmware_adaptertype, qcow2_virtual_size, qcow2_cluster_size, qcow2_compression_type, iso_volume_id, unless the user has set them), inject_image_metadata (properties are added), no_op. Images \
          that are copied to further stores (copy-image) are left as they are.",
     );
     options.section("inject_metadata_properties");
@@ -87,6 +87,40 @@ pub(super) fn plugins(options: &mut Options<'_>, it: &mut PluginSettings) {
         BYTES,
         "So many bytes may come of any data, whatever ratio_limit says.",
     );
+    conversion(options, &mut it.conversion);
+    options.section("image_introspection");
+    options.bind(
+        "uploads",
+        &mut it.introspects_uploads,
+        "Look at uploads, too, as image_introspection does at imports.",
+    );
+}
+
+/// `[image_conversion]`
+fn conversion(options: &mut Options<'_>, it: &mut Conversion) {
+    options.section("image_conversion");
+    options.bind_as(
+        "output_format",
+        &mut it.output_format,
+        parsed("raw, qcow2 or vmdk"),
+        "What image_conversion makes of imported disks. ISOs stay what they are. It needs room in the staging folder, and \
+         qemu-img, but for qcow2 to raw.",
+    );
+    options.bind_as(
+        "memory_limit",
+        &mut it.memory_limit,
+        BYTES,
+        "The memory (address space) of a conversion; qemu-img needs 512 MiB.",
+    );
+    options.bind("cpu_limit", &mut it.cpu_limit, "The CPU time of a conversion, all its threads together.");
+    options.bind("time_limit", &mut it.time_limit, "How long a conversion may take.");
+    options.bind_as(
+        "max_conversions",
+        &mut it.max_conversions,
+        ONE_OR_MORE,
+        "Conversions that a process runs at the same time; other imports that convert wait.",
+    );
+    options.bind("qemu_img", &mut it.qemu_img, "The program qemu-img. Not set: /usr/bin, /usr/local/bin, /bin.");
 }
 
 /// Plugins by name.

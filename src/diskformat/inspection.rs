@@ -17,6 +17,21 @@ pub struct Inspection {
     pub vmdk_type: Option<String>,
     /// What is unsafe or broken about it in that format.
     pub problems: Vec<Problem>,
+    /// What else its header tells.
+    pub details: Details,
+}
+
+/// What headers tell that no reader needs, but people and hypervisors like to know.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Details {
+    /// Bytes of a qcow2's clusters.
+    pub cluster_size: Option<u64>,
+    /// How a qcow2's clusters are compressed, where they are: `zlib` or `zstd`.
+    pub compression: Option<&'static str>,
+    /// The `ddb.adapterType` of a VMDK, in lower case.
+    pub adapter_type: Option<String>,
+    /// The name of an ISO's volume; printable, and not empty.
+    pub volume_id: Option<String>,
 }
 
 impl Inspection {

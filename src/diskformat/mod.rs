@@ -15,7 +15,7 @@
 mod accept;
 pub mod backing;
 mod bytes;
-#[cfg(feature = "agent")]
+#[cfg(any(feature = "agent", feature = "catalogue"))]
 pub mod convert;
 mod extent;
 mod file;
@@ -31,5 +31,5 @@ pub use backing::{Backing, BackingError, References, backing_file, references};
 pub use extent::raw_bytes;
 pub use file::inspect;
 pub use format::Format;
-pub use inspection::{Inspection, Problem};
+pub use inspection::{Details, Inspection, Problem};
 pub use inspector::Inspector;

@@ -41,7 +41,7 @@ pub use download::Download;
 pub use expected::Expected;
 pub use fault::Fault;
 pub use fleet::{Bounds, ChangeStream};
-pub use imports::{Decompression, Inject, NewImport, Plugin, PluginSettings, UnknownPlugin};
+pub use imports::{Conversion, Decompression, Inject, NewImport, Plugin, PluginSettings, UnknownPlugin};
 pub use limits::Limited;
 pub use locations::Addition;
 pub use open::{OpenError, Service};

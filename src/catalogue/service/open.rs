@@ -144,7 +144,7 @@ impl Service {
         let url = settings.worker_self_reference_url.as_deref();
         let cache = Cache::open(&db, &settings.cache, url).await?.map(Arc::new);
         let staging = Staging::new(settings.staging_folder.clone());
-        let desk = Desk::new(settings.import_limit);
+        let desk = Desk::new(settings.import_limit, settings.plugins.conversion.max_conversions);
         let shared = Shared {
             live: RwLock::new(live),
             db,

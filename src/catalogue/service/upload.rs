@@ -17,7 +17,7 @@
 use crate::base::chain;
 use crate::catalogue::{
     Settings,
-    service::{BoxError, Fault, Service, records::seen},
+    service::{BoxError, Fault, Service, imports::Changes, records::seen},
     tables::{
         images::{self, Data},
         locations, processes, uploads,
@@ -157,6 +157,10 @@ impl Service {
     ) -> Result<bool, Fault> {
         let (id, process, now) = (id.clone(), self.process().id.clone(), self.now());
         let (cipher, settings) = (self.cipher().clone(), self.settings());
+        let mut changes = Changes::default();
+        if settings.plugins.introspects_uploads {
+            changes.introspect(&facts.inspection);
+        }
         let data = Data {
             size: Some(facts.size),
             virtual_size,
@@ -174,6 +178,13 @@ impl Service {
                 && let Some(image) = images::find(tx, &cipher, &id)?
             {
                 fits(data.size, storage_left(tx, &settings, image.owner.as_deref(), &id)?)?;
+            }
+            if changes != Changes::default()
+                && let Some(before) = images::find(tx, &cipher, &id)?
+            {
+                let mut after = before.clone();
+                changes.apply(&mut after);
+                images::update(tx, &cipher, &before, &after)?;
             }
             locations::add(tx, &cipher, &id, &location, now)?;
             Ok::<_, Fault>(uploads::end(tx, id.as_str(), &process)?)
@@ -258,15 +269,19 @@ pub(super) fn judge(settings: &Settings, image: &Image, inspection: &Inspection)
     let (Some("bare"), Some(format)) = (image.container_format.as_deref(), image.disk_format.as_deref()) else {
         return Ok(None);
     };
-    let rules = Rules {
-        vmdk_allowed_types: settings.vmdk_allowed_types.clone(),
-        gpt_safety_checks_nonfatal: settings.gpt_safety_checks_nonfatal.clone(),
-        require_match: settings.require_image_format_match,
-    };
-    inspection.accept_as(format, &rules).map_err(|refusal| {
+    inspection.accept_as(format, &rules(settings)).map_err(|refusal| {
         Fault::UnsupportedMedia(format!("Image content is not accepted as disk_format {format}: {refusal}"))
     })?;
     Ok(inspection.virtual_size_as(format))
+}
+
+/// What the site allows of images' content.
+pub(super) fn rules(settings: &Settings) -> Rules {
+    Rules {
+        vmdk_allowed_types: settings.vmdk_allowed_types.clone(),
+        gpt_safety_checks_nonfatal: settings.gpt_safety_checks_nonfatal.clone(),
+        require_match: settings.require_image_format_match,
+    }
 }
 
 pub(super) fn has_formats(image: &Image) -> Result<(), Fault> {

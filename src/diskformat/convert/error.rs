@@ -80,10 +80,16 @@ pub enum ConvertError {
         /// `stall_timeout`.
         seconds: u64,
     },
+    /// It took longer than it may.
+    #[error("the conversion took longer than {seconds} s")]
+    TooLong {
+        /// `time_limit`.
+        seconds: u64,
+    },
     /// The caller asked for it.
     #[error("the conversion was cancelled")]
     Cancelled,
-    /// The guest's data look like an image themselves; a reader that probes would follow them.
+    /// The guest's data look like an image themselves, which a reader that probes would follow; or what was made is not sound.
     #[error("the converted disk looks like {found} itself, which is not allowed")]
     BadResult {
         /// What it looks like.

@@ -1,6 +1,6 @@
 //! Looks at a source before anything reads its data.
 
-use super::{ConvertError, Settings};
+use super::{ConvertError, Output, Settings};
 use crate::diskformat::{Format, Inspection, Problem, bytes, inspect, references};
 use std::{
     fs::File,
@@ -22,12 +22,16 @@ pub(super) struct Source {
 }
 
 /// Refuses whatever is not a whole, plain image of `format` that stands on its own. Blocks.
-pub(super) fn examine(path: &Path, format: Format, settings: &Settings) -> Result<Source, ConvertError> {
+pub(super) fn examine(
+    path: &Path,
+    (format, output): (Format, Output),
+    settings: &Settings,
+) -> Result<Source, ConvertError> {
     let read = |source| ConvertError::ReadSource { path: path.into(), source };
     let refused = |why: String| ConvertError::Refused { format, why };
     let mut file = File::open(path).map_err(read)?;
     let found = inspect(&mut file).map_err(read)?;
-    check_kind(&found, format).map_err(refused)?;
+    check_kind(&found, format, output).map_err(refused)?;
     let below = references(&mut file).map_err(ConvertError::References)?;
     if below.backing.is_some() || !below.data.is_empty() {
         return Err(refused("it stands on other files".into()));
@@ -42,25 +46,29 @@ pub(super) fn examine(path: &Path, format: Format, settings: &Settings) -> Resul
             let header = header(&mut file).map_err(read)?;
             check_qcow2(&header, virtual_size).map_err(|why| refused(why.into()))?;
             check_tables(&mut file, &header, found.size).map_err(read)?.map_err(|why| refused(why.into()))?;
-            foreign_feature(&header)
+            foreign_feature(&header).or((output != Output::Raw).then_some("only it writes the target"))
         }
         _ => Some("its format is not read natively"),
     };
     Ok(Source { virtual_size, needs_qemu_img })
 }
 
-fn check_kind(found: &Inspection, format: Format) -> Result<(), String> {
+fn check_kind(found: &Inspection, format: Format, output: Output) -> Result<(), String> {
     if found.format != format || found.formats.len() > 1 {
         return Err(format!("its content is {}", found.format));
     }
     match format {
-        Format::Raw | Format::Iso | Format::Gpt => return Err("it is raw already".into()),
+        _ if output.is(format) => return Err(format!("it is {output} already")),
+        Format::Iso => return Err("an ISO stays what it is".into()),
         Format::Luks => return Err("it is encrypted".into()),
         Format::Qed | Format::Bochs | Format::Cloop => return Err("nobody should use this format".into()),
+        Format::Raw | Format::Gpt => {}
         Format::Qcow2 | Format::Vhd | Format::Vhdx | Format::Vmdk | Format::Vdi | Format::Ploop => {}
     }
     // Extended L2 entries are refused by Nova, not by nature.
-    let mut problems = found.problems.iter().filter(|it| **it != Problem::UnknownFeatures(EXTENDED_L2));
+    // A partition table of a raw disk is judged by whoever takes the disk; nothing here reads it.
+    let harmless = |it: &Problem| matches!(it, Problem::UnknownFeatures(EXTENDED_L2) | Problem::Mbr(_));
+    let mut problems = found.problems.iter().filter(|it| !harmless(it));
     problems.next().map_or(Ok(()), |it| Err(it.to_string()))
 }
 

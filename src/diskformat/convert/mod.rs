@@ -1,12 +1,12 @@
-//! Makes raw files of disk images, in a child process that can do nothing else.
+//! Makes files of one format of disk images of another, in a child process that can do nothing else.
 //!
 //! ```text
-//! to_raw ── examine the source (refuse what stands on other files, lies about its size, is cut)
+//! convert ── examine the source (refuse what stands on other files, lies about its size, is cut)
 //!    │
-//!    └─► `larder convert-worker` ── no new privileges, resource limits, Landlock ──► qcow2: imago, several threads
-//!          │  progress on a pipe                                                └──► the rest: exec qemu-img
+//!    └─► `larder convert-worker` ── no new privileges, resource limits, Landlock, no sockets ──► qcow2 to raw: imago, several threads
+//!          │  progress on a pipe                                                            └──► the rest: exec qemu-img
 //!          ▼
-//!        inspect the result: it must be raw, and be taken for raw by every reader
+//!        inspect the result: it must be of the target's format, and be taken for that by every reader
 //! ```
 //!
 //! Nothing is left at the target unless the whole succeeded. The target is *not* synced to disk: whoever publishes it
@@ -22,6 +22,6 @@ mod settings;
 mod worker;
 
 pub use error::ConvertError;
-pub use run::{Converted, to_raw};
-pub use settings::Settings;
+pub use run::{Converted, convert, to_raw};
+pub use settings::{Output, Settings, UnknownOutput};
 pub use worker::{ConvertWorkerArgs, worker_main};

@@ -1,7 +1,7 @@
 //! Starts a conversion, watches it, and looks at what it made.
 
 use super::{
-    ConvertError, Settings,
+    ConvertError, Output, Settings,
     child::{Running, Said},
     examine::examine,
 };
@@ -17,6 +17,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
     thread,
+    time::Duration,
 };
 use tokio::{task::spawn_blocking, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -30,11 +31,11 @@ const MOST_THREADS: usize = 8;
 /// A conversion that is done. The file is not synced to disk yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Converted {
-    /// Bytes of the raw file, holes included.
+    /// Bytes of the file, holes included; those of the disk when it is raw.
     pub virtual_size: u64,
     /// Bytes that it takes on disk.
     pub allocated: u64,
-    /// What the raw file was recognised as: raw, a partitioned disk, or an ISO.
+    /// What the file was recognised as; a raw one may be a partitioned disk, or an ISO.
     pub inspection: Inspection,
 }
 
@@ -51,12 +52,29 @@ pub async fn to_raw(
     progress: impl Fn(u64, u64) + Send,
     cancel: CancellationToken,
 ) -> Result<Converted, ConvertError> {
-    let job = Job { source: source.into(), format, target: target.into(), settings: settings.clone() };
+    convert(source, (format, Output::Raw), target, settings, progress, cancel).await
+}
+
+/// Likewise, to any format that is written.
+///
+/// # Errors
+/// [`ConvertError`]
+#[expect(clippy::too_many_arguments, reason = "what, of what kind, where to, within what; and two ways to talk to it")]
+pub async fn convert(
+    source: &Path,
+    (format, output): (Format, Output),
+    target: &Path,
+    settings: &Settings,
+    progress: impl Fn(u64, u64) + Send,
+    cancel: CancellationToken,
+) -> Result<Converted, ConvertError> {
+    let job = Job { source: source.into(), format, output, target: target.into(), settings: settings.clone() };
     let (job, mut started) = blocking(move || job.start()).await?;
     let watch = watch(&job, &mut started, progress);
     let ended = tokio::select! {
         biased;
         () = cancel.cancelled() => Err(ConvertError::Cancelled),
+        seconds = too_long(job.settings.time_limit) => Err(ConvertError::TooLong { seconds }),
         ended = watch => ended,
     };
     if ended.is_err() {
@@ -70,6 +88,15 @@ pub async fn to_raw(
         Ok(converted)
     })
     .await
+}
+
+/// Waits until the time is over.
+async fn too_long(limit: Option<Duration>) -> u64 {
+    match limit {
+        Some(limit) => tokio::time::sleep(limit).await,
+        None => std::future::pending().await,
+    }
+    limit.unwrap_or_default().as_secs()
 }
 
 async fn blocking<T: Send + 'static>(
@@ -124,6 +151,7 @@ struct Started {
 struct Job {
     source: PathBuf,
     format: Format,
+    output: Output,
     target: PathBuf,
     settings: Settings,
 }
@@ -135,7 +163,7 @@ impl Job {
         let write = |source| ConvertError::WriteTarget { path: self.target.clone(), source };
         // qemu takes what stands before a colon for a protocol, so that names must be absolute.
         let source_path = fs::canonicalize(&self.source).map_err(read)?;
-        let source = examine(&source_path, self.format, &self.settings)?;
+        let source = examine(&source_path, (self.format, self.output), &self.settings)?;
         let qemu_img = source.needs_qemu_img.map(|why| self.find_qemu_img(why)).transpose()?;
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o644).custom_flags(nix::libc::O_NOFOLLOW);
@@ -154,6 +182,7 @@ impl Job {
         }
         if let Some(program) = qemu_img {
             command.arg("--qemu-img").arg(program).arg("--driver").arg(self.format.qemu_driver());
+            command.arg("--output").arg(self.output.as_str());
         }
         command.arg("--").arg(source_path).arg(&unfinished.0);
         let child = Running::start(command).map_err(|source| ConvertError::Start { program, source })?;
@@ -212,12 +241,15 @@ impl Job {
         Err(ConvertError::Failed { status, words })
     }
 
-    /// The result must be raw to everybody who probes it. Blocks.
+    /// The result must be of its format to everybody who probes it. Blocks.
     fn check_result(&self) -> Result<Converted, ConvertError> {
         let mut file = File::open(&self.target).map_err(|it| self.write_error(it))?;
         let inspection = inspect(&mut file).map_err(|it| self.write_error(it))?;
-        if let Some(found) = inspection.formats.iter().find(|it| !it.is_raw()) {
+        if let Some(found) = inspection.formats.iter().find(|it| !self.output.is(**it)) {
             return Err(ConvertError::BadResult { found: *found });
+        }
+        if self.output != Output::Raw && !inspection.problems.is_empty() {
+            return Err(ConvertError::BadResult { found: inspection.format });
         }
         let allocated = file.metadata().map_err(|it| self.write_error(it))?.blocks() * 512;
         Ok(Converted { virtual_size: inspection.size, allocated, inspection })

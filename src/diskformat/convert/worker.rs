@@ -19,12 +19,12 @@ use std::{
     process::Command,
 };
 
-/// Arguments of the hidden subcommand `convert-worker`, which is started by the agent only.
+/// Arguments of the hidden subcommand `convert-worker`, which is started by the daemons only.
 #[derive(Clone, Debug, Args)]
 pub struct ConvertWorkerArgs {
     /// The image
     pub source: PathBuf,
-    /// The raw file, which exists and is empty
+    /// The file to make, which exists and is empty
     pub target: PathBuf,
     /// Bytes of the disk in the image
     #[arg(long)]
@@ -50,10 +50,14 @@ pub struct ConvertWorkerArgs {
     /// The name of qemu's driver for the image
     #[arg(long)]
     pub driver: Option<String>,
+    /// What it makes
+    #[arg(long, default_value = "raw")]
+    pub output: String,
 }
 
-/// What qemu may write beyond the size in the header: it rounds a VHD's up to whole cylinders.
+/// What qemu may write beyond the size in the header: it rounds a VHD's up to whole cylinders, and other formats have tables.
 const SLACK: u64 = 64 << 20;
+const TABLES: u64 = 256;
 
 /// How the worker fails; printed once, for the agent to read.
 #[derive(Debug, thiserror::Error)]
@@ -94,18 +98,19 @@ fn natively(args: &ConvertWorkerArgs) -> Result<(), WorkerError> {
     let source = File::open(&args.source).map_err(WorkerError::OpenSource)?;
     let target = OpenOptions::new().write(true).open(&args.target).map_err(WorkerError::OpenTarget)?;
     settle(args)?;
-    announce(jail::close_off().map_err(WorkerError::CloseOff)?);
+    announce(jail::close_off().map_err(WorkerError::CloseOff)?, jail::deny_network());
     let report = |done| writeln!(io::stdout(), "done {done}");
     qcow2::convert(source, target, args.virtual_size, args.threads, report).map_err(WorkerError::Convert)
 }
 
 fn by_qemu_img(args: &ConvertWorkerArgs, program: &PathBuf) -> Result<Infallible, WorkerError> {
     settle(args)?;
-    announce(jail::close_off_for(program, &args.source, &args.target).map_err(WorkerError::CloseOff)?);
+    let jail = jail::close_off_for(program, &args.source, &args.target).map_err(WorkerError::CloseOff)?;
+    announce(jail, jail::deny_network());
     let driver = args.driver.as_deref().unwrap_or("raw");
     let mut command = Command::new(program);
     // Writeback: the agent syncs the file before it publishes it.
-    command.args(["convert", "-p", "-W", "-t", "writeback", "-f", driver, "-O", "raw"]);
+    command.args(["convert", "-p", "-W", "-t", "writeback", "-f", driver, "-O", &args.output]);
     Err(WorkerError::Execute(command.arg(&args.source).arg(&args.target).exec()))
 }
 
@@ -118,10 +123,11 @@ fn settle(args: &ConvertWorkerArgs) -> Result<(), WorkerError> {
     if args.idle {
         give_way();
     }
-    let file_size = args.virtual_size.saturating_add(SLACK);
+    let file_size = args.virtual_size.saturating_add(args.virtual_size / TABLES).saturating_add(SLACK);
     jail::limit(&Limits { memory: args.memory, cpu_seconds: args.cpu_seconds, file_size }).map_err(WorkerError::Limit)
 }
 
-fn announce(enforced: Enforced) {
-    let _ = writeln!(io::stdout(), "jail {enforced}");
+fn announce(enforced: Enforced, network: Result<(), String>) {
+    let network = network.err().map_or_else(|| "no sockets".to_owned(), |why| format!("sockets stay: {why}"));
+    let _ = writeln!(io::stdout(), "jail {enforced}, {network}");
 }

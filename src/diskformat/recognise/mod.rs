@@ -10,7 +10,7 @@ mod simple;
 pub(super) mod vhdx;
 pub(super) mod vmdk;
 
-use super::{Format, Inspection, Problem, bytes};
+use super::{Details, Format, Inspection, Problem, bytes};
 
 /// What an inspector kept of an image.
 pub(super) struct Captured {
@@ -29,11 +29,12 @@ pub(super) struct Found {
     pub(super) virtual_size: Option<u64>,
     pub(super) vmdk_type: Option<String>,
     pub(super) problems: Vec<Problem>,
+    pub(super) details: Details,
 }
 
 impl Found {
     fn new(format: Format, virtual_size: Option<u64>) -> Self {
-        Self { format, virtual_size, vmdk_type: None, problems: Vec::new() }
+        Self { format, virtual_size, vmdk_type: None, problems: Vec::new(), details: Details::default() }
     }
 
     /// Adds `Incomplete` when the file is shorter than its header must be.
@@ -68,6 +69,6 @@ pub(super) fn all(captured: &Captured) -> Inspection {
     let size = captured.size;
     let first = if found.is_empty() { Found::new(Format::Raw, Some(size)) } else { found.swap_remove(0) };
     let formats = if formats.is_empty() { vec![first.format] } else { formats };
-    let Found { format, virtual_size, vmdk_type, problems } = first;
-    Inspection { format, formats, virtual_size, size, vmdk_type, problems }
+    let Found { format, virtual_size, vmdk_type, problems, details } = first;
+    Inspection { format, formats, virtual_size, size, vmdk_type, problems, details }
 }

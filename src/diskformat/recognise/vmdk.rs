@@ -85,6 +85,7 @@ fn sparse(captured: &Captured) -> Found {
     match check_descriptor(area) {
         Ok(kind) => {
             found.virtual_size = header.sectors.checked_mul(SECTOR);
+            found.details.adapter_type = adapter_type(area);
             found.vmdk_type = Some(kind);
         }
         Err(problem) => found.problems.push(problem),
@@ -152,6 +153,16 @@ fn check_descriptor(area: &[u8]) -> Result<String, Problem> {
         return Err(Problem::Descriptor("it has no extents"));
     }
     Ok(kind.to_owned())
+}
+
+/// The controller that the disk was made for.
+fn adapter_type(area: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(area).ok()?.to_ascii_lowercase();
+    let value =
+        text.lines().find_map(|it| it.trim().strip_prefix("ddb.adaptertype")?.trim_start().strip_prefix('='))?;
+    let word = value.trim().trim_matches('"');
+    let plain = (1..=LONGEST_TYPE).contains(&word.len()) && word.bytes().all(|it| it.is_ascii_alphanumeric());
+    plain.then(|| word.to_owned())
 }
 
 /// The one type of a descriptor in lower case. A second one might be the one that qemu believes.

@@ -154,7 +154,7 @@ fn what_other_tools_write_is_read() {
     let notes: Vec<String> = loaded.notes.iter().map(ToString::to_string).collect();
     let says = |words: &str| notes.iter().any(|it| it.contains(words));
     assert!(says("driver is not used by this version: no notifications are sent"), "{notes:?}");
-    assert!(says("2 options of Glance are set that Larder does not use: [oslo_messaging_rabbit]"), "{notes:?}");
+    assert!(says("1 options of Glance are set that Larder does not use: [oslo_messaging_rabbit]"), "{notes:?}");
     assert!(!says("there is no option") && !says("plugins is not used"), "{notes:?}");
 }
 
@@ -176,7 +176,7 @@ fn plugins_are_known_by_name() {
     let (_dir, sources) = sources("[image_import_opts]\nimage_import_plugins = [image_decompression, virus_scan]\n");
     let error = config::catalogue(&sources).unwrap_err().to_string();
     assert!(error.contains("image_import_plugins") && error.contains("'virus_scan' is no import plugin"), "{error}");
-    assert!(error.contains("it has no_op, inject_image_metadata, image_decompression"), "{error}");
+    assert!(error.contains("it has no_op, inject_image_metadata, image_decompression, image_conversion"), "{error}");
 }
 
 #[cfg(feature = "catalogue")]

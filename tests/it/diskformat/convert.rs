@@ -235,7 +235,7 @@ fn the_child_sees_nothing_but_its_image() {
     fs::write(at("target"), "").unwrap();
     fs::create_dir(at("bin")).unwrap();
     let script = format!(
-        "#!/bin/sh\ncat {0}/secret\necho x >{0}/elsewhere\necho new >{0}/target\ncat {0}/source\ncat {0}/target\ncat {0}/bin/closed",
+        "#!/bin/sh\ncat {0}/secret\necho x >{0}/elsewhere\necho new >{0}/target\ncat {0}/source\ncat {0}/target\ncat {0}/bin/closed\nperl -MSocket -e 'print socket(my $s, AF_INET, SOCK_DGRAM, 0) ? \"a socket\" : \"denied: $!\"'",
         dir.path().display()
     );
     fs::write(at("bin/qemu-img"), script).unwrap();
@@ -250,6 +250,7 @@ fn the_child_sees_nothing_but_its_image() {
     let said = text(&output(&mut worker).stdout);
     assert!(said.contains("the source") && said.contains("new"), "{said}");
     assert!(!said.contains("the privileged"), "{said}");
+    assert!(said.contains("no sockets") && !said.contains("a socket"), "{said}");
     if said.contains("jail none") {
         skip("this kernel has no Landlock");
         return;

@@ -2,7 +2,7 @@
 
 use super::{image, qemu_img, raw};
 use crate::support::have;
-use larder::diskformat::{Format, Inspection, Inspector, Problem, Refusal, Rules, inspect};
+use larder::diskformat::{Details, Format, Inspection, Inspector, Problem, Refusal, Rules, inspect};
 use std::{fs, path::Path};
 
 const SIZE: u64 = 24 << 20;
@@ -100,4 +100,29 @@ fn luks_is_known_by_its_mark() {
     let found = look(&path);
     assert_eq!((found.format, found.virtual_size), (Format::Luks, Some(1 << 20)));
     assert_eq!(found.accept_as("luks", &Rules::default()), Ok(()));
+}
+
+#[test]
+fn what_headers_tell_besides() {
+    if !have(&["qemu-img"]) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let raw = raw(dir.path(), SIZE);
+    let qcow2 = |cluster_size, compression| Details {
+        cluster_size: Some(cluster_size),
+        compression: Some(compression),
+        ..Details::default()
+    };
+    let vmdk = |adapter: &str| Details { adapter_type: Some(adapter.into()), ..Details::default() };
+    for (format, options, expected) in [
+        ("qcow2", "", qcow2(65_536, "zlib")),
+        ("qcow2", "compat=0.10", qcow2(65_536, "zlib")),
+        ("qcow2", "cluster_size=1M,compression_type=zstd", qcow2(1 << 20, "zstd")),
+        ("vmdk", "", vmdk("ide")),
+        ("vmdk", "subformat=streamOptimized,adapter_type=lsilogic", vmdk("lsilogic")),
+        ("vdi", "", Details::default()),
+    ] {
+        assert_eq!(look(&image(&raw, format, false, options)).details, expected, "{format} {options}");
+    }
 }

@@ -128,7 +128,9 @@ impl Service {
             Err(failure) => return Ok(Err(failure)),
         };
         let method = order.method()?;
-        let virtual_size = match check(self, &begun.image, &spread, method) {
+        let mut becomes = begun.image.clone();
+        changes.apply(&mut becomes);
+        let virtual_size = match check(self, &becomes, &spread, method) {
             Ok(size) => size,
             Err(why) => return Ok(Err(why.into())),
         };
@@ -183,7 +185,9 @@ impl Service {
             counter.fetch_add(it.len() as u64, Ordering::Relaxed);
         });
         source.body = counted.boxed();
-        let Prepared { source, changes } = self.prepare(&begun.image, order, source).await?;
+        // The files live until all of it is in the stores.
+        let Prepared { source, mut changes, introspects, scratch: _scratch } =
+            self.prepare((&begun.image, row), order, source).await?;
         let settings = self.settings();
         let cap = self.cap(&begun.image, targets.len() as u64).await.map_err(|it| it.to_string())?;
         let known = begun.image.os_hash_algo.as_deref().and_then(|it| it.parse().ok());
@@ -191,7 +195,13 @@ impl Service {
         let limits = store::Limits { size_cap: cap, expected: source.size, hash };
         let on_failure = if order.all_must_succeed { OnFailure::Stop } else { OnFailure::GoOn };
         let spread = store::spread(source.body, targets, &begun.image.id, (limits, on_failure)).await;
-        spread.map(|spread| Brought { spread, changes }).map_err(|error| {
+        let brought = |spread: Spread| {
+            if introspects {
+                changes.introspect(&spread.facts.inspection);
+            }
+            Brought { spread, changes }
+        };
+        spread.map(brought).map_err(|error| {
             let stores = match &error {
                 IngestError::StoreOf { store, .. } => vec![store.clone()],
                 _ => Vec::new(),
@@ -202,7 +212,7 @@ impl Service {
     }
 
     /// The most bytes that the data may have, so many times.
-    async fn cap(&self, image: &Image, times: u64) -> Result<u64, Fault> {
+    pub(super) async fn cap(&self, image: &Image, times: u64) -> Result<u64, Fault> {
         let (settings, image) = (self.settings(), image.clone());
         let most = settings.image_size_cap;
         let left = self.db().read::<_, DbError, _>(move |tx| {
@@ -276,7 +286,7 @@ pub(super) fn refused(fault: Fault) -> Result<Result<(), Failure>, Fault> {
 }
 
 /// An error in words for the client: nothing of the server's folders.
-fn told(error: IngestError) -> String {
+pub(super) fn told(error: IngestError) -> String {
     match error {
         IngestError::StoreOf { store, source } => format!("{store}: {}", Fault::from(source)),
         // A plugin has words of its own.

@@ -9,12 +9,15 @@ use crate::image::{Image, ImportMethod};
 use crate::store::StoreError;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
+use std::path::PathBuf;
 
 /// Data that is about to be read.
 pub(super) struct Source {
     pub(super) body: BoxStream<'static, Result<Bytes, BoxError>>,
     /// Its bytes, when that is known.
     pub(super) size: Option<u64>,
+    /// The file that it is all of, if it is one.
+    pub(super) file: Option<PathBuf>,
 }
 
 impl Service {
@@ -32,7 +35,7 @@ impl Service {
                 let cap = settings.image_size_cap;
                 let opened = external::open(&settings.import_filtering, uri, cap).await;
                 let opened = opened.map_err(|error| crate::base::chain(&error).to_string())?;
-                Ok(Source { size: opened.size(), body: opened.read().map_err(BoxError::from).boxed() })
+                Ok(Source { size: opened.size(), body: opened.read().map_err(BoxError::from).boxed(), file: None })
             }
         }
     }
@@ -51,7 +54,10 @@ impl Service {
             Ok((size, _)) if image.size.is_some_and(|it| it != size) => {
                 Err(format!("The staged data has {size} bytes, and not those that were staged."))
             }
-            Ok((size, blocks)) => Ok(Source { size: Some(size), body: blocks.map_err(BoxError::from).boxed() }),
+            Ok((size, blocks)) => {
+                let file = Some(folder.path(&image.id));
+                Ok(Source { size: Some(size), body: blocks.map_err(BoxError::from).boxed(), file })
+            }
             Err(StoreError::NotFound { .. }) => Err("The staged data of the image is not there any more.".to_owned()),
             Err(error) => Err(Fault::from(error).to_string()),
         }
@@ -62,6 +68,6 @@ impl Service {
         let found = self.locate(image.clone()).await.map_err(|it| it.to_string())?;
         let Some(found) = found else { return Err("Image not found in any configured store".to_owned()) };
         let body = found.read(0..found.size).await.map_err(|it| it.to_string())?;
-        Ok(Source { body, size: Some(found.size) })
+        Ok(Source { body, size: Some(found.size), file: None })
     }
 }

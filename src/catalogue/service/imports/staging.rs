@@ -3,6 +3,7 @@
 //! Machines may share it or have one each. A file in it names it, so that whoever takes an import over knows whether its
 //! data is here.
 
+use super::plugins::{Reserved, images_with_scratch};
 use crate::base::chain;
 use crate::catalogue::{
     service::{Fault, Service},
@@ -46,7 +47,8 @@ pub(in crate::catalogue::service) struct Staged {
     pub(super) store: Arc<dyn Store>,
     /// What names the folder, on whatever machine.
     pub(super) id: String,
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
+    pub(super) reserved: Reserved,
 }
 
 // === impl Staging ===
@@ -78,13 +80,17 @@ impl Service {
         }
     }
 
-    /// Removes the staged data of an image, if it is here. What cannot be removed now, the sweep removes.
+    /// Removes the staged data of an image, and what plugins made of it, if it is here. What cannot be removed now, the
+    /// sweep removes.
     pub(in crate::catalogue::service) async fn unstage(&self, id: &ImageId) {
-        let file = self.staging_folder().folder.join(id.as_str());
-        if !tokio::fs::try_exists(file).await.unwrap_or(false) {
+        let folder = &self.staging_folder().folder;
+        if !tokio::fs::try_exists(folder).await.unwrap_or(false) {
             return;
         }
         let Ok(staged) = self.staging().await else { return };
+        let (place, image) = (Arc::clone(&staged), id.clone());
+        // A panic there is logged, and the sweep comes again.
+        let _ = tokio::task::spawn_blocking(move || place.remove_scratch(&image)).await;
         match staged.store.remove(&staged.store.url(id)).await {
             Ok(()) | Err(StoreError::NotFound { .. }) => {}
             Err(error) => {
@@ -143,10 +149,15 @@ impl Service {
 // === impl Staged ===
 
 impl Staged {
+    /// Where the staged data of an image stands.
+    pub(super) fn path(&self, id: &ImageId) -> PathBuf {
+        self.folder.join(id.as_str())
+    }
+
     fn open(folder: PathBuf) -> Result<Arc<Self>, super::super::BoxError> {
         let store = store::open_folder(NAME, &folder, UNFINISHED)?;
         let id = identity(&folder)?;
-        Ok(Arc::new(Self { store, id, folder }))
+        Ok(Arc::new(Self { store, id, folder, reserved: Reserved::default() }))
     }
 }
 
@@ -180,10 +191,10 @@ fn identity(folder: &Path) -> io::Result<String> {
 /// The images whose data stands there for a while, and for how long.
 fn old_files(folder: &Path) -> io::Result<Vec<(ImageId, Duration)>> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let Some(id) = entry.file_name().to_str().and_then(|it| it.parse().ok()) else { continue };
-        let age = entry.metadata().and_then(|it| it.modified()).ok().and_then(|it| it.elapsed().ok());
+    let staged = |entry: fs::DirEntry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path()));
+    let files = fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?.into_iter().filter_map(staged);
+    for (id, path) in files.chain(images_with_scratch(folder)?) {
+        let age = fs::metadata(path).and_then(|it| it.modified()).ok().and_then(|it| it.elapsed().ok());
         if let Some(age) = age.filter(|it| *it > YOUNG) {
             found.push((id, age));
         }

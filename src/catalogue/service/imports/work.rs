@@ -20,14 +20,21 @@ pub(in crate::catalogue::service) struct Desk {
     wanted: Notify,
     /// The program ends: imports are given back.
     pub(super) closing: CancellationToken,
+    /// Those that convert their image take turns.
+    pub(super) conversions: Semaphore,
 }
 
 // === impl Desk ===
 
 impl Desk {
-    /// `most` imports at a time.
-    pub(in crate::catalogue::service) fn new(most: usize) -> Self {
-        Self { room: Arc::new(Semaphore::new(most)), wanted: Notify::new(), closing: CancellationToken::new() }
+    /// `most` imports at a time, and so many that convert.
+    pub(in crate::catalogue::service) fn new(most: usize, conversions: usize) -> Self {
+        Self {
+            room: Arc::new(Semaphore::new(most)),
+            wanted: Notify::new(),
+            closing: CancellationToken::new(),
+            conversions: Semaphore::new(conversions),
+        }
     }
 
     /// There may be something to do.

@@ -6,16 +6,21 @@
 //! ```
 //!
 //! The plugins are Glance's, by name and by what they do. The data goes by: nothing is written in between unless a plugin
-//! needs a file. Images that are copied to further stores are left as they are.
+//! needs a file (`scratch`). Images that are copied to further stores are left as they are.
 
 mod changes;
+mod convert;
 mod decompress;
+mod introspect;
 mod pipeline;
+mod scratch;
 mod settings;
 #[cfg(test)]
 mod tests;
 
-pub(super) use changes::Changes;
+pub(in crate::catalogue::service) use changes::Changes;
+pub(super) use convert::Reserved;
 pub(super) use decompress::DecompressError;
 pub(super) use pipeline::Prepared;
-pub use settings::{Decompression, Inject, Plugin, Settings, UnknownPlugin};
+pub(super) use scratch::images as images_with_scratch;
+pub use settings::{Conversion, Decompression, Inject, Plugin, Settings, UnknownPlugin};

@@ -1,9 +1,12 @@
 //! The plugins, one after the other.
 
-use super::{Changes, Plugin, decompress::decompress};
-use crate::catalogue::service::{
-    Service,
-    imports::{order::Order, source::Source},
+use super::{Changes, Plugin, convert::Converted, decompress::decompress, scratch::Scratch};
+use crate::catalogue::{
+    service::{
+        Service,
+        imports::{order::Order, source::Source},
+    },
+    tables::imports,
 };
 use crate::image::{Image, ImportMethod};
 
@@ -11,6 +14,10 @@ use crate::image::{Image, ImportMethod};
 pub(in crate::catalogue::service::imports) struct Prepared {
     pub(in crate::catalogue::service::imports) source: Source,
     pub(in crate::catalogue::service::imports) changes: Changes,
+    /// What the data is becomes properties once it is known.
+    pub(in crate::catalogue::service::imports) introspects: bool,
+    /// Files that it comes from.
+    pub(in crate::catalogue::service::imports) scratch: Option<Scratch>,
 }
 
 impl Service {
@@ -20,14 +27,14 @@ impl Service {
     /// Which plugin fails, and why, for the task.
     pub(in crate::catalogue::service::imports) async fn prepare(
         &self,
-        image: &Image,
+        (image, row): (&Image, &imports::Import),
         order: &Order,
         mut source: Source,
     ) -> Result<Prepared, String> {
         let settings = self.settings();
-        let mut changes = Changes::default();
+        let (mut changes, mut scratch, mut introspects) = (Changes::default(), None, false);
         if order.method().map_err(|it| it.to_string())? == ImportMethod::CopyImage {
-            return Ok(Prepared { source, changes });
+            return Ok(Prepared { source, changes, introspects, scratch });
         }
         for plugin in &settings.plugins.order {
             match plugin {
@@ -38,8 +45,17 @@ impl Service {
                 Plugin::ImageDecompression => {
                     source = decompress(source, settings.plugins.decompression).await.map_err(|it| it.to_string())?;
                 }
+                Plugin::ImageConversion => {
+                    let converted = self.convert((image, row), source, scratch, &mut changes).await?;
+                    if std::mem::take(&mut introspects) {
+                        changes.introspect(&converted.before);
+                    }
+                    Converted { source, scratch, .. } = converted;
+                }
+                // What the data is here is seen by a conversion that follows, or at the end.
+                Plugin::ImageIntrospection => introspects = true,
             }
         }
-        Ok(Prepared { source, changes })
+        Ok(Prepared { source, changes, introspects, scratch })
     }
 }

@@ -1,6 +1,7 @@
 //! Which plugins there are, and what an operator may set of them; the names are Glance's where Glance has them.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use crate::diskformat::convert::Output;
+use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr, time::Duration};
 
 /// A step between an import's data and the stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +12,10 @@ pub enum Plugin {
     InjectImageMetadata,
     /// What is compressed is stored as what is in it.
     ImageDecompression,
+    /// Disks are stored in one format.
+    ImageConversion,
+    /// What a format's own metadata says becomes properties.
+    ImageIntrospection,
 }
 
 /// There is no such plugin.
@@ -27,6 +32,10 @@ pub struct Settings {
     pub inject: Inject,
     /// `[image_decompression]`
     pub decompression: Decompression,
+    /// `[image_conversion]`
+    pub conversion: Conversion,
+    /// `[image_introspection] uploads`: uploads are looked at like imports.
+    pub introspects_uploads: bool,
 }
 
 /// `[inject_metadata_properties]`
@@ -47,11 +56,34 @@ pub struct Decompression {
     pub ratio_free_size: u64,
 }
 
+/// `[image_conversion]`; all but the format are Larder's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conversion {
+    /// `output_format`
+    pub output_format: Output,
+    /// `memory_limit`: address space of a conversion, bytes; qemu-img needs 512 MiB.
+    pub memory_limit: u64,
+    /// `cpu_limit`: CPU time of all its threads.
+    pub cpu_limit: Duration,
+    /// `time_limit`: how long it may take.
+    pub time_limit: Duration,
+    /// `max_conversions`: how many a process runs at the same time.
+    pub max_conversions: usize,
+    /// `qemu_img`: the program; looked for in the usual places if none.
+    pub qemu_img: Option<PathBuf>,
+}
+
 // === impl Plugin ===
 
 impl Plugin {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::NoOp, Self::InjectImageMetadata, Self::ImageDecompression];
+    pub const ALL: [Self; 5] = [
+        Self::NoOp,
+        Self::InjectImageMetadata,
+        Self::ImageDecompression,
+        Self::ImageConversion,
+        Self::ImageIntrospection,
+    ];
 
     /// The word of the configuration.
     pub fn as_str(self) -> &'static str {
@@ -59,6 +91,8 @@ impl Plugin {
             Self::NoOp => "no_op",
             Self::InjectImageMetadata => "inject_image_metadata",
             Self::ImageDecompression => "image_decompression",
+            Self::ImageConversion => "image_conversion",
+            Self::ImageIntrospection => "image_introspection",
         }
     }
 }
@@ -91,5 +125,20 @@ impl Default for Inject {
 impl Default for Decompression {
     fn default() -> Self {
         Self { ratio_limit: 200, ratio_free_size: 1 << 30 }
+    }
+}
+
+// === impl Conversion ===
+
+impl Default for Conversion {
+    fn default() -> Self {
+        Self {
+            output_format: Output::Raw,
+            memory_limit: 1 << 30,
+            cpu_limit: Duration::from_secs(4 * 3600),
+            time_limit: Duration::from_secs(4 * 3600),
+            max_conversions: 2,
+            qemu_img: None,
+        }
     }
 }
