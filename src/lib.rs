@@ -9,7 +9,7 @@
 //! row 5  config                                 files -> Settings of each part; the only reader of files and environment
 //! row 4  catalogue | agent | commands           the programs; they meet only over HTTP or the admin socket
 //! row 3  store | identity | remote | admin      bytes at rest | who asks | client of a catalogue | admin-socket protocol
-//! row 2  http | db | wire                       server and client plumbing | database plumbing | JSON of the Image API
+//! row 2  http | db | wire | messaging           server and client plumbing | database plumbing | JSON of the Image API | notifications
 //! row 1  image | diskformat | runtime           the domain, pure | recognising and converting disk images | tasks, signals, logs
 //! row 0  base                                   digests, atomic files, file locks, byte sizes, ranges: knows no images
 //! ```
@@ -31,6 +31,8 @@ pub mod http;
 #[cfg(feature = "catalogue")]
 pub mod identity;
 pub mod image;
+#[cfg(feature = "catalogue")]
+pub mod messaging;
 pub mod remote;
 pub mod runtime;
 #[cfg(test)]

@@ -21,6 +21,9 @@ use tokio_util::sync::CancellationToken;
 /// Work that requests left behind gets so long at the end; what is not done then is undone at the next start.
 const SETTLE: Duration = Duration::from_secs(10);
 
+/// The broker gets so long to take the last notifications.
+const LAST_NOTES: Duration = Duration::from_secs(5);
+
 /// Files that are open beside those of connections: the database, the log…
 const OTHER_FILES: u64 = 200;
 
@@ -133,6 +136,7 @@ impl Catalogue {
         if tokio::time::timeout(SETTLE, service.settle()).await.is_err() {
             tracing::warn!("some uploads were still being undone; the next start goes on with them");
         }
+        service.end_notes(LAST_NOTES).await;
         Ok(())
     }
 }

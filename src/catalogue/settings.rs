@@ -7,6 +7,7 @@ use crate::db;
 use crate::http;
 use crate::identity::{self, protection, quota};
 use crate::image::ImportMethod;
+use crate::messaging;
 use crate::store;
 use ipnet::IpNet;
 use std::{path::PathBuf, time::Duration};
@@ -96,6 +97,8 @@ pub struct Settings {
     pub import_filtering: ImportFiltering,
     /// What happens to the data of imports, and its settings.
     pub plugins: PluginSettings,
+    /// `[oslo_messaging_notifications]`, `[oslo_messaging_rabbit]` and what belongs to them.
+    pub notifications: messaging::Settings,
     /// `[task] task_time_to_live`: hours that a task is kept after its end.
     pub task_time_to_live: u32,
     /// `[image_format] container_formats`
@@ -269,6 +272,7 @@ impl Default for Settings {
             http_retries: 3,
             import_filtering: ImportFiltering::default(),
             plugins: PluginSettings::default(),
+            notifications: messaging::Settings::default(),
             task_time_to_live: 48,
             container_formats: words("ami,ari,aki,bare,ovf,ova,docker,compressed"),
             disk_formats: words("ami,ari,aki,vhd,vhdx,vmdk,raw,qcow2,vdi,iso,ploop"),

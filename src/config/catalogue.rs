@@ -4,6 +4,7 @@ use super::{
     ConfigError, http,
     identity::{self, Who},
     imports, logs,
+    notifications::{self, Urls},
     options::Options,
     value::{As, BYTES, Kind, NO_LIMIT_BELOW_ZERO, Refused, Secret, Value, parsed},
 };
@@ -28,6 +29,7 @@ pub struct Catalogue {
     pub(super) staging_uri: Option<PathBuf>,
     /// `[os_glance_staging_store]`
     pub(super) staging_store: Option<PathBuf>,
+    pub(super) urls: Urls,
 }
 
 /// What the ids of Glance's own stores begin with.
@@ -53,6 +55,7 @@ pub(super) fn visit(options: &mut Options<'_>, it: &mut Catalogue) {
          heaviest store is read first). [glance_store] default_backend names the one that uploads go to when they name none. \
          Empty: the one store of [glance_store].",
     );
+    notifications::default_section(options, it);
     imports::visit(options, it);
     options.section("paste_deploy");
     identity::paste_deploy(options, it);
@@ -85,6 +88,7 @@ pub(super) fn visit(options: &mut Options<'_>, it: &mut Catalogue) {
     options.section("fleet");
     fleet(options, &mut it.settings.fleet);
     http::sections(options, &mut it.settings);
+    notifications::sections(options, it);
 }
 
 fn fleet(options: &mut Options<'_>, it: &mut catalogue::Fleet) {

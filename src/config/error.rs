@@ -47,6 +47,24 @@ pub enum ConfigError {
         /// Why.
         source: super::LoginError,
     },
+    /// A broker's address makes no sense.
+    #[cfg(feature = "catalogue")]
+    #[error("[{section}] transport_url cannot be used")]
+    Transport {
+        /// The section.
+        section: &'static str,
+        /// Why.
+        source: crate::messaging::InvalidTransport,
+    },
+    /// An option in it has a wrong value.
+    #[cfg(feature = "catalogue")]
+    #[error("[{section}] transport_url: its option {name} has a value that it does not take")]
+    TransportOption {
+        /// The section.
+        section: &'static str,
+        /// The option.
+        name: String,
+    },
     /// Several stores, and none is the default.
     #[error("[DEFAULT] enabled_backends names several stores: name the one to use in [glance_store] default_backend")]
     NoDefaultBackend,

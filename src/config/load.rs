@@ -38,6 +38,7 @@ pub fn catalogue(sources: &Sources) -> Result<Loaded<Catalogue>, ConfigError> {
     let folders = loaded.files.iter().filter_map(|it| it.parent()).map(Into::into).collect();
     super::identity::finish(&mut loaded.settings, folders);
     loaded.notes.extend(of_import_methods(&sources.gather()?));
+    loaded.settings.finish_notifications()?;
     loaded.settings.settings.staging_folder = loaded.settings.staging_folder();
     if let Some(id) = loaded.settings.main_backend()? {
         let mut backends = loaded.settings.plain_backends();

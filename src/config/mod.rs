@@ -26,6 +26,8 @@ mod load;
 mod login;
 mod logs;
 mod notes;
+#[cfg(feature = "catalogue")]
+mod notifications;
 #[cfg(feature = "agent")]
 mod nova;
 mod options;

@@ -48,8 +48,7 @@ pub enum Note {
 const GLANCE: &str = include_str!("glance_options.txt");
 
 /// Options of Glance whose effect operators would miss: values that mean none, and what is so in place of it.
-const MISSED: [(&str, &str, &[&str], &str); 7] = [
-    ("oslo_messaging_notifications", "driver", &["noop"], "no notifications are sent"),
+const MISSED: [(&str, &str, &[&str], &str); 6] = [
     ("DEFAULT", "cert_file", &[], "requests are plain HTTP: put a proxy with the certificate in front"),
     ("DEFAULT", "log_file", &[], LOG),
     ("DEFAULT", "log_dir", &[], LOG),

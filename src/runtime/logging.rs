@@ -39,8 +39,9 @@ impl Filter {
     /// [`InvalidLevel`] when `level` can't be parsed.
     pub fn of(settings: &Settings) -> Result<Self, InvalidLevel> {
         let level = match (settings.level.as_str(), settings.debug) {
-            ("", true) => "info,larder=debug",
-            ("", false) => "info",
+            // What the client of message brokers has to say comes back as errors, which are logged in our words.
+            ("", true) => "info,larder=debug,lapin=off",
+            ("", false) => "info,lapin=off",
             (level, _) => level,
         };
         EnvFilter::try_new(level).map(Self).map_err(|source| InvalidLevel { level: level.to_owned(), source })

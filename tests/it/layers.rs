@@ -8,7 +8,7 @@ use std::{fs, path::Path};
 const LAYERS: &[&[&str]] = &[
     &["base"],
     &["image", "diskformat", "runtime"],
-    &["http", "db", "wire"],
+    &["http", "db", "wire", "messaging"],
     &["store", "identity", "remote", "admin"],
     &["catalogue", "agent", "commands"],
     &["config"],

@@ -152,20 +152,20 @@ impl Service {
     ) -> Result<Image, Fault> {
         let (access, id, now, settings) = (self.access(caller), id.clone(), self.now(), self.settings());
         let judge = access.clone();
-        self.write_judged(&judge, move |tx| {
+        let edited = self.write_judged(&judge, move |tx| {
             let before = seen(tx, &access, &id)?;
             let mut after = before.clone();
             let edited = edit(&access, &before, &mut after)?;
             expected.check(&access.readable(before.clone()))?;
             if !edited {
-                return Ok(access.readable(before));
+                return Ok((access.readable(before), None));
             }
             access.stores.arrange(&mut after.locations);
             check::record(&settings, Some(&before), &after)?;
             check_storage(tx, &settings, &before, &after)?;
             after.updated_at = now;
             match images::update(tx, &access.cipher, &before, &after) {
-                Ok(true) => Ok(access.readable(after)),
+                Ok(true) => Ok((access.readable(after.clone()), Some(after))),
                 Ok(false) => Err(Fault::Conflict(format!("Image {id} was changed by another request; try again."))),
                 // Names that are the same for MySQL.
                 Err(DbError::Duplicate) => {
@@ -173,8 +173,12 @@ impl Service {
                 }
                 Err(other) => Err(other.into()),
             }
-        })
-        .await
+        });
+        let (shown, written) = edited.await?;
+        if let Some(written) = written {
+            self.notes().image_updated(&written);
+        }
+        Ok(shown)
     }
 
     async fn switch(
@@ -186,16 +190,21 @@ impl Service {
     ) -> Result<(), Fault> {
         let (access, id, now) = (self.access(caller), id.clone(), self.now());
         let judge = access.clone();
-        self.write_judged(&judge, move |tx| {
+        let switched = self.write_judged(&judge, move |tx| {
             let image = seen(tx, &access, &id)?;
             access.may_change(action, &image)?;
-            if image.status == to || images::change_status(tx, &id, (&[from], to), None, now)? {
-                Ok(())
-            } else {
-                Err(Fault::Forbidden(format!("Not allowed to {action} image in status '{}'", image.status)))
+            if image.status == to {
+                return Ok(None);
             }
-        })
-        .await
+            if images::change_status(tx, &id, (&[from], to), None, now)? {
+                return Ok(Some(Image { status: to, updated_at: now, ..image }));
+            }
+            Err(Fault::Forbidden(format!("Not allowed to {action} image in status '{}'", image.status)))
+        });
+        if let Some(image) = switched.await? {
+            self.notes().image_updated(&image);
+        }
+        Ok(())
     }
 }
 

@@ -47,17 +47,19 @@ impl Service {
     async fn delete_rows(&self, caller: &Caller, id: &ImageId, expected: Expected) -> Result<(), Fault> {
         let (access, id, now, delayed) = (self.access(caller), id.clone(), self.now(), self.settings().delayed_delete);
         let judge = access.clone();
-        self.write_judged(&judge, move |tx| {
+        let deleted = self.write_judged(&judge, move |tx| {
             let image = seen(tx, &access, &id)?;
             access.may_change("delete_image", &image)?;
             if image.protected {
                 return Err(Fault::Forbidden(format!("Image {id} is protected and cannot be deleted.")));
             }
             let step = (image.status, end(&image, delayed)?);
-            expected.check(&access.readable(image))?;
-            if images::delete(tx, &id, step, now)? { Ok(()) } else { Err(check::not_found(&id)) }
-        })
-        .await
+            expected.check(&access.readable(image.clone()))?;
+            if images::delete(tx, &id, step, now)? { Ok((image, step.1)) } else { Err(check::not_found(&id)) }
+        });
+        let (image, status) = deleted.await?;
+        self.notes().image_deleted(&image, status, now);
+        Ok(())
     }
 
     /// Removes the data that is still there of one deleted image, or of all of them, and of locations that images have no

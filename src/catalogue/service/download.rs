@@ -5,6 +5,7 @@ use crate::catalogue::{
     service::{
         BoxError, Fault, Service,
         cache::{self, Serving},
+        notes::Receiver,
     },
     tables::is_sealed,
 };
@@ -16,7 +17,7 @@ use futures_util::{
     StreamExt, TryStreamExt,
     stream::{self, BoxStream},
 };
-use std::{ops::Range, sync::Arc};
+use std::{net::IpAddr, ops::Range, sync::Arc};
 
 /// Data on its way out.
 pub struct Download {
@@ -29,6 +30,8 @@ pub struct Download {
     /// Where the image's other locations are read, and the first of them that was not tried yet.
     pub(super) more: Option<(Stores, usize)>,
     pub(super) serving: Serving,
+    /// Who is told of at its end.
+    pub(super) receiver: Option<Receiver>,
 }
 
 /// Data that is read from one location after the other.
@@ -75,11 +78,12 @@ impl Service {
         if !matches!(image.status, Status::Active | Status::Deactivated) {
             return Ok(None);
         }
+        let receiver = Receiver::new(self.notes(), caller, &image);
         if let Some(cached) = self.cached(&image).await {
-            return Ok(Some(cached));
+            return Ok(Some(Download { receiver, ..cached }));
         }
         let serving = self.serving(&image);
-        Ok(self.locate(image).await?.map(|it| Download { serving, ..it }))
+        Ok(self.locate(image).await?.map(|it| Download { serving, receiver, ..it }))
     }
 
     /// Brings the places in these stores to the front, in this order.
@@ -105,7 +109,7 @@ impl Service {
         let Some((at, size)) = find(stores, &image, 0).await? else { return Ok(None) };
         let url = image.locations[at].url.clone();
         let (store, more) = (Arc::clone(stores.of(&url)?), Some((stores.clone(), at + 1)));
-        Ok(Some(Download { image, size, url, store, more, serving: Serving::Store }))
+        Ok(Some(Download { image, size, url, store, more, serving: Serving::Store, receiver: None }))
     }
 }
 
@@ -147,12 +151,21 @@ async fn measure(stores: &Stores, image: &Image, location: &Location) -> Result<
 // === impl Download ===
 
 impl Download {
+    /// It goes to this address.
+    #[must_use]
+    pub fn to(mut self, address: IpAddr) -> Self {
+        if let Some(receiver) = &mut self.receiver {
+            receiver.address = Some(address);
+        }
+        self
+    }
+
     /// The bytes of `range`, which lies within `0..size`.
     ///
     /// # Errors
     /// `Unavailable`.
     pub async fn read(&self, range: Range<u64>) -> Result<BoxStream<'static, Result<Bytes, BoxError>>, Fault> {
-        let whole = range == (0..self.size);
+        let (whole, wanted) = (range == (0..self.size), range.end - range.start);
         let pieces = match &self.serving {
             Serving::Hit(service) => cache::hit(service.clone(), self, range).await?,
             Serving::Miss(service) if whole => {
@@ -163,7 +176,11 @@ impl Download {
         let counted = pieces.inspect_ok(|block| {
             metrics::counter!("larder_catalogue_download_bytes_total").increment(block.len() as u64);
         });
-        Ok(counted.boxed())
+        let is_cached = matches!(self.serving, Serving::Hit(_));
+        Ok(match self.receiver.clone() {
+            Some(receiver) => receiver.count(counted.boxed(), (wanted, is_cached)),
+            None => counted.boxed(),
+        })
     }
 
     /// From the first location that gives them, and on from the next one when that breaks off.

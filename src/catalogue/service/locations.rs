@@ -20,7 +20,7 @@ use crate::catalogue::{
 };
 use crate::db::{DbError, Tx};
 use crate::identity::Caller;
-use crate::image::{Change, Image, ImageId, Location, NewLocation, Place, Status};
+use crate::image::{Change, Image, ImageId, Location, NewLocation, Place, Status, task::Task};
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
@@ -105,13 +105,17 @@ impl Service {
         let task = task.begin(caller, now);
         let entry = Entry { location: self.stores().located(new.url.clone()), task: task.id.clone(), now };
         let (id, kept_hours) = (id.clone(), settings.task_time_to_live);
-        let failed = self
+        let written = self
             .db()
             .write::<_, DbError, _>(move |tx| {
+                let mut image = None;
                 let outcome = match add(tx, (&settings, &access), &looks, (&id, &new, &entry)) {
-                    Ok(true) => Ok(json!({"image_id": id})),
+                    Ok((after, true)) => {
+                        image = Some(after);
+                        Ok(json!({"image_id": id}))
+                    }
                     // The task ends with the work.
-                    Ok(false) => return tasks::insert(tx, &task).map(|()| None),
+                    Ok((after, false)) => return tasks::insert(tx, &task).map(|()| (None, Some(after), task.clone())),
                     Err(Fault::Internal(cause)) => {
                         tracing::error!(image.id = %id, error = %cause, "a location is not added");
                         Err("Task failed due to Internal Error".to_owned())
@@ -119,15 +123,32 @@ impl Service {
                     Err(fault) => Err(fault.to_string()),
                 };
                 let failed = outcome.as_ref().err().cloned();
-                tasks::insert(tx, &ended(task.clone(), Ended { outcome, now, kept_hours }))?;
-                Ok(failed)
+                let ended = ended(task.clone(), Ended { outcome, now, kept_hours });
+                tasks::insert(tx, &ended)?;
+                Ok((failed, image, ended))
             })
             .await?;
+        let (failed, image, task) = written;
+        self.tell_added(&task, image.as_ref());
         if let Some(why) = failed {
             tracing::warn!(why, "a location is not added to an image");
         }
         self.desk().call();
         Ok(())
+    }
+
+    /// What became of it at once. The rest of a task that is still at work is told when it ends.
+    fn tell_added(&self, task: &Task, image: Option<&Image>) {
+        let (notes, now) = (self.notes(), task.updated_at);
+        notes.task(&Task { status: "pending".to_owned(), expires_at: None, ..task.clone() }, now);
+        if let Some(image) = image {
+            notes.image_updated(image);
+        }
+        if task.status != "pending" {
+            notes.task_runs(&Task { status: "pending".to_owned(), expires_at: None, ..task.clone() }, now);
+            notes.task(&Task { status: "processing".to_owned(), expires_at: None, ..task.clone() }, now);
+            notes.task(task, now);
+        }
     }
 }
 
@@ -139,13 +160,13 @@ struct Entry {
     now: DateTime<Utc>,
 }
 
-/// False when its data is still to be read.
+/// The image as it is then; false when its data is still to be read.
 fn add(
     tx: &Tx<'_>,
     (settings, access): (&Settings, &Access),
     looks: &Looks,
     (id, new, entry): (&ImageId, &Addition, &Entry),
-) -> Result<bool, Fault> {
+) -> Result<(Image, bool), Fault> {
     let before = images::find(tx, &access.cipher, id)?.ok_or_else(|| check::not_found(id))?;
     if before.status != Status::Queued {
         return Err(Fault::Conflict("The image is not queued any more.".to_owned()));
@@ -181,5 +202,5 @@ fn add(
         };
         imports::enter_measuring(tx, (id, &entry.task), data, entry.now)?;
     }
-    Ok(!settings.do_secure_hash)
+    Ok((after, !settings.do_secure_hash))
 }

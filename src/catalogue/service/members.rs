@@ -7,6 +7,7 @@ use crate::catalogue::{
     service::{
         Fault, Service,
         access::{Access, denied, hidden},
+        notes::Event,
         records::seen,
     },
     tables::members,
@@ -56,7 +57,7 @@ impl Service {
         let (access, id, now) = (self.access(caller), id.clone(), self.now());
         let quota = self.settings().image_member_quota;
         let judge = access.clone();
-        self.write_judged(&judge, move |tx| {
+        let added = self.write_judged(&judge, move |tx| {
             let image = shared(tx, &access, &id, "create")?;
             access.may_share("add_member", &image)?;
             only(access.caller.owns(image.owner.as_deref()), "add_member")?;
@@ -78,8 +79,10 @@ impl Service {
                 Err(DbError::Duplicate) => Err(taken()),
                 done => done.map(|()| member).map_err(Fault::from),
             }
-        })
-        .await
+        });
+        let member = added.await?;
+        self.notes().member(Event::Created, &member);
+        Ok(member)
     }
 
     /// What a project answers to an image that is shared with it: its own to say, not the owner's.
@@ -90,7 +93,7 @@ impl Service {
         let (access, id, project, now) = (self.access(caller), id.clone(), project.to_owned(), self.now());
         let status = status.to_owned();
         let judge = access.clone();
-        self.write_judged(&judge, move |tx| {
+        let answered = self.write_judged(&judge, move |tx| {
             let image = shared(tx, &access, &id, "update")?;
             let found = member(tx, &access, &image, &project)?;
             access.may_share("modify_member", &image)?;
@@ -99,12 +102,16 @@ impl Service {
             let status =
                 status.parse().map_err(|error: InvalidAnswer| Fault::Invalid(format!("Incorrect request: {error}")))?;
             if found.status == status {
-                return Ok(found);
+                return Ok((found, false));
             }
             let member = Member { status, updated_at: now, ..found };
-            if members::answer(tx, &member)? { Ok(member) } else { Err(no_member(&image, &project)) }
-        })
-        .await
+            if members::answer(tx, &member)? { Ok((member, true)) } else { Err(no_member(&image, &project)) }
+        });
+        let (member, is_new) = answered.await?;
+        if is_new {
+            self.notes().member(Event::Updated(""), &member);
+        }
+        Ok(member)
     }
 
     /// Ends the sharing with a project.
@@ -114,14 +121,16 @@ impl Service {
     pub async fn remove_member(&self, caller: &Caller, id: &ImageId, project: &str) -> Result<(), Fault> {
         let (access, id, project, now) = (self.access(caller), id.clone(), project.to_owned(), self.now());
         let judge = access.clone();
-        self.write_judged(&judge, move |tx| {
+        let removed = self.write_judged(&judge, move |tx| {
             let image = shared(tx, &access, &id, "delete")?;
-            member(tx, &access, &image, &project)?;
+            let member = member(tx, &access, &image, &project)?;
             access.may_share("delete_member", &image)?;
             only(access.caller.owns(image.owner.as_deref()), "delete_member")?;
-            if members::remove(tx, &id, &project, now)? { Ok(()) } else { Err(no_member(&image, &project)) }
-        })
-        .await
+            if members::remove(tx, &id, &project, now)? { Ok(member) } else { Err(no_member(&image, &project)) }
+        });
+        let member = removed.await?;
+        self.notes().member(Event::Deleted(now), &Member { updated_at: now, ..member });
+        Ok(())
     }
 }
 

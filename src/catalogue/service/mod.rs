@@ -21,6 +21,7 @@ mod limits;
 mod locations;
 mod members;
 pub mod metadefs;
+mod notes;
 mod open;
 mod reconfigure;
 mod records;

@@ -8,6 +8,7 @@ use crate::catalogue::{
         cache::{Cache, CacheError},
         fleet::Feed,
         imports::{Desk, Staging},
+        notes::Notes,
         schema_file::{self, SchemaFileError},
     },
     tables::{self, LocationCipher, SchemaError, WrongKey, opened_cipher, processes::Process},
@@ -20,12 +21,14 @@ use crate::identity::{
     quota::Limits,
 };
 use crate::image::ImageId;
+use crate::messaging::{self, Notifier};
 use crate::store::{self, Stores};
 use crate::wire::schemas::SiteProperties;
 use chrono::{DateTime, SubsecRound, Utc};
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard},
+    time::Duration,
 };
 use tokio_util::task::TaskTracker;
 
@@ -51,6 +54,8 @@ struct Shared {
     desk: Desk,
     /// Images that this process is writing.
     uploading: Mutex<HashSet<ImageId>>,
+    /// Who is told what happens.
+    notes: Notes,
     /// Work that outlives the request that began it.
     tasks: TaskTracker,
 }
@@ -95,6 +100,9 @@ pub enum OpenError {
     /// The schema of custom properties.
     #[error(transparent)]
     SchemaFile(#[from] SchemaFileError),
+    /// `[oslo_messaging_notifications]`
+    #[error("cannot send notifications")]
+    Notifications(#[from] messaging::OpenError),
     /// The thread that opened them.
     #[error("opening the catalogue broke off")]
     BrokeOff,
@@ -145,6 +153,7 @@ impl Service {
         let cache = Cache::open(&db, &settings.cache, url).await?.map(Arc::new);
         let staging = Staging::new(settings.staging_folder.clone());
         let desk = Desk::new(settings.import_limit, settings.plugins.conversion.max_conversions);
+        let notes = Notes::new(Notifier::open(&settings.notifications)?);
         let shared = Shared {
             live: RwLock::new(live),
             db,
@@ -156,6 +165,7 @@ impl Service {
             staging,
             desk,
             uploading: Mutex::default(),
+            notes,
             tasks: TaskTracker::new(),
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -247,6 +257,11 @@ impl Service {
         &self.shared.desk
     }
 
+    /// Who is told what happens.
+    pub(super) fn notes(&self) -> &Notes {
+        &self.shared.notes
+    }
+
     /// Whether there is a cache to look after.
     pub(crate) fn has_cache(&self) -> bool {
         self.shared.cache.is_some()
@@ -269,6 +284,11 @@ impl Service {
     pub async fn settle(&self) {
         self.shared.tasks.close();
         self.shared.tasks.wait().await;
+    }
+
+    /// Waits until the broker has what was said, for at most so long. For the end of the program.
+    pub async fn end_notes(&self, patience: Duration) {
+        self.notes().notifier().close(patience).await;
     }
 
     /// The time, as fine as the database keeps it.

@@ -39,7 +39,10 @@ impl Service {
         let row = image.clone();
         let made = self.db().write(move |tx| images::insert(tx, &row)).await;
         match made {
-            Ok(()) => Ok(access.readable(image)),
+            Ok(()) => {
+                self.notes().image_created(&image);
+                Ok(access.readable(image))
+            }
             Err(DbError::Duplicate) => Err(Fault::Conflict(format!("Image ID {} already exists!", image.id))),
             Err(other) => Err(other.into()),
         }

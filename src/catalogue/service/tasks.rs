@@ -91,7 +91,11 @@ impl Service {
         let begun = new.begin(caller, now);
         let end = Ended { outcome: Err(why), now, kept_hours: self.settings().task_time_to_live };
         let ended = ended(begun.clone(), end);
+        let told = ended.clone();
         self.db().write::<_, DbError, _>(move |tx| tasks::insert(tx, &ended)).await?;
+        self.notes().task(&begun, now);
+        self.notes().task(&Task { status: "processing".to_owned(), ..begun.clone() }, now);
+        self.notes().task(&told, now);
         Ok(begun)
     }
 

@@ -42,8 +42,15 @@ impl Service {
             self.discard(url).await?;
         }
         let (process, now) = (self.process().id.clone(), self.now());
-        let undone = self.db().write::<_, DbError, _>(move |tx| undo_rows(tx, &id, &process, now));
-        Ok(undone.await?)
+        let (tell, cipher) = (self.notes().tell_of_images(), self.cipher().clone());
+        let undone = self.db().write::<_, DbError, _>(move |tx| {
+            let undone = undo_rows(tx, &id, &process, now)?;
+            if tell && undone { images::find(tx, &cipher, &id) } else { Ok(None) }
+        });
+        if let Some(image) = undone.await? {
+            self.notes().image_updated(&image);
+        }
+        Ok(())
     }
 
     /// Removes an object that may be gone already.
@@ -55,10 +62,9 @@ impl Service {
     }
 }
 
-fn undo_rows(tx: &Tx<'_>, id: &ImageId, process: &str, now: DateTime<Utc>) -> Result<(), DbError> {
-    if uploads::end(tx, id.as_str(), process)? {
-        let to_queued = (&[Status::Saving, Status::Uploading][..], Status::Queued);
-        images::change_status(tx, id, to_queued, Some(&Data::default()), now)?;
-    }
-    Ok(())
+/// Whether the image is queued again by it.
+fn undo_rows(tx: &Tx<'_>, id: &ImageId, process: &str, now: DateTime<Utc>) -> Result<bool, DbError> {
+    let to_queued = (&[Status::Saving, Status::Uploading][..], Status::Queued);
+    Ok(uploads::end(tx, id.as_str(), process)?
+        && images::change_status(tx, id, to_queued, Some(&Data::default()), now)?)
 }

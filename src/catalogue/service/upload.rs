@@ -87,18 +87,21 @@ impl Service {
         let announced = upload.expected.unwrap_or(0) >> 20;
         self.enforce(caller, &[(Resource::ImageSizeTotal, announced), (Resource::ImageCountUploading, 1)]).await?;
         let (image, cap) = self.begin(caller, id, upload.expected).await?;
+        self.notes().image_updated(&image);
+        self.notes().preparing(&image, self.named(&*store).as_deref());
         let taken = self.write(&image, cap, (upload, &*store)).await;
-        if taken.is_err()
-            && let Err(error) = self.undo(id.as_str()).await
-        {
-            // The entry stays, and the worker that looks for such entries tries again.
-            tracing::error!(image.id = %id, error = %chain(&error), "a failed upload is not undone yet");
+        if let Err(fault) = &taken {
+            self.notes().upload_failed(id, fault);
+            if let Err(error) = self.undo(id.as_str()).await {
+                // The entry stays, and the worker that looks for such entries tries again.
+                tracing::error!(image.id = %id, error = %chain(&error), "a failed upload is not undone yet");
+            }
         }
         drop(entered);
         taken
     }
 
-    /// `queued` → `saving`; the image as it was, and the most bytes that it may have.
+    /// `queued` → `saving`; the image, and the most bytes that it may have.
     async fn begin(&self, caller: &Caller, id: &ImageId, expected: Option<u64>) -> Result<(Image, u64), Fault> {
         let (access, id, now) = (self.access(caller), id.clone(), self.now());
         let (settings, process) = (self.settings(), self.process().clone());
@@ -120,7 +123,7 @@ impl Service {
                 Err(DbError::Duplicate) => Err(Fault::Conflict(format!(
                     "A broken upload of image {id} is being cleaned up; try again in a minute."
                 ))),
-                other => Ok(other.map(|()| (image, cap))?),
+                other => Ok(other.map(|()| (Image { status: Status::Saving, updated_at: now, ..image }, cap))?),
             }
         })
         .await
@@ -168,10 +171,11 @@ impl Service {
             os_hash_algo: Some(facts.hash_algo.to_string()),
             os_hash_value: Some(facts.hash_value),
         };
+        let tell = self.notes().tell_of_images();
         let activated = self.db().write(move |tx| {
             let to_active = (&[Status::Saving][..], Status::Active);
             if !uploads::is_of(tx, &id, &process)? || !images::change_status(tx, &id, to_active, Some(&data), now)? {
-                return Ok(false);
+                return Ok((false, None));
             }
             // Others of the project may have ended since this one began (Glance looks twice, too).
             if settings.user_storage_quota.bytes().is_some()
@@ -187,9 +191,17 @@ impl Service {
                 images::update(tx, &cipher, &before, &after)?;
             }
             locations::add(tx, &cipher, &id, &location, now)?;
-            Ok::<_, Fault>(uploads::end(tx, id.as_str(), &process)?)
+            let ended = uploads::end(tx, id.as_str(), &process)?;
+            let active = if tell { images::find(tx, &cipher, &id)? } else { None };
+            Ok::<_, Fault>((ended, active))
         });
-        activated.await
+        let (activated, active) = activated.await?;
+        if let Some(image) = active.filter(|_| activated) {
+            self.notes().uploaded(&image);
+            self.notes().activated(&image);
+            self.notes().image_updated(&image);
+        }
+        Ok(activated)
     }
 
     /// Why an upload that is no longer wanted ends.
@@ -225,6 +237,11 @@ impl Service {
             let known = takers().collect::<Vec<_>>().join("', '");
             Fault::Invalid(format!("There is no store '{wanted}' that takes uploads; there is '{known}'."))
         })
+    }
+
+    /// What a store is called, where there are several.
+    pub(super) fn named(&self, store: &dyn Store) -> Option<String> {
+        (!self.settings().store.backends.is_empty()).then(|| store.name().to_owned())
     }
 
     pub(super) fn enter(&self, id: &ImageId) -> Option<Entered> {

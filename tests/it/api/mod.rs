@@ -10,6 +10,7 @@ mod hostile;
 pub(crate) mod images;
 pub(crate) mod metadefs;
 mod middleware;
+mod notifications;
 mod plugins;
 mod refusals;
 mod reload;

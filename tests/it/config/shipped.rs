@@ -153,7 +153,7 @@ fn what_other_tools_write_is_read() {
     assert!(!settings.store.backends[2].settings.https_insecure);
     let notes: Vec<String> = loaded.notes.iter().map(ToString::to_string).collect();
     let says = |words: &str| notes.iter().any(|it| it.contains(words));
-    assert!(says("driver is not used by this version: no notifications are sent"), "{notes:?}");
+    assert_eq!(settings.notifications.drivers, [larder::messaging::Driver::MessagingV2]);
     assert!(says("1 options of Glance are set that Larder does not use: [oslo_messaging_rabbit]"), "{notes:?}");
     assert!(!says("there is no option") && !says("plugins is not used"), "{notes:?}");
 }
@@ -177,6 +177,37 @@ fn plugins_are_known_by_name() {
     let error = config::catalogue(&sources).unwrap_err().to_string();
     assert!(error.contains("image_import_plugins") && error.contains("'virus_scan' is no import plugin"), "{error}");
     assert!(error.contains("it has no_op, inject_image_metadata, image_decompression, image_conversion"), "{error}");
+}
+
+#[cfg(feature = "catalogue")]
+#[test]
+fn brokers_are_read_when_they_are_used() {
+    let read = |text: &str| {
+        let (_dir, sources) = sources(text);
+        config::catalogue(&sources).map(|it| it.settings.settings.notifications)
+    };
+    let general = "[DEFAULT]\ntransport_url = rabbit://a:p%40ss@one:1/x?rabbit_quorum_queue=yes\n";
+    let on = "[oslo_messaging_notifications]\ndriver = messagingv2\nretry = 3\ntopics = a, b\n";
+    let settings = read(&format!("{general}{on}")).unwrap();
+    assert_eq!((settings.transport.hosts[0].name.as_str(), settings.transport.virtual_host.as_str()), ("one", "x"));
+    assert_eq!(settings.transport.hosts[0].password.expose(), "p@ss");
+    assert!(settings.rabbit.quorum);
+    assert_eq!((settings.retry, settings.topics.as_slice()), (Some(3), &["a".to_owned(), "b".to_owned()][..]));
+    let own = read(&format!("{general}{on}transport_url = kombu://b:q@two/\n")).unwrap();
+    assert_eq!(own.transport.hosts[0].name, "two");
+    // Where nothing is sent, the broker of other services is nobody's business.
+    assert!(!read("[DEFAULT]\ntransport_url = kafka://b:q@two\n").unwrap().is_on());
+    for (text, words) in [
+        (format!("[DEFAULT]\ntransport_url = kafka://b:secret@two\n{on}"), "there is no messaging over kafka"),
+        (format!("{on}transport_url = rabbit://b:secret@two:x\n"), "[oslo_messaging_notifications] transport_url"),
+        (format!("{on}transport_url = rabbit://b:secret@two?ssl=perhaps\n"), "its option ssl"),
+        ("[oslo_messaging_notifications]\ndriver = routing\n".to_owned(), "no notification driver 'routing'"),
+        ("[oslo_messaging_rabbit]\nrabbit_login_method = NTLM\n".to_owned(), "rabbit_login_method"),
+    ] {
+        let error = read(&text).unwrap_err();
+        let said = larder::base::chain(&error).to_string();
+        assert!(said.contains(words) && !said.contains("secret"), "{said}");
+    }
 }
 
 #[cfg(feature = "catalogue")]

@@ -11,7 +11,7 @@ use crate::catalogue::{
     service::{BoxError, Upload},
 };
 use crate::http::{
-    body, conditional,
+    Peer, body, conditional,
     range::{self, RangeError},
 };
 use crate::identity::Caller;
@@ -65,7 +65,7 @@ pub(in crate::catalogue::api) async fn download(
     Extension(caller): Extension<Caller>,
     _: NoBody,
     Id(id): Id,
-    Parts { method, uri, headers, .. }: Parts,
+    Parts { method, uri, headers, extensions, .. }: Parts,
 ) -> Answer {
     let preferred = preferred(uri.query().unwrap_or_default());
     let Some(data) = api.service.download_from(&caller, &id, &preferred).await? else {
@@ -77,6 +77,10 @@ pub(in crate::catalogue::api) async fn download(
         return Ok(reply::bare(StatusCode::NO_CONTENT));
     };
     let tag = etag::of_data(&data.image);
+    let data = match extensions.get::<Peer>() {
+        Some(Peer::Tcp(address)) => data.to(address.ip()),
+        _ => data,
+    };
     if let Some(answer) = etag::instead(&headers, tag.as_deref())? {
         return Ok(answer);
     }

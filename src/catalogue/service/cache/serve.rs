@@ -42,6 +42,7 @@ impl Service {
             store: Arc::clone(&cache.files),
             more: None,
             serving: Serving::Hit(self.clone()),
+            receiver: None,
         })
     }
 

@@ -138,9 +138,9 @@ impl Service {
         let (data, judged, size) = (data.clone(), judged.clone(), facts.size);
         let done = self.db().write(move |tx| {
             if !imports::is_of(tx, &case.row, &case.process)? {
-                return Ok(false);
+                return Ok(None);
             }
-            let Some(before) = images::find(tx, &cipher, &case.row.image)? else { return Ok(false) };
+            let Some(before) = images::find(tx, &cipher, &case.row.image)? else { return Ok(None) };
             let mut after = Image { updated_at: case.now, ..before.clone() };
             if data.wanted.is_some() {
                 let formats = |it: &Image| (it.disk_format.clone(), it.container_format.clone());
@@ -160,12 +160,14 @@ impl Service {
             after.properties.remove(LOCK);
             check_storage(tx, &settings, &before, &after)?;
             if !images::update(tx, &cipher, &before, &after)? {
-                return Ok(false);
+                return Ok(None);
             }
-            case.end(tx, Ok((json!({"image_id": case.row.image}), facts.size)))?;
-            Ok::<_, Fault>(true)
+            let task = case.end(tx, Ok((json!({"image_id": case.row.image}), facts.size)))?;
+            Ok::<_, Fault>(Some((after, task)))
         });
-        if done.await? {
+        if let Some((image, task)) = done.await? {
+            self.notes().image_updated(&image);
+            self.tell_task(task.as_ref());
             tracing::info!(image.id = %row.image, size, "the data of a location is hashed");
             return Ok(());
         }

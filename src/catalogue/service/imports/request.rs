@@ -73,10 +73,13 @@ impl Service {
         let now = self.now();
         let folder = self.staging().await.ok().map(|it| it.id.clone());
         let task = task.begin(caller, now);
+        let told = task.clone();
         let entry = Entry { access: access.clone(), id: id.clone(), import: new.import, backends, folder, task, now };
         let entered = self.write_judged(&access, move |tx| entry.enter(tx)).await?;
-        if entered {
+        if let Some(image) = entered {
             tracing::info!(image.id = %id, "an import is asked for");
+            self.notes().task(&told, now);
+            self.notes().image_updated(&image);
             self.desk().call();
         }
         Ok(())
@@ -131,12 +134,12 @@ fn judge(access: &Access, image: &Image, import: &Import, backends: &Backends) -
 // === impl Entry ===
 
 impl Entry {
-    /// False when there is nothing to do.
-    fn enter(&self, tx: &Tx<'_>) -> Result<bool, Fault> {
+    /// The image as it is then; none when there is nothing to do.
+    fn enter(&self, tx: &Tx<'_>) -> Result<Option<Image>, Fault> {
         let before = seen(tx, &self.access, &self.id)?;
         let stores = judge(&self.access, &before, &self.import, &self.backends)?;
         if stores.as_ref().is_some_and(Vec::is_empty) {
-            return Ok(false);
+            return Ok(None);
         }
         if imports::find(tx, &self.id)?.is_some() {
             return Err(Fault::Conflict("Image has active task".to_owned()));
@@ -165,7 +168,7 @@ impl Entry {
         let row = imports::Import { image, task, staging, attempts: 0, order, urls: Vec::new(), created_at };
         match imports::insert(tx, &row) {
             Err(DbError::Duplicate) => Err(Fault::Conflict("Image has active task".to_owned())),
-            other => Ok(other.map(|()| true)?),
+            other => Ok(other.map(|()| Some(after))?),
         }
     }
 

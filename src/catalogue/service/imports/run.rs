@@ -22,7 +22,7 @@ use crate::store::{self, IngestError, OnFailure, Spread, Store, StoreError};
 use futures_util::{StreamExt, TryStreamExt, future::join_all};
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 /// How often work on an import begins; one that breaks off as often would for ever.
@@ -45,6 +45,8 @@ struct Brought {
 struct Begun {
     image: Image,
     task: Task,
+    /// It was said that data is about to come.
+    told: AtomicBool,
 }
 
 impl Service {
@@ -63,6 +65,9 @@ impl Service {
         match outcome {
             Ok(Ok(())) => Ok(()),
             Ok(Err(failure)) => {
+                if begun.told.into_inner() {
+                    self.notes().upload_failed(&row.image, &Fault::Invalid(failure.why.clone()));
+                }
                 self.clear_import(row).await?;
                 self.settle_failed(row, &order, failure).await
             }
@@ -77,6 +82,7 @@ impl Service {
     async fn begin_import(&self, row: &imports::Import) -> Result<Option<Begun>, Fault> {
         let (row, process, now) = (row.clone(), self.process().id.clone(), self.now());
         let cipher = self.cipher().clone();
+        let is_first = row.attempts <= 1;
         let begun = self.db().write::<_, DbError, _>(move |tx| {
             if !imports::is_of(tx, &row, &process)? {
                 return Ok(None);
@@ -85,9 +91,14 @@ impl Service {
             let (Some(image), Some(task)) = (image, task) else { return Ok(None) };
             let task = Task { status: "processing".to_owned(), updated_at: now, ..task };
             tasks::update(tx, &task)?;
-            Ok(Some(Begun { image, task }))
+            Ok(Some(Begun { image, task, told: AtomicBool::new(false) }))
         });
-        Ok(begun.await?)
+        let begun = begun.await?;
+        if let Some(Begun { task, .. }) = begun.as_ref().filter(|_| is_first) {
+            self.notes().task_runs(&Task { status: "pending".to_owned(), ..task.clone() }, now);
+            self.notes().task(task, now);
+        }
+        Ok(begun)
     }
 
     async fn try_once(
@@ -188,6 +199,10 @@ impl Service {
         // The files live until all of it is in the stores.
         let Prepared { source, mut changes, introspects, scratch: _scratch } =
             self.prepare((&begun.image, row), order, source).await?;
+        begun.told.store(true, Ordering::Relaxed);
+        for store in targets {
+            self.notes().preparing(&begun.image, self.named(&**store).as_deref());
+        }
         let settings = self.settings();
         let cap = self.cap(&begun.image, targets.len() as u64).await.map_err(|it| it.to_string())?;
         let known = begun.image.os_hash_algo.as_deref().and_then(|it| it.parse().ok());

@@ -58,12 +58,12 @@ impl Service {
         let (case, cipher, settings, gone) = (self.case(row), self.cipher().clone(), self.settings(), order.clone());
         let (order, judged, copies) = (order.clone(), image.clone(), order.method()? == ImportMethod::CopyImage);
         let places: Vec<_> = stored.urls.iter().map(|it| self.stores().written(it.clone())).collect();
-        let (size, failed) = (stored.facts.size, stored.failed.clone());
+        let (size, failed, stored_in) = (stored.facts.size, stored.failed.clone(), stored.urls.len());
         let done = self.db().write(move |tx| {
             if !imports::is_of(tx, &case.row, &case.process)? {
-                return Ok(false);
+                return Ok(None);
             }
-            let Some(before) = images::find(tx, &cipher, &case.row.image)? else { return Ok(false) };
+            let Some(before) = images::find(tx, &cipher, &case.row.image)? else { return Ok(None) };
             let mut after = Image { updated_at: case.now, ..before.clone() };
             if !copies {
                 fill(&mut after, &judged, &stored)?;
@@ -73,12 +73,14 @@ impl Service {
             release(&mut after, &order, &stored.failed);
             check_storage(tx, &settings, &before, &after)?;
             if !images::update(tx, &cipher, &before, &after)? {
-                return Ok(false);
+                return Ok(None);
             }
-            case.end(tx, Ok((json!({"image_id": case.row.image}), size)))?;
-            Ok::<_, Fault>(true)
+            let task = case.end(tx, Ok((json!({"image_id": case.row.image}), size)))?;
+            Ok::<_, Fault>(Some((after, task)))
         });
-        if done.await? {
+        if let Some((image, task)) = done.await? {
+            self.tell_done(&image, &gone, (stored_in, copies));
+            self.tell_task(task.as_ref());
             tracing::info!(image.id = %row.image, size, failed = failed.join(","), "image imported");
             metrics::counter!("larder_catalogue_imports_total", "outcome" => "done").increment(1);
             self.unstage(&row.image).await;
@@ -106,8 +108,9 @@ impl Service {
         }
         let settled = self.db().write::<_, DbError, _>(move |tx| {
             if !imports::is_of(tx, &case.row, &case.process)? {
-                return Ok(false);
+                return Ok(None);
             }
+            let mut image = None;
             if let Some(before) = images::find(tx, &cipher, &case.row.image)? {
                 let mut after = Image { updated_at: case.now, ..before.clone() };
                 if before.status == Status::Importing {
@@ -117,15 +120,38 @@ impl Service {
                 // Where it is not a store's fault, none of them has the data.
                 let failed = if failure.stores.is_empty() { order.ids() } else { &failure.stores };
                 release(&mut after, &order, failed);
-                images::update(tx, &cipher, &before, &after)?;
+                image = images::update(tx, &cipher, &before, &after)?.then_some(after);
             }
-            case.end(tx, Err(failure.why.clone()))?;
-            Ok(true)
+            let task = case.end(tx, Err(failure.why.clone()))?;
+            Ok(Some((image, task)))
         });
-        if settled.await? {
+        if let Some((image, task)) = settled.await? {
+            if let Some(image) = image {
+                self.notes().image_updated(&image);
+            }
+            self.tell_task(task.as_ref());
             metrics::counter!("larder_catalogue_imports_total", "outcome" => "failed").increment(1);
         }
         Ok(())
+    }
+
+    /// The data is in so many stores. Before its end, an import has its stores among the properties of the image.
+    fn tell_done(&self, image: &Image, order: &Order, (stores, copies): (usize, bool)) {
+        let mut during = image.clone();
+        change_list(&mut during, IMPORTING, order.ids(), &[]);
+        for _ in 0..stores {
+            self.notes().uploaded(&during);
+        }
+        if !copies {
+            self.notes().activated(&during);
+        }
+        self.notes().image_updated(image);
+    }
+
+    pub(super) fn tell_task(&self, task: Option<&Task>) {
+        if let Some(task) = task {
+            self.notes().task(task, self.now());
+        }
     }
 
     /// The image is deleted. Nothing is done when another process has the import.
@@ -179,16 +205,19 @@ impl Service {
 // === impl Case ===
 
 impl Case {
-    /// The task ends so, with what comes out and the bytes that were copied, and the row goes.
-    pub(super) fn end(&self, tx: &Tx<'_>, outcome: Result<(Value, u64), String>) -> Result<(), DbError> {
+    /// The task ends so, with what comes out and the bytes that were copied, and the row goes. The task, as it is then.
+    pub(super) fn end(&self, tx: &Tx<'_>, outcome: Result<(Value, u64), String>) -> Result<Option<Task>, DbError> {
+        let mut settled = None;
         if let Some(task) = tasks::find(tx, &self.row.task, None)? {
             let message = outcome.as_ref().map_or_else(Clone::clone, |it| copied(it.1));
             let outcome = outcome.map(|it| it.0);
             let ended = ended(task, Ended { outcome, now: self.now, kept_hours: self.kept_hours });
-            tasks::update(tx, &Task { message: Some(message), ..ended })?;
+            let ended = Task { message: Some(message), ..ended };
+            tasks::update(tx, &ended)?;
+            settled = Some(ended);
         }
         staged::forget(tx, &self.row.image)?;
-        imports::end(tx, &self.row, &self.process).map(drop)
+        imports::end(tx, &self.row, &self.process).map(|_| settled)
     }
 }
 

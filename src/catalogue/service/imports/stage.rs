@@ -10,7 +10,7 @@ use crate::catalogue::{
 };
 use crate::db::DbError;
 use crate::identity::{Caller, quota::Resource};
-use crate::image::{ImageId, Status};
+use crate::image::{Image, ImageId, Status};
 use crate::store::{self, StoreError};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
@@ -34,7 +34,8 @@ impl Service {
             self.show(caller, id).await?;
             return Err(Fault::Conflict(format!("Image {id} is being uploaded already.")));
         };
-        self.begin_stage(caller, id).await?;
+        let image = self.begin_stage(caller, id).await?;
+        self.notes().image_updated(&image);
         let written = async {
             self.enforce(caller, &[(Resource::ImageCountUploading, 0)]).await?;
             self.write_staged(id, upload.expected, upload.body).await
@@ -56,7 +57,7 @@ impl Service {
     }
 
     /// `queued` → `uploading`.
-    async fn begin_stage(&self, caller: &Caller, id: &ImageId) -> Result<(), Fault> {
+    async fn begin_stage(&self, caller: &Caller, id: &ImageId) -> Result<Image, Fault> {
         let (access, id, now, process) = (self.access(caller), id.clone(), self.now(), self.process().clone());
         let judge = access.clone();
         self.write_judged(&judge, move |tx| {
@@ -75,7 +76,7 @@ impl Service {
                 Err(DbError::Duplicate) => Err(Fault::Conflict(format!(
                     "A broken upload of image {id} is being cleaned up; try again in a minute."
                 ))),
-                other => Ok(other?),
+                other => Ok(other.map(|()| Image { status: Status::Uploading, updated_at: now, ..image })?),
             }
         })
         .await
@@ -99,16 +100,22 @@ impl Service {
         let (size, data) = store::keep(body, &*folder.store, id, limits).await?;
         data.commit().await?;
         let (image, process, now, name) = (id.clone(), self.process().id.clone(), self.now(), folder.id.clone());
+        let (tell, cipher) = (self.notes().tell_of_images(), self.cipher().clone());
         let done = self.db().write::<_, DbError, _>(move |tx| {
             let data = Data { size: Some(size), ..Data::default() };
             let stays = (&[Status::Uploading][..], Status::Uploading);
             if !uploads::is_of(tx, &image, &process)? || !images::change_status(tx, &image, stays, Some(&data), now)? {
-                return Ok(false);
+                return Ok((false, None));
             }
             staged::put(tx, &image, &name, now)?;
-            uploads::end(tx, image.as_str(), &process)
+            let found = if tell { images::find(tx, &cipher, &image)? } else { None };
+            Ok((uploads::end(tx, image.as_str(), &process)?, found))
         });
-        if done.await? {
+        let (done, found) = done.await?;
+        if let Some(image) = found.filter(|_| done) {
+            self.notes().image_updated(&image);
+        }
+        if done {
             return Ok(size);
         }
         let words = format!("Image {id} could not be found after staging. It may have been deleted meanwhile.");

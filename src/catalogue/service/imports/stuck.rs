@@ -25,20 +25,24 @@ impl Service {
         let found = self.db().read(move |tx| imports::left(tx, before, AT_ONCE)).await;
         for id in found.map_err(|error: crate::db::DbError| Fault::from(error))? {
             match self.free(&id).await {
-                Ok(true) => tracing::warn!(image.id = %id, "nobody imports the image any more: it is queued again"),
+                Ok(Some(image)) => {
+                    self.notes().image_updated(&image);
+                    tracing::warn!(image.id = %id, "nobody imports the image any more: it is queued again");
+                }
                 // A task of it is at work, or it was deleted.
-                Ok(false) | Err(Fault::Conflict(_)) => {}
+                Ok(None) | Err(Fault::Conflict(_)) => {}
                 Err(error) => tracing::error!(image.id = %id, error = %chain(&error), "an image stays importing"),
             }
         }
         Ok(())
     }
 
-    async fn free(&self, id: &ImageId) -> Result<bool, Fault> {
+    /// The image as it is then; none when it is not one of these.
+    async fn free(&self, id: &ImageId) -> Result<Option<Image>, Fault> {
         let (id, cipher, now) = (id.clone(), self.cipher().clone(), self.now());
         let freed = self.db().write(move |tx| {
             let before = images::find(tx, &cipher, &id)?.filter(|it| it.status == Status::Importing);
-            let Some(before) = before.filter(|it| it.updated_at < now - SILENCE) else { return Ok(false) };
+            let Some(before) = before.filter(|it| it.updated_at < now - SILENCE) else { return Ok(None) };
             let task = lock::check(tx, &before, now)?;
             let mut after = Image { status: Status::Queued, size: None, updated_at: now, ..before.clone() };
             after.properties.remove(lock::LOCK);
@@ -50,7 +54,7 @@ impl Service {
                 let message = Some("The import broke off.".to_owned());
                 tasks::update(tx, &Task { status: "failure".to_owned(), message, updated_at: now, ..task })?;
             }
-            Ok::<_, Fault>(images::update(tx, &cipher, &before, &after)?)
+            Ok::<_, Fault>(images::update(tx, &cipher, &before, &after)?.then_some(after))
         });
         freed.await
     }

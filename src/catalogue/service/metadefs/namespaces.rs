@@ -4,11 +4,12 @@ use crate::catalogue::{
     service::{
         Fault,
         metadefs::{Metadefs, Missing, seen, taken, unprotected},
+        notes::Event,
     },
     tables::metadefs::{Content, associations, clear, namespaces, objects, properties, tags},
 };
 use crate::db::Tx;
-use crate::image::metadef::{Association, Details, Listing, Namespace, NewNamespace, Object, Times};
+use crate::image::metadef::{Association, Details, Listing, Namespace, NewNamespace, Object, Tag, Times};
 use chrono::{DateTime, Utc};
 use std::collections::HashSet;
 
@@ -62,6 +63,7 @@ impl Metadefs<'_> {
         let namespace = described(&new, owner, Times { created: now, updated: Some(now) });
         let (row, details) = (namespace.clone(), new.details.clone());
         self.service.db().write(move |tx| insert(tx, &row, &details, now)).await?;
+        self.tell_created(&namespace, &new.details);
         Ok((namespace, new.details))
     }
 
@@ -100,7 +102,8 @@ impl Metadefs<'_> {
     /// `NotFound`; `Forbidden`; `Conflict`: the new name is taken.
     pub async fn update_namespace(&self, name: &str, new: NewNamespace) -> Result<Namespace, Fault> {
         let (rights, name, now) = (self.rights.clone(), name.to_owned(), self.service.now());
-        self.write(move |tx| {
+        let old = name.clone();
+        let changed = self.write(move |tx| {
             let found = seen(tx, &rights, "modify_metadef_namespace", &name, Missing::Namespace)?;
             let owner = new.owner.clone().unwrap_or_else(|| rights.owner());
             let times = Times { created: found.namespace.times.created, updated: Some(now) };
@@ -114,8 +117,10 @@ impl Metadefs<'_> {
             };
             namespaces::update(tx, found.id, &changed).map_err(taken(words))?;
             Ok(changed)
-        })
-        .await
+        });
+        let changed = changed.await?;
+        self.service.notes().namespace(Event::Updated(&old), &changed);
+        Ok(changed)
     }
 
     /// Deletes a namespace with all that is in it.
@@ -124,12 +129,14 @@ impl Metadefs<'_> {
     /// `NotFound`; `Forbidden`: it is protected.
     pub async fn delete_namespace(&self, name: &str) -> Result<(), Fault> {
         let (rights, name) = (self.rights.clone(), name.to_owned());
-        self.write(move |tx| {
+        let removed = self.write(move |tx| {
             let found = seen(tx, &rights, "delete_metadef_namespace", &name, Missing::Namespace)?;
             unprotected(&found, || protected_words(&name))?;
-            Ok(namespaces::remove(tx, found.id)?)
-        })
-        .await
+            namespaces::remove(tx, found.id)?;
+            Ok(found.namespace)
+        });
+        self.service.notes().namespace(Event::Deleted(self.service.now()), &removed.await?);
+        Ok(())
     }
 
     /// Deletes all properties, all objects or all tags of a namespace.
@@ -138,15 +145,41 @@ impl Metadefs<'_> {
     /// `NotFound`; `Forbidden`: the namespace is protected.
     pub(crate) async fn clear(&self, name: &str, content: Content) -> Result<(), Fault> {
         let (rights, name) = (self.rights.clone(), name.to_owned());
-        self.write(move |tx| {
+        let cleared = self.write(move |tx| {
             let found = seen(tx, &rights, "delete_metadef_namespace", &name, Missing::Namespace)?;
             if content == Content::Tags {
                 rights.demand("delete_metadef_tags", Some(&found.namespace))?;
             }
             unprotected(&found, || protected_words(&name))?;
-            Ok(clear(tx, content, found.id)?)
-        })
-        .await
+            clear(tx, content, found.id)?;
+            Ok(found.namespace)
+        });
+        let event = match content {
+            Content::Objects => "metadef_namespace.delete_objects",
+            Content::Properties => "metadef_namespace.delete_properties",
+            Content::Tags => "metadef_namespace.delete_tags",
+        };
+        self.service.notes().namespace_cleared(event, &cleared.await?);
+        Ok(())
+    }
+
+    /// A namespace with all that is in it, in Glance's order.
+    fn tell_created(&self, namespace: &Namespace, details: &Details) {
+        let (notes, name, at) = (self.service.notes(), &namespace.name, namespace.times);
+        notes.namespace(Event::Created, namespace);
+        for it in details.associations.iter().flatten() {
+            notes.association(Event::Created, name, &Association { times: Some(at), ..it.clone() });
+        }
+        for it in details.objects.iter().flatten() {
+            notes.object(Event::Created, name, &Object { times: Some(at), ..it.clone() });
+        }
+        for it in details.tags.iter().flatten() {
+            notes.tag(Event::Created, name, &Tag { name: it.clone(), times: at });
+        }
+        for (property, schema) in details.properties.iter().flatten() {
+            let schema = schema.as_object().cloned().unwrap_or_default();
+            notes.property(Event::Created, name, (property, &schema));
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use crate::catalogue::{
     service::{
         Fault,
         metadefs::{Metadefs, Missing, seen, taken, unprotected},
+        notes::Event,
     },
     tables::metadefs::{Content, objects, remove},
 };
@@ -42,14 +43,17 @@ impl Metadefs<'_> {
     /// `NotFound`; `Forbidden`; `Conflict`.
     pub async fn create_object(&self, namespace: &str, new: Object) -> Result<Object, Fault> {
         let (rights, namespace, now) = (self.rights.clone(), namespace.to_owned(), self.service.now());
-        self.write(move |tx| {
+        let told = namespace.clone();
+        let made = self.write(move |tx| {
             let found = seen(tx, &rights, "add_metadef_object", &namespace, Missing::Definition)?;
             let words = || duplicate_words(&namespace, &new.name);
             let at = Times { created: now, updated: Some(now) };
             objects::insert(tx, found.id, std::slice::from_ref(&new), at).map_err(taken(words))?;
             Ok(Object { times: Some(at), ..new.clone() })
-        })
-        .await
+        });
+        let made = made.await?;
+        self.service.notes().object(Event::Created, &told, &made);
+        Ok(made)
     }
 
     /// Replaces an object, under the same or another name.
@@ -59,7 +63,8 @@ impl Metadefs<'_> {
     pub async fn update_object(&self, namespace: &str, name: &str, new: Object) -> Result<Object, Fault> {
         let (rights, namespace, name) = (self.rights.clone(), namespace.to_owned(), name.to_owned());
         let now = self.service.now();
-        self.write(move |tx| {
+        let (told, old_name) = (namespace.clone(), name.clone());
+        let changed = self.write(move |tx| {
             let found = seen(tx, &rights, "modify_metadef_object", &namespace, Missing::Definition)?;
             let (id, old) = objects::find(tx, found.id, &name)?.ok_or_else(|| missing(&name))?;
             let words = || {
@@ -72,8 +77,10 @@ impl Metadefs<'_> {
             objects::update(tx, id, &new, now).map_err(taken(words))?;
             let created = old.times.map_or(now, |it| it.created);
             Ok(Object { times: Some(Times { created, updated: Some(now) }), ..new.clone() })
-        })
-        .await
+        });
+        let changed = changed.await?;
+        self.service.notes().object(Event::Updated(&old_name), &told, &changed);
+        Ok(changed)
     }
 
     /// Deletes an object.
@@ -82,13 +89,16 @@ impl Metadefs<'_> {
     /// `NotFound`; `Forbidden`: the namespace is protected.
     pub async fn delete_object(&self, namespace: &str, name: &str) -> Result<(), Fault> {
         let (rights, namespace, name) = (self.rights.clone(), namespace.to_owned(), name.to_owned());
-        self.write(move |tx| {
+        let told = namespace.clone();
+        let removed = self.write(move |tx| {
             let found = seen(tx, &rights, "delete_metadef_object", &namespace, Missing::Definition)?;
-            let (id, _) = objects::find(tx, found.id, &name)?.ok_or_else(|| missing(&name))?;
+            let (id, object) = objects::find(tx, found.id, &name)?.ok_or_else(|| missing(&name))?;
             unprotected(&found, || format!("Metadata definition object {name} is protected and cannot be deleted."))?;
-            Ok(remove(tx, Content::Objects, id)?)
-        })
-        .await
+            remove(tx, Content::Objects, id)?;
+            Ok(object)
+        });
+        self.service.notes().object(Event::Deleted(self.service.now()), &told, &removed.await?);
+        Ok(())
     }
 }
 

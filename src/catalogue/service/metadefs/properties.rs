@@ -4,6 +4,7 @@ use crate::catalogue::{
     service::{
         Fault,
         metadefs::{Metadefs, Missing, seen, taken, unprotected},
+        notes::Event,
     },
     tables::metadefs::{Content, associations, namespaces::Found, properties, remove},
 };
@@ -58,14 +59,17 @@ impl Metadefs<'_> {
     /// `NotFound`; `Forbidden`; `Conflict`.
     pub async fn create_property(&self, namespace: &str, name: &str, schema: &Schema) -> Result<(), Fault> {
         let (rights, namespace, name) = (self.rights.clone(), namespace.to_owned(), name.to_owned());
-        let (now, schema) = (self.service.now(), Value::Object(schema.clone()));
-        self.write(move |tx| {
+        let (now, told) = (self.service.now(), (namespace.clone(), name.clone(), schema));
+        let schema = Value::Object(schema.clone());
+        let made = self.write(move |tx| {
             let found = seen(tx, &rights, "add_metadef_property", &namespace, Missing::Namespace)?;
             let new: Properties = [(name.clone(), schema.clone())].into_iter().collect();
             let at = Times { created: now, updated: Some(now) };
             properties::insert(tx, found.id, &new, at).map_err(taken(|| duplicate_words(&namespace, &name)))
-        })
-        .await
+        });
+        made.await?;
+        self.service.notes().property(Event::Created, &told.0, (&told.1, told.2));
+        Ok(())
     }
 
     /// Replaces a property, under the same or another name.
@@ -75,8 +79,9 @@ impl Metadefs<'_> {
     pub async fn update_property(&self, namespace: &str, old: &str, new: &str, schema: &Schema) -> Result<(), Fault> {
         let (rights, namespace) = (self.rights.clone(), namespace.to_owned());
         let (old, new) = (old.to_owned(), new.to_owned());
-        let (now, schema) = (self.service.now(), Value::Object(schema.clone()));
-        self.write(move |tx| {
+        let (now, told) = (self.service.now(), (namespace.clone(), old.clone(), new.clone(), schema));
+        let schema = Value::Object(schema.clone());
+        let changed = self.write(move |tx| {
             let found = seen(tx, &rights, "modify_metadef_property", &namespace, Missing::Namespace)?;
             let (id, _) = properties::find(tx, found.id, &old)?.ok_or_else(|| missing(&old))?;
             let words = || {
@@ -86,8 +91,10 @@ impl Metadefs<'_> {
                 )
             };
             properties::update(tx, id, &new, &schema, now).map_err(taken(words))
-        })
-        .await
+        });
+        changed.await?;
+        self.service.notes().property(Event::Updated(&told.1), &told.0, (&told.2, told.3));
+        Ok(())
     }
 
     /// Deletes a property.
@@ -96,13 +103,17 @@ impl Metadefs<'_> {
     /// `NotFound`; `Forbidden`: the namespace is protected.
     pub async fn delete_property(&self, namespace: &str, name: &str) -> Result<(), Fault> {
         let (rights, namespace, name) = (self.rights.clone(), namespace.to_owned(), name.to_owned());
-        self.write(move |tx| {
+        let told = (namespace.clone(), name.clone());
+        let removed = self.write(move |tx| {
             let found = seen(tx, &rights, "remove_metadef_property", &namespace, Missing::Namespace)?;
-            let (id, _) = properties::find(tx, found.id, &name)?.ok_or_else(|| missing(&name))?;
+            let (id, schema) = properties::find(tx, found.id, &name)?.ok_or_else(|| missing(&name))?;
             unprotected(&found, || format!("Metadata definition property {name} is protected and cannot be deleted."))?;
-            Ok(remove(tx, Content::Properties, id)?)
-        })
-        .await
+            remove(tx, Content::Properties, id)?;
+            Ok(schema)
+        });
+        let schema = removed.await?;
+        self.service.notes().property(Event::Deleted(self.service.now()), &told.0, (&told.1, &schema));
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@ use crate::catalogue::{
     service::{
         Fault,
         metadefs::{Metadefs, Missing, seen, taken, unprotected},
+        notes::Event,
     },
     tables::metadefs::associations,
 };
@@ -38,7 +39,8 @@ impl Metadefs<'_> {
     /// `NotFound`; `Forbidden`; `Conflict`: they are associated already.
     pub async fn associate(&self, namespace: &str, new: Association) -> Result<Association, Fault> {
         let (rights, name, now) = (self.rights.clone(), namespace.to_owned(), self.service.now());
-        self.write(move |tx| {
+        let told = name.clone();
+        let made = self.write(move |tx| {
             let rule = "add_metadef_resource_type_association";
             let found = seen(tx, &rights, rule, &name, Missing::Namespace)?;
             let at = Times { created: now, updated: Some(now) };
@@ -46,8 +48,10 @@ impl Metadefs<'_> {
             let rows: Vec<_> = ids.get(&new.name).map(|id| (*id, &new)).into_iter().collect();
             associations::insert(tx, found.id, &rows, at).map_err(taken(|| duplicate_words(&name, &new.name)))?;
             Ok(Association { times: Some(at), ..new.clone() })
-        })
-        .await
+        });
+        let made = made.await?;
+        self.service.notes().association(Event::Created, &told, &made);
+        Ok(made)
     }
 
     /// Ends an association. The resource type stays.
@@ -56,18 +60,24 @@ impl Metadefs<'_> {
     /// `NotFound`; `Forbidden`: the namespace is protected.
     pub async fn dissociate(&self, namespace: &str, resource_type: &str) -> Result<(), Fault> {
         let (rights, name, of) = (self.rights.clone(), namespace.to_owned(), resource_type.to_owned());
-        self.write(move |tx| {
+        let told = name.clone();
+        let removed = self.write(move |tx| {
             let rule = "remove_metadef_resource_type_association";
             let found = seen(tx, &rights, rule, &name, Missing::Namespace)?;
+            let all = associations::of(tx, &[found.id])?.remove(&found.id).unwrap_or_default();
             if !associations::remove(tx, found.id, &of)? {
                 return Err(Fault::NotFound(format!("Failed to find resource type {of} to delete")));
             }
             // The error takes the deletion back.
             unprotected(&found, || {
                 format!("Metadata definition resource-type-association {of} is protected and cannot be deleted.")
-            })
-        })
-        .await
+            })?;
+            Ok(all.into_iter().find(|it| it.name == of))
+        });
+        if let Some(association) = removed.await? {
+            self.service.notes().association(Event::Deleted(self.service.now()), &told, &association);
+        }
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@ use crate::catalogue::{
     service::{
         Fault,
         metadefs::{Metadefs, Missing, seen, taken, unprotected},
+        notes::Event,
     },
     tables::metadefs::{Content, clear, remove, tags},
 };
@@ -45,13 +46,15 @@ impl Metadefs<'_> {
     /// `NotFound`; `Forbidden`; `Conflict`.
     pub async fn create_tag(&self, namespace: &str, name: &str) -> Result<Tag, Fault> {
         let (rights, namespace, names) = (self.rights.clone(), namespace.to_owned(), vec![name.to_owned()]);
-        let now = self.service.now();
+        let (now, told) = (self.service.now(), namespace.clone());
         self.write(move |tx| {
             let found = seen(tx, &rights, "add_metadef_tag", &namespace, Missing::Namespace)?;
             insert(tx, found.id, &namespace, &names, Times { created: now, updated: Some(now) })
         })
         .await?;
-        Ok(Tag { name: name.to_owned(), times: Times { created: now, updated: Some(now) } })
+        let tag = Tag { name: name.to_owned(), times: Times { created: now, updated: Some(now) } };
+        self.service.notes().tag(Event::Created, &told, &tag);
+        Ok(tag)
     }
 
     /// Adds tags to those of a namespace, or puts them in the place of all; none change nothing (Glance's behaviour).
@@ -60,7 +63,8 @@ impl Metadefs<'_> {
     /// `NotFound`; `Forbidden`; `Conflict`: a name is taken, or there twice.
     pub async fn create_tags(&self, namespace: &str, names: Vec<String>, append: bool) -> Result<(), Fault> {
         let (rights, namespace, now) = (self.rights.clone(), namespace.to_owned(), self.service.now());
-        self.write(move |tx| {
+        let told = (namespace.clone(), names.clone());
+        let made = self.write(move |tx| {
             let found = seen(tx, &rights, "add_metadef_tags", &namespace, Missing::Namespace)?;
             if names.is_empty() {
                 return Ok(());
@@ -69,8 +73,13 @@ impl Metadefs<'_> {
                 clear(tx, Content::Tags, found.id)?;
             }
             insert(tx, found.id, &namespace, &names, Times { created: now, updated: Some(now) })
-        })
-        .await
+        });
+        made.await?;
+        for name in told.1 {
+            let tag = Tag { name, times: Times { created: now, updated: Some(now) } };
+            self.service.notes().tag(Event::Created, &told.0, &tag);
+        }
+        Ok(())
     }
 
     /// Renames a tag.
@@ -80,7 +89,8 @@ impl Metadefs<'_> {
     pub async fn update_tag(&self, namespace: &str, name: &str, new: &str) -> Result<Tag, Fault> {
         let (rights, namespace) = (self.rights.clone(), namespace.to_owned());
         let (name, new, now) = (name.to_owned(), new.to_owned(), self.service.now());
-        self.write(move |tx| {
+        let told = (namespace.clone(), name.clone());
+        let renamed = self.write(move |tx| {
             let found = seen(tx, &rights, "modify_metadef_tag", &namespace, Missing::Namespace)?;
             let all = tags::all(tx, found.id)?;
             let (id, tag) = find(&all, &name)?;
@@ -89,8 +99,10 @@ impl Metadefs<'_> {
             }
             tags::update(tx, id, &new, now).map_err(taken(|| duplicate_words(&namespace, &new)))?;
             Ok(Tag { name: new.clone(), times: Times { created: tag.times.created, updated: Some(now) } })
-        })
-        .await
+        });
+        let renamed = renamed.await?;
+        self.service.notes().tag(Event::Updated(&told.1), &told.0, &renamed);
+        Ok(renamed)
     }
 
     /// Deletes a tag.
@@ -99,13 +111,16 @@ impl Metadefs<'_> {
     /// `NotFound`; `Forbidden`: the namespace is protected.
     pub async fn delete_tag(&self, namespace: &str, name: &str) -> Result<(), Fault> {
         let (rights, namespace, name) = (self.rights.clone(), namespace.to_owned(), name.to_owned());
-        self.write(move |tx| {
+        let told = namespace.clone();
+        let removed = self.write(move |tx| {
             let found = seen(tx, &rights, "delete_metadef_tag", &namespace, Missing::Namespace)?;
-            let (id, _) = find(&tags::all(tx, found.id)?, &name)?;
+            let (id, tag) = find(&tags::all(tx, found.id)?, &name)?;
             unprotected(&found, || format!("Metadata definition tag {name} is protected and cannot be deleted."))?;
-            Ok(remove(tx, Content::Tags, id)?)
-        })
-        .await
+            remove(tx, Content::Tags, id)?;
+            Ok(tag)
+        });
+        self.service.notes().tag(Event::Deleted(self.service.now()), &told, &removed.await?);
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@ mod hashing;
 mod imports;
 mod listing;
 mod locations;
+mod notifications;
 mod plugins;
 mod rights;
 mod schemas;

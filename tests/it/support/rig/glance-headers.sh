@@ -1,6 +1,6 @@
 # The configuration of a Glance that believes what requests say of their callers (sourced by glance.sh), with one store or,
 # with `stores` as third word, with several: fast and slow are folders, web is read-only. The latter reads what is added as
-# a location.
+# a location. EXTRA: more lines of [DEFAULT].
 stores="stores = file,http
 default_store = file
 filesystem_store_datadir = $RIG/images" enabled= methods= secure=false
@@ -33,6 +33,7 @@ show_image_direct_url = true
 do_secure_hash = $secure
 image_location_quota = 3
 node_staging_uri = file://$RIG/staging/
+${EXTRA:-}
 [task]
 work_dir = $RIG/tasks
 [wsgi]

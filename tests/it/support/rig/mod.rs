@@ -3,9 +3,12 @@
 //! `tests/setup` makes their virtual environment (`LARDER_RIG_VENV` names another one).
 
 mod ceph;
+mod rabbit;
 
 #[allow(unused_imports, reason = "each test takes what it needs")]
 pub(crate) use ceph::{Ceph, ceph, installed, own_ceph};
+#[allow(unused_imports, reason = "each test takes what it needs")]
+pub(crate) use rabbit::{Listener, OwnRabbit, rabbit};
 
 use crate::support::{free_port, skip};
 use std::{
@@ -189,6 +192,12 @@ pub(crate) fn trusting_glance_on_sqlite(name: &str) -> Option<Glance> {
     own_glance(name, &["headers", "plain"], "", On::Sqlite)
 }
 
+/// Likewise, with three stores, on a database server where there is one, and with more lines of `[DEFAULT]`, which may begin
+/// further sections.
+pub(crate) fn trusting_glance_with(name: &str, extra: &str) -> Option<Glance> {
+    own_glance(name, &["headers", "stores"], extra, On::Server)
+}
+
 /// A Glance of the caller's own behind [`keystone`], with Glance's own defaults: one file store, no import method, no
 /// cache. `name` tells it from others. For one command after another: on SQLite, where times are finer than seconds, so
 /// that images made one after another are listed in that order.
@@ -208,18 +217,22 @@ fn glance_at(port: u16, auth_url: &str) -> Option<Glance> {
     Some(Glance { url: format!("http://127.0.0.1:{port}"), images: dir.join("images") })
 }
 
+/// A server of the caller's own; dropped, it ends.
+#[derive(Debug)]
+struct OwnServer(Child);
+
 /// A Glance of the caller's own; dropped, it ends.
 #[derive(Debug)]
-pub(crate) struct OwnGlance(Child);
+pub(crate) struct OwnGlance(#[allow(dead_code, reason = "it is dropped")] OwnServer);
 
 impl OwnGlance {
     /// Starts it in `dir`, with the `glance-api.conf` there (which names this port), and waits until it answers.
     pub(crate) fn start(dir: &Path, port: u16, auth_url: &str) -> Option<Self> {
-        launch("glance", dir, &[&port.to_string(), auth_url], "", On::Sqlite).map(Self)
+        launch("glance", dir, &[&port.to_string(), auth_url], "", On::Sqlite).map(|it| Self(OwnServer(it)))
     }
 }
 
-impl Drop for OwnGlance {
+impl Drop for OwnServer {
     fn drop(&mut self) {
         // The script ends with its input, and what it has started with it.
         drop(self.0.stdin.take());
