@@ -339,6 +339,7 @@ async fn manage_catalogue(
     let (database, default) = (&settings.database, settings.metadata_source_path.as_path());
     match verb {
         CatalogueVerb::Scrub(args) => return scrub(settings, args).await,
+        CatalogueVerb::StoreCheck(args) => return check_store(settings, args).await,
         CatalogueVerb::Db(verb) => return manage_schema(database, verb).await,
         CatalogueVerb::Metadefs(MetadefsVerb::Load { path, merge, prefer_new, overwrite }) => {
             let how = match (merge, prefer_new, overwrite) {
@@ -421,6 +422,31 @@ fn said(done: &larder::catalogue::manage::Loaded) -> anyhow::Result<ExitCode> {
     ));
     commands::print(&lines.join("\n"))?;
     exit_code(failed == 0)
+}
+
+/// Tries a store, and tells of each point as it goes.
+#[cfg(feature = "catalogue")]
+async fn check_store(
+    settings: &larder::catalogue::Settings,
+    args: &commands::StoreCheckArgs,
+) -> anyhow::Result<ExitCode> {
+    use larder::catalogue::manage;
+    let shutdown = signals::shutdown_token().context("cannot listen to signals")?;
+    let extent = larder::store::conformance::Extent {
+        largest: args.largest << 20,
+        patience: std::time::Duration::from_secs(args.patience),
+    };
+    let json = args.json;
+    let tell = move |tried: &manage::Tried| {
+        if !json {
+            // Whoever reads may go away; the trial goes on, so that it removes what it wrote.
+            let _ = commands::print(&tried.to_string());
+        }
+    };
+    let stop = async { shutdown.cancelled().await };
+    let checked = manage::check_store(settings, args.store.as_deref(), &extent, (tell, stop)).await?;
+    commands::print(&if json { serde_json::to_string_pretty(&checked)? } else { checked.to_string() })?;
+    exit_code(checked.is_well())
 }
 
 /// One pass over the image cache.

@@ -5,6 +5,7 @@ use super::{
     deleted::{PurgeArgs, PurgeImagesArgs, ScrubArgs},
     image::ImageArgs,
     node::NodeArgs,
+    store_check::StoreCheckArgs,
 };
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -83,7 +84,8 @@ pub struct ConfigArgs {
         larder catalogue --print-config > /etc/larder/catalogue.conf\n  \
         larder catalogue --config-file /etc/glance/glance-api.conf db check\n  \
         larder catalogue --config-file /etc/glance/glance-api.conf cache prune\n  \
-        larder catalogue scrub --dry-run\n\n\
+        larder catalogue scrub --dry-run\n  \
+        larder catalogue --config-file /etc/glance/glance-api.conf store-check\n\n\
         Exit codes: 0 stopped by SIGTERM or SIGINT after the drain, 1 could not start or go on, 2 wrong usage."
 )]
 pub struct ServeArgs {
@@ -93,7 +95,7 @@ pub struct ServeArgs {
     /// Serve everybody as administrator, although [paste_deploy] flavor asks for Keystone
     #[arg(long)]
     pub no_auth: bool,
-    /// Work on the database or the image cache instead of serving
+    /// Work on the database, a store or the image cache instead of serving
     #[command(subcommand)]
     pub verb: Option<CatalogueVerb>,
 }
@@ -112,6 +114,8 @@ pub enum CatalogueVerb {
     /// One pass over the image cache of this node, for timers; a running catalogue does all of this by itself
     #[command(subcommand)]
     Cache(PassVerb),
+    /// Try whether a store does what the catalogue builds on, with data of its own
+    StoreCheck(StoreCheckArgs),
 }
 
 /// What is done with the cache of `image_cache_dir`.

@@ -3,6 +3,7 @@
 //! ```text
 //! cli          the tree of commands, and the arguments of the daemons
 //! deleted      the arguments of `larder catalogue scrub` and `db purge`
+//! store_check  the arguments of `larder catalogue store-check`
 //! image/       larder image push | list | show | save | delete      talks to a catalogue
 //! node/        larder node …, image where, image prefetch            talks to a catalogue
 //! findings     what `larder agent check` prints
@@ -19,6 +20,7 @@ pub mod image;
 mod login;
 pub mod node;
 mod output;
+mod store_check;
 
 pub use cli::{
     AgentArgs, AgentVerb, CatalogueVerb, Cli, Command, ConfigArgs, DbVerb, DevArgs, MetadefsVerb, PassCli, PassVerb,
@@ -28,3 +30,4 @@ pub use deleted::{PurgeArgs, PurgeImagesArgs, RowsArgs, ScrubArgs, ScrubCli};
 pub use findings::print_findings;
 pub use login::LoginArgs;
 pub use output::print;
+pub use store_check::StoreCheckArgs;

@@ -6,6 +6,7 @@ use super::{
     imports, logs,
     notifications::{self, Urls},
     options::Options,
+    s3,
     value::{As, BYTES, Kind, NO_LIMIT_BELOW_ZERO, Refused, Secret, Value, parsed},
 };
 use crate::catalogue;
@@ -50,7 +51,7 @@ pub(super) fn visit(options: &mut Options<'_>, it: &mut Catalogue) {
     options.bind(
         "enabled_backends",
         &mut it.backends,
-        "Stores by id, each with its type (file, http), such as fast:file, web:http. Each has its options in a section of its \
+        "Stores by id, each with its type (file, http, s3), such as fast:file, web:http. Each has its options in a section of its \
          id: those of its type as in [glance_store], store_description, and weight (of several places of an image that in the \
          heaviest store is read first). [glance_store] default_backend names the one that uploads go to when they name none. \
          Empty: the one store of [glance_store].",
@@ -364,19 +365,20 @@ pub(super) fn backend(options: &mut Options<'_>, it: &mut store::Backend) {
     options.section("glance_store");
     options.bind("store_description", &mut it.description, "");
     options.bind("weight", &mut it.weight, "");
-    if it.kind() == "http" {
-        http_store(options, &mut it.settings);
-    } else {
-        file_store(options, &mut it.settings);
+    match it.kind() {
+        "http" => http_store(options, &mut it.settings),
+        "s3" => s3::visit(options, &mut it.settings.s3),
+        _ => file_store(options, &mut it.settings),
     }
 }
 
 /// `[glance_store]`, where there are no `enabled_backends`.
 fn store(options: &mut Options<'_>, settings: &mut store::Settings) {
-    options.bind("stores", &mut settings.stores, "Kinds of stores that data is read from: file, http.");
+    options.bind("stores", &mut settings.stores, "Kinds of stores that data is read from: file, http, s3.");
     options.bind("default_store", &mut settings.default_store, "The kind of store that uploads go to.");
     file_store(options, settings);
     http_store(options, settings);
+    s3::visit(options, &mut settings.s3);
 }
 
 fn file_store(options: &mut Options<'_>, settings: &mut store::Settings) {
@@ -484,7 +486,7 @@ impl Catalogue {
         let only = || self.backends.first().filter(|_| self.backends.len() == 1).map(|it| &it.0);
         let id = self.default_backend.as_ref().or_else(only).ok_or(ConfigError::NoDefaultBackend)?;
         match self.backends.iter().find(|it| it.0 == *id) {
-            Some((_, kind)) if kind == "file" => Ok(Some(id.clone())),
+            Some((_, kind)) if kind != "http" => Ok(Some(id.clone())),
             Some((_, kind)) => Err(ConfigError::DefaultBackendKind { id: id.clone(), kind: kind.clone() }),
             None => Err(ConfigError::NoSuchBackend { id: id.clone() }),
         }

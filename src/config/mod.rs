@@ -33,6 +33,7 @@ mod nova;
 mod options;
 #[cfg(feature = "agent")]
 mod rules;
+mod s3;
 mod sample;
 #[cfg(feature = "agent")]
 mod signatures;

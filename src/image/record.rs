@@ -2,7 +2,10 @@
 
 use crate::image::{ImageId, Status, Visibility};
 use chrono::{DateTime, Utc};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// An image as the catalogue knows it; the fields are Glance's (facts: its `images` table and API).
 #[derive(Clone, Debug, PartialEq)]
@@ -64,5 +67,16 @@ impl Location {
     /// The id of the store that it is in, as noted there.
     pub fn store(&self) -> Option<&str> {
         self.metadata.get("store").and_then(serde_json::Value::as_str)
+    }
+
+    /// The URL for clients: without the keys that old releases of Glance wrote into the URLs of S3 stores
+    /// (`s3+https://access:secret@host/bucket/id`; newer ones leave them out).
+    pub fn shown_url(&self) -> Cow<'_, str> {
+        let (scheme, rest) = self.url.split_once("://").unwrap_or(("", &self.url));
+        match rest.rsplit_once('@') {
+            // A secret may have slashes in it.
+            Some((_, rest)) if matches!(scheme, "s3" | "s3+http" | "s3+https") => format!("{scheme}://{rest}").into(),
+            _ => Cow::Borrowed(&self.url),
+        }
     }
 }

@@ -165,3 +165,15 @@ proptest! {
         if let Ok(id) = text.parse::<ImageId>() { assert_eq!(id.as_str(), text); }
     }
 }
+
+#[test]
+fn keys_in_urls_of_old_releases_are_not_shown() {
+    let shown = |url: &str| {
+        let location = crate::image::Location { url: url.to_owned(), metadata: serde_json::Map::new() };
+        location.shown_url().into_owned()
+    };
+    assert_eq!(shown("s3+https://ACCESS:SEC/RET@s3.example.org/glance/id"), "s3+https://s3.example.org/glance/id");
+    for url in ["s3://s3.example.org/glance/id", "file:///images/a@b", "https://user:key@example.org/x", ""] {
+        assert_eq!(shown(url), url);
+    }
+}

@@ -54,6 +54,11 @@ pub trait Store: Send + Sync {
     /// Removes the data for good.
     fn remove<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
 
+    /// Removes what writers of this image left half-written; the caller knows that they are dead.
+    fn clear<'a>(&'a self, _id: &'a ImageId) -> BoxFuture<'a, Result<(), StoreError>> {
+        std::future::ready(Ok(())).boxed()
+    }
+
     /// Removes what writers left half-written that are dead.
     fn tidy(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         std::future::ready(Ok(())).boxed()

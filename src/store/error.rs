@@ -15,7 +15,7 @@ pub enum OpenError {
         known: String,
     },
     /// Glance has it, this build has not.
-    #[error("the {kind} store is not part of this build of Larder; it has: file, http")]
+    #[error("the {kind} store is not part of this build of Larder; it has: file, http, s3")]
     NotBuilt {
         /// The kind asked for.
         kind: String,

@@ -18,6 +18,7 @@ mod file_perm;
 mod http;
 mod ingest;
 mod open;
+mod s3;
 mod settings;
 mod stores;
 
@@ -27,6 +28,7 @@ pub use file_perm::{FilePerm, InvalidFilePerm};
 pub use http::web_client;
 pub use ingest::{IngestError, Ingested, Limits, OnFailure, Spread, Staged, ingest, keep, measure, spread};
 pub use open::{KINDS, open, open_folder};
+pub use s3::{BucketUrlFormat, Checksums, S3Settings};
 pub use settings::{Backend, DataDir, Settings};
 pub use stores::Stores;
 

@@ -1,6 +1,6 @@
 //! Which back ends there are.
 
-use crate::store::{OpenError, Settings, Store, file::FileStore, http::HttpStore};
+use crate::store::{OpenError, Settings, Store, file::FileStore, http::HttpStore, s3::S3Store};
 use std::{path::Path, sync::Arc};
 
 /// The kinds of Glance, by the names of `stores` and `enabled_backends`.
@@ -31,7 +31,8 @@ pub(super) fn open_as(name: Option<&str>, settings: &Settings) -> Result<Arc<dyn
         // Glance takes both names, as its URLs have both schemes.
         "file" | "filesystem" => Ok(Arc::new(FileStore::open(name.unwrap_or("file"), settings)?)),
         "http" | "https" => Ok(Arc::new(HttpStore::open(name.unwrap_or("http"), settings)?)),
-        "rbd" | "swift" | "s3" | "cinder" | "vmware" | "vsphere" => Err(OpenError::NotBuilt { kind: kind.to_owned() }),
+        "s3" | "s3+http" | "s3+https" => Ok(Arc::new(S3Store::open(name.unwrap_or("s3"), &settings.s3)?)),
+        "rbd" | "swift" | "cinder" | "vmware" | "vsphere" => Err(OpenError::NotBuilt { kind: kind.to_owned() }),
         _ => Err(OpenError::Unknown { kind: kind.chars().take(80).collect(), known: KINDS.join(", ") }),
     }
 }

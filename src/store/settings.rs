@@ -1,6 +1,6 @@
 //! Settings of the stores, under Glance's names.
 
-use crate::store::FilePerm;
+use crate::store::{FilePerm, S3Settings};
 use std::{collections::BTreeMap, path::PathBuf};
 
 /// The options of `[glance_store]`.
@@ -28,6 +28,8 @@ pub struct Settings {
     pub http_proxy_information: BTreeMap<String, String>,
     /// `filesystem_store_chunk_size`: what Glance reads at once, bytes; it is shown (`/v2/info/stores/detail`) and not used.
     pub filesystem_store_chunk_size: u64,
+    /// `s3_store_…`
+    pub s3: S3Settings,
     /// `enabled_backends`, in their order; empty: there is one store, that of the options above.
     pub backends: Vec<Backend>,
     /// `default_backend`: the id of the one that uploads go to.
@@ -69,6 +71,7 @@ impl Default for Settings {
             https_ca_certificates_file: None,
             https_insecure: true,
             filesystem_store_chunk_size: 65_536,
+            s3: S3Settings::default(),
             backends: Vec::new(),
             default_backend: String::new(),
             http_proxy_information: BTreeMap::new(),

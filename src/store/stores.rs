@@ -139,6 +139,15 @@ impl Stores {
         locations.sort_by_key(|it| Reverse(noted(it).map_or(0, |it| it.weight)));
     }
 
+    /// Removes what writers of this image left half-written, whose process is dead or has given it up. What fails is logged.
+    pub async fn clear(&self, id: &ImageId) {
+        for Opened { store, .. } in self.all.iter() {
+            if let Err(error) = store.clear(id).await {
+                tracing::warn!(store = store.name(), image.id = %id, error = %chain(&error), "what an interrupted upload left is not removed yet");
+            }
+        }
+    }
+
     /// Removes what dead writers left half-written. What fails is logged.
     pub async fn tidy(&self) {
         for Opened { store, .. } in self.all.iter() {

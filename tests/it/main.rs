@@ -34,4 +34,6 @@ mod lint;
 mod newcomer;
 mod remote;
 mod shipped_units;
+#[cfg(feature = "catalogue")]
+mod stores;
 mod support;

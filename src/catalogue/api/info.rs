@@ -76,6 +76,12 @@ fn properties(backend: &Backend) -> Value {
             "chunk_size": options.filesystem_store_chunk_size,
             "thin_provisioning": options.filesystem_thin_provisioning,
         }),
+        // In bytes, as Glance computes them.
+        "s3" => json!({
+            "s3_store_large_object_size": options.s3.large_object_size << 20,
+            "s3_store_large_object_chunk_size": options.s3.large_object_chunk_size << 20,
+            "s3_store_thread_pools": options.s3.thread_pools,
+        }),
         _ => json!({}),
     }
 }

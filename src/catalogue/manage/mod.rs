@@ -5,6 +5,7 @@ mod cache;
 mod database;
 mod metadefs;
 mod purge;
+mod store_check;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,7 @@ pub use cache::{clean_cache, prefetch, prune_cache};
 pub use database::{State, check, contract, expand, migrate, state, sync, upgrade, version_control, versions};
 pub use metadefs::{How, Loaded, Outcome, Source, export_metadefs, load_metadefs, unload_metadefs};
 pub use purge::{Purge, PurgeError, TablePurged, purge};
+pub use store_check::{StoreChecked, Tried, check_store};
 
 use crate::catalogue::{
     service::{Fault, OpenError},
@@ -51,6 +53,9 @@ pub enum ManageError {
     /// The work itself.
     #[error("the image cache")]
     Cache(#[from] Fault),
+    /// A store.
+    #[error("cannot open the image store")]
+    Store(#[from] crate::store::OpenError),
     /// What is refused, and what to do first.
     #[error("{0}")]
     Refused(String),

@@ -21,6 +21,7 @@ impl Service {
                 store.remove(&url).await?;
             }
         }
+        self.stores().clear(id).await;
         Ok(())
     }
 
@@ -41,6 +42,7 @@ impl Service {
         {
             self.discard(url).await?;
         }
+        self.stores().clear(&id).await;
         let (process, now) = (self.process().id.clone(), self.now());
         let (tell, cipher) = (self.notes().tell_of_images(), self.cipher().clone());
         let undone = self.db().write::<_, DbError, _>(move |tx| {

@@ -46,18 +46,37 @@ pub enum Report {
     ReadOnly,
     /// The points, in the order in which they were tried.
     Tried(Vec<Outcome>),
+    /// Likewise, up to the one that was broken off.
+    Stopped(Vec<Outcome>),
 }
 
 /// Tries every point on the store; `each` hears of it as soon as it is done.
-pub async fn check(store: &dyn Store, extent: &Extent, mut each: impl FnMut(&Outcome) + Send) -> Report {
+pub async fn check(store: &dyn Store, extent: &Extent, each: impl FnMut(&Outcome) + Send) -> Report {
+    check_until(store, extent, each, std::future::pending()).await
+}
+
+/// Likewise, until `stop` is there: what was written is removed then, too.
+pub async fn check_until(
+    store: &dyn Store,
+    extent: &Extent,
+    mut each: impl FnMut(&Outcome) + Send,
+    stop: impl Future<Output = ()> + Send,
+) -> Report {
     if takes_no_data(store).await {
         return Report::ReadOnly;
     }
+    let mut stop = std::pin::pin!(stop);
     let mut outcomes = Vec::with_capacity(points::ALL.len());
     for point in points::ALL {
         let began = Instant::now();
         let bench = Bench::new(store, extent);
-        let tried = tokio::time::timeout(extent.patience, (point.hold)(&bench)).await;
+        let tried = tokio::select! {
+            tried = tokio::time::timeout(extent.patience, (point.hold)(&bench)) => tried,
+            () = &mut stop => {
+                let _ = tokio::time::timeout(extent.patience, bench.sweep()).await;
+                return Report::Stopped(outcomes);
+            }
+        };
         let tried = tried.unwrap_or_else(|_| Err(format!("it is not done after {} s", extent.patience.as_secs())));
         let swept = tokio::time::timeout(extent.patience, bench.sweep()).await;
         let swept = swept.unwrap_or_else(|_| Err("what it wrote cannot be removed in time".to_owned()));
@@ -87,7 +106,7 @@ impl Default for Extent {
 impl Report {
     /// The points that do not hold, one on a line with what is wrong; none when all do.
     pub fn faults(&self) -> Option<String> {
-        let Self::Tried(outcomes) = self else { return None };
+        let (Self::Tried(outcomes) | Self::Stopped(outcomes)) = self else { return None };
         let wrong = outcomes.iter().filter_map(|it| it.wrong.as_ref().map(|why| format!("{}: {why}", it.point)));
         Some(wrong.collect::<Vec<_>>().join("\n")).filter(|it| !it.is_empty())
     }

@@ -41,7 +41,7 @@ pub fn to_json(image: &Image, shown: &Shown) -> Value {
 
 /// Where the image's data is: `[{"url": …, "metadata": {…}}]`.
 pub fn locations_to_json(image: &Image) -> Value {
-    image.locations.iter().map(|it| serde_json::json!({"url": it.url, "metadata": it.metadata})).collect()
+    image.locations.iter().map(|it| serde_json::json!({"url": it.shown_url(), "metadata": it.metadata})).collect()
 }
 
 fn base_fields(image: &Image, view: &mut Map<String, Value>) {
@@ -72,7 +72,7 @@ fn link_fields(image: &Image, shown: &Shown, view: &mut Map<String, Value>) {
         put("locations", if shown.places { locations_to_json(image) } else { Value::Array(Vec::new()) });
     }
     if let (true, Some(first)) = (shown.direct_url && shown.places, image.locations.first()) {
-        put("direct_url", first.url.as_str().into());
+        put("direct_url", first.shown_url().as_ref().into());
     }
     let id = &image.id;
     put("tags", image.tags.iter().map(String::as_str).collect());

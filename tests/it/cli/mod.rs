@@ -8,4 +8,6 @@ mod image;
 #[cfg(feature = "catalogue")]
 mod import;
 mod manage;
+#[cfg(feature = "catalogue")]
+mod store_check;
 mod usage;

@@ -64,7 +64,11 @@ cat ceph.mon..keyring ceph.client.admin.keyring >first.keyring
 monmaptool --create --clobber --fsid "$fsid" --addv a "[v2:127.0.0.1:$port,v1:127.0.0.1:$old_port]" monmap >/dev/null
 ceph-mon --mkfs -i a --monmap monmap --keyring first.keyring 2>mkfs.log
 run mon ceph-mon -f -i a
-ceph --connect-timeout 60 mon stat >/dev/null
+# A monitor that has just begun to listen refuses whoever asks.
+for _ in $(seq 60); do
+    ! ceph --connect-timeout 60 mon stat >>setup.log 2>&1 || break
+    sleep 0.5
+done
 key mgr.a mon 'allow profile mgr' osd 'allow *' mds 'allow *'
 ceph osd new "$osd" >/dev/null
 key osd.0 mon 'allow profile osd' mgr 'allow profile osd' osd 'allow *'
@@ -75,7 +79,7 @@ run osd ceph-osd -f -i 0
     ceph osd pool create images 8
     timeout 120 rbd pool init images
     key client.glance mon 'profile rbd' osd 'profile rbd pool=images' mgr 'profile rbd pool=images'
-} >setup.log 2>&1
+} >>setup.log 2>&1
 timeout 120 rados -p images ls >/dev/null
 echo ready
 cat >/dev/null

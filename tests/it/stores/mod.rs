@@ -1,0 +1,3 @@
+//! Back ends on servers: each on real ones.
+
+mod s3;

@@ -1,0 +1,54 @@
+//! Object stores, each started once for the test process: Ceph's S3 gateway, and Swift with its own S3.
+
+use super::{On, ceph, installed, start};
+use crate::support::free_port;
+use std::{path::Path, sync::OnceLock};
+
+/// A running S3 server.
+#[derive(Clone, Debug)]
+pub(crate) struct S3 {
+    /// `http://127.0.0.1:<port>`.
+    pub(crate) url: String,
+    /// The access key.
+    pub(crate) access: &'static str,
+    /// The secret key.
+    pub(crate) secret: &'static str,
+}
+
+/// Ceph's gateway. None where there is none, which in CI is a failure.
+pub(crate) fn ceph_s3() -> Option<&'static S3> {
+    static SERVER: OnceLock<Option<S3>> = OnceLock::new();
+    let run = || {
+        if !installed(&["radosgw", "radosgw-admin"]) {
+            return None;
+        }
+        let (port, ceph) = (free_port(), ceph()?);
+        start("s3", &[&port.to_string(), ceph.dir.to_str()?], "", On::Sqlite)?;
+        Some(S3 { url: format!("http://127.0.0.1:{port}"), access: "glance", secret: "secret/+=" })
+    };
+    SERVER.get_or_init(run).as_ref()
+}
+
+/// A Swift: `http://127.0.0.1:<port>`, with tempauth at `/auth/v1.0` (`test:tester`, `testing`). None where there is none,
+/// which in CI is a failure.
+pub(crate) fn swift() -> Option<&'static str> {
+    static SERVER: OnceLock<Option<String>> = OnceLock::new();
+    let run = || {
+        let made = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("swift-venv");
+        let made = std::env::var_os("LARDER_SWIFT_VENV").map_or(made, Into::into);
+        if !installed(&["memcached", made.join("bin/swift-proxy-server").to_str()?]) {
+            return None;
+        }
+        let ports: Vec<String> = std::iter::repeat_with(|| free_port().to_string()).take(5).collect();
+        let mut args: Vec<&str> = ports.iter().map(String::as_str).collect();
+        args.push(made.to_str()?);
+        start("swift", &args, "", On::Sqlite)?;
+        Some(format!("http://127.0.0.1:{}", ports[0]))
+    };
+    SERVER.get_or_init(run).as_deref()
+}
+
+/// Its S3.
+pub(crate) fn swift_s3() -> Option<S3> {
+    Some(S3 { url: swift()?.to_owned(), access: "test:tester", secret: "testing" })
+}
