@@ -6,7 +6,11 @@ use crate::store::{
     Backend, OpenError, Settings, Store, StoreError,
     open::{open, open_as},
 };
-use std::{cmp::Reverse, sync::Arc};
+use futures_util::future::join_all;
+use std::{cmp::Reverse, sync::Arc, time::Duration};
+
+/// The longest that a store is waited for to clear up after an upload.
+const CLEARING: Duration = Duration::from_secs(30);
 
 /// The name of a store in what is noted of a location (Glance's).
 const STORE: &str = "store";
@@ -78,11 +82,6 @@ impl Stores {
         self.all.iter().find(|it| it.id.as_deref() == Some(id)).map(|it| &it.store)
     }
 
-    /// The places that the data of this image may have, whichever store it was written to.
-    pub fn places<'a>(&'a self, id: &'a ImageId) -> impl Iterator<Item = (&'a Arc<dyn Store>, String)> {
-        self.all.iter().flat_map(|it| it.store.urls(id).into_iter().map(|url| (&it.store, url)))
-    }
-
     /// The one that this URL is of.
     ///
     /// # Errors
@@ -139,13 +138,18 @@ impl Stores {
         locations.sort_by_key(|it| Reverse(noted(it).map_or(0, |it| it.weight)));
     }
 
-    /// Removes what writers of this image left half-written, whose process is dead or has given it up. What fails is logged.
+    /// Removes what writers of this image left half-written, whose process is dead or has given it up. What fails, or takes
+    /// long, is logged.
     pub async fn clear(&self, id: &ImageId) {
-        for Opened { store, .. } in self.all.iter() {
-            if let Err(error) = store.clear(id).await {
-                tracing::warn!(store = store.name(), image.id = %id, error = %chain(&error), "what an interrupted upload left is not removed yet");
+        let one = async |store: &Arc<dyn Store>| {
+            let (name, words) = (store.name(), "what an interrupted upload left is not removed yet");
+            match tokio::time::timeout(CLEARING, store.clear(id)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(store = name, image.id = %id, error = %chain(&error), "{words}"),
+                Err(_) => tracing::warn!(store = name, image.id = %id, "{words}: the store does not answer in time"),
             }
-        }
+        };
+        join_all(self.all.iter().map(|it| one(&it.store))).await;
     }
 
     /// Removes what dead writers left half-written. What fails is logged.

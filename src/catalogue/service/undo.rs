@@ -1,5 +1,6 @@
 //! Undoing an upload or a staging, and clearing the place of one.
 
+use crate::base::chain;
 use crate::catalogue::{
     service::{Fault, Service},
     tables::{
@@ -9,19 +10,25 @@ use crate::catalogue::{
 };
 use crate::db::{DbError, Tx};
 use crate::image::{ImageId, InvalidImageId, Status};
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 use chrono::{DateTime, Utc};
 
 impl Service {
-    /// An object without an image would block the upload: what a crash of Glance left, or a database that was set back.
-    pub(super) async fn remove_orphan(&self, id: &ImageId) -> Result<(), Fault> {
-        for (store, url) in self.stores().places(id) {
-            if store.size(&url).await.is_ok() && !self.is_location(id, &url).await? {
-                tracing::warn!(image.id = %id, url, "removing data that belongs to no image, to make room for an upload");
-                store.remove(&url).await?;
+    /// An object without an image would block the upload: what a crash of Glance left, or a database that was set back. So
+    /// would, in part, what a dead writer left. Looks where data is going to be written alone: another store may be out of
+    /// reach.
+    pub(super) async fn remove_orphan(&self, id: &ImageId, targets: &[&dyn Store]) -> Result<(), Fault> {
+        for store in targets {
+            for url in store.urls(id) {
+                if store.size(&url).await.is_ok() && !self.is_location(id, &url).await? {
+                    tracing::warn!(image.id = %id, url, "removing data that belongs to no image, to make room for an upload");
+                    store.remove(&url).await?;
+                }
+            }
+            if let Err(error) = store.clear(id).await {
+                tracing::warn!(store = store.name(), image.id = %id, error = %chain(&error), "what an interrupted upload left is not removed yet");
             }
         }
-        self.stores().clear(id).await;
         Ok(())
     }
 

@@ -130,7 +130,7 @@ impl Service {
     }
 
     async fn write(&self, image: &Image, cap: u64, (upload, into): (Upload, &dyn Store)) -> Result<u64, Fault> {
-        self.remove_orphan(&image.id).await?;
+        self.remove_orphan(&image.id, &[into]).await?;
         let limits =
             store::Limits { size_cap: cap, expected: upload.expected, hash: self.settings().hashing_algorithm };
         let staged = store::ingest(upload.body, into, &image.id, limits).await?;

@@ -128,8 +128,9 @@ impl Service {
         if let Err(fault) = self.check_limits(begun, order).await {
             return refused(fault);
         }
-        self.remove_orphan(&begun.image.id).await?;
         let (targets, missing) = self.targets(order);
+        let written: Vec<&dyn Store> = targets.iter().map(|it| &**it).collect();
+        self.remove_orphan(&begun.image.id, &written).await?;
         if !missing.is_empty() && (order.all_must_succeed || targets.is_empty()) {
             let why = format!("Nothing can be written to {}.", missing.join(", "));
             return Ok(Err(Failure { why, stores: missing }));

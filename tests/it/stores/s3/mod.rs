@@ -2,6 +2,9 @@
 
 mod bucket;
 mod conforms;
+mod glance;
+mod killed;
+mod site;
 
 use crate::support::rig::{self, S3};
 use larder::store::{S3Settings, Settings};

@@ -12,6 +12,8 @@ port=$1 auth_url=$2
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 mkdir -p images staging tasks cache lock
+# Libraries of its own.
+[ ! -e modules ] || export PYTHONPATH=$RIG/modules
 # With Keystone the old paths of the cache API are left out, so that both kinds are there to test with.
 flavor=cachemanagement
 [ "$auth_url" = none ] || flavor=keystone

@@ -1,8 +1,13 @@
 //! Object stores, each started once for the test process: Ceph's S3 gateway, and Swift with its own S3.
 
-use super::{On, ceph, installed, start};
-use crate::support::free_port;
-use std::{path::Path, sync::OnceLock};
+use super::{On, ceph, installed, program, start};
+use crate::support::{free_port, run, skip};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
 
 /// A running S3 server.
 #[derive(Clone, Debug)]
@@ -51,4 +56,31 @@ pub(crate) fn swift() -> Option<&'static str> {
 /// Its S3.
 pub(crate) fn swift_s3() -> Option<S3> {
     Some(S3 { url: swift()?.to_owned(), access: "test:tester", secret: "testing" })
+}
+
+/// The folder of the library that Glance's S3 store stands on, which its environment lacks: a Glance whose folder has it as
+/// `modules` finds it. None where it is not there, which in CI is a failure.
+pub(crate) fn boto3() -> Option<PathBuf> {
+    static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let make = || {
+        let pins = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/rig/boto3.txt");
+        let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let (made, new) =
+            (tmp.with_file_name("boto3-modules"), tmp.with_file_name(format!("boto3-{}", std::process::id())));
+        if !made.join("boto3").is_dir() {
+            if std::env::var("CI").as_deref() != Ok("true") {
+                skip("there is no boto3");
+                return None;
+            }
+            // Without what it depends on: that is there, in releases that Glance is tested with.
+            let pip = ["-m", "pip", "-q", "--disable-pip-version-check", "install", "--no-deps", "--target"];
+            run(Command::new(program("python")?).args(pip).arg(&new).args(["-r", pins]));
+            // Another process may have been first.
+            if fs::rename(&new, &made).is_err() {
+                let _ = fs::remove_dir_all(&new);
+            }
+        }
+        Some(made)
+    };
+    FOLDER.get_or_init(make).clone()
 }
