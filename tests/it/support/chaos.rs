@@ -108,6 +108,8 @@ impl Shared {
 
     fn serve(&self, mut client: TcpStream, fault: &Fault) {
         if *fault == Fault::Refuse {
+            // The door has a handle, too: dropping this one closes nothing.
+            let _ = client.shutdown(Shutdown::Both);
             return;
         }
         if let Fault::Answer(text) = fault {

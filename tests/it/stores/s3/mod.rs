@@ -4,6 +4,7 @@ mod bucket;
 mod conforms;
 mod glance;
 mod killed;
+mod network;
 mod site;
 
 use crate::support::rig::{self, S3};
