@@ -95,6 +95,9 @@ pub struct Settings {
     pub http_retries: u32,
     /// `[import_filtering_opts]`
     pub import_filtering: ImportFiltering,
+    /// `[glance_download_properties] extra_properties`: what the names of properties begin with that come with an image
+    /// from another region.
+    pub download_properties: Vec<String>,
     /// What happens to the data of imports, and its settings.
     pub plugins: PluginSettings,
     /// `[oslo_messaging_notifications]`, `[oslo_messaging_rabbit]` and what belongs to them.
@@ -265,12 +268,13 @@ impl Default for Settings {
             image_member_quota: Some(128),
             image_location_quota: Some(10),
             user_storage_quota: quota::StorageQuota::default(),
-            import_methods: ImportMethod::ALL.to_vec(),
+            import_methods: ImportMethod::DEFAULT.to_vec(),
             staging_folder: PathBuf::from("/tmp/staging/"),
             import_limit: 16,
             do_secure_hash: true,
             http_retries: 3,
             import_filtering: ImportFiltering::default(),
+            download_properties: words("hw_,trait:,os_distro,os_secure_boot,os_type"),
             plugins: PluginSettings::default(),
             notifications: messaging::Settings::default(),
             task_time_to_live: 48,

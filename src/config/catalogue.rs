@@ -77,7 +77,7 @@ pub(super) fn visit(options: &mut Options<'_>, it: &mut Catalogue) {
     store(options, &mut it.settings.store);
     options.section("import_filtering_opts");
     imports::filtering(options, &mut it.settings.import_filtering);
-    imports::plugins(options, &mut it.settings.plugins);
+    imports::plugins(options, &mut it.settings.plugins, &mut it.settings.download_properties);
     options.section("task");
     options.bind(
         "task_time_to_live",

@@ -3,7 +3,6 @@
 use super::{
     Catalogue,
     catalogue::ONE_OR_MORE,
-    notes::NOT_YET,
     options::Options,
     value::{BRACKETED, BRACKETED_PORTS, BYTES, Kind, Refused, parsed},
 };
@@ -20,7 +19,8 @@ pub(super) fn visit(options: &mut Options<'_>, it: &mut Catalogue) {
         &mut it.settings.import_methods,
         IMPORT_METHODS,
         "How clients may have images imported: glance-direct (data that they stage before), web-download (from a web server that \
-         [import_filtering_opts] lets be asked), copy-image (from one of several stores to others).",
+         [import_filtering_opts] lets be asked), copy-image (from one of several stores to others), glance-download (from the image service of another region of the same \
+         Keystone).",
     );
     options.bind_as(
         "node_staging_uri",
@@ -56,7 +56,7 @@ pub(super) fn visit(options: &mut Options<'_>, it: &mut Catalogue) {
 }
 
 /// What happens to the data of imports.
-pub(super) fn plugins(options: &mut Options<'_>, it: &mut PluginSettings) {
+pub(super) fn plugins(options: &mut Options<'_>, it: &mut PluginSettings, downloaded: &mut Vec<String>) {
     options.section("image_import_opts");
     options.bind_as(
         "image_import_plugins",
@@ -65,6 +65,13 @@ pub(super) fn plugins(options: &mut Options<'_>, it: &mut PluginSettings) {
         "What happens to the data of imports, in this order, before it is stored: image_decompression (gzip, zip with one file, xz \
          and zstd are unpacked, but for container_format compressed), image_conversion (disks are stored in one format), image_introspection (what a format's own metadata says becomes properties: vmware_disktype, vmware_adaptertype, qcow2_virtual_size, qcow2_cluster_size, qcow2_compression_type, iso_volume_id, unless the user has set them), inject_image_metadata (properties are added), no_op. Images \
          that are copied to further stores (copy-image) are left as they are.",
+    );
+    options.section("glance_download_properties");
+    options.bind_as(
+        "extra_properties",
+        downloaded,
+        BRACKETED,
+        "What the names of properties begin with that come along with an image by glance-download.",
     );
     options.section("inject_metadata_properties");
     options.bind("inject", &mut it.inject.properties, "Properties that inject_image_metadata adds to imported images.");
@@ -133,12 +140,11 @@ const PLUGINS: Kind<Vec<Plugin>> = Kind {
     write: |value| Some(format!("[{}]", value.iter().map(|it| it.as_str()).collect::<Vec<_>>().join(","))),
 };
 
-/// Import methods; that of Glance which this version does not have is left out, and a remark says so.
+/// Import methods by name.
 const IMPORT_METHODS: Kind<Vec<ImportMethod>> = Kind {
     takes: "a list such as [glance-direct, web-download, copy-image]",
     read: |text| {
-        let mut names = (BRACKETED.read)(text)?;
-        names.retain(|it| it != NOT_YET);
+        let names = (BRACKETED.read)(text)?;
         let parse = |it: &String| it.parse().map_err(|error: UnknownMethod| Refused(Some(error.to_string())));
         names.iter().map(parse).collect()
     },

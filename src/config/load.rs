@@ -3,10 +3,7 @@
 #[cfg(feature = "agent")]
 use super::{Agent, nova::Nova};
 #[cfg(feature = "catalogue")]
-use super::{
-    Catalogue,
-    notes::{of_backend, of_import_methods},
-};
+use super::{Catalogue, notes::of_backend};
 use super::{
     ConfigError, Note, Sources,
     notes::unknown,
@@ -37,7 +34,6 @@ pub fn catalogue(sources: &Sources) -> Result<Loaded<Catalogue>, ConfigError> {
     let mut loaded = load(super::catalogue::visit, Catalogue::default(), found, true)?;
     let folders = loaded.files.iter().filter_map(|it| it.parent()).map(Into::into).collect();
     super::identity::finish(&mut loaded.settings, folders);
-    loaded.notes.extend(of_import_methods(&sources.gather()?));
     loaded.settings.finish_notifications()?;
     loaded.settings.settings.staging_folder = loaded.settings.staging_folder();
     if let Some(id) = loaded.settings.main_backend()? {

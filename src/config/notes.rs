@@ -81,19 +81,6 @@ pub(super) fn unknown(found: &Found, described: &[Described], glance: bool) -> V
     notes
 }
 
-/// A method of Glance's that this version does not have is left out of the list.
-#[cfg(feature = "catalogue")]
-pub(super) fn of_import_methods(found: &Found) -> Option<Note> {
-    const KEY: &str = "enabled_import_methods";
-    let (value, origin) = found.values("DEFAULT", KEY).pop()?;
-    let instead = "there is no glance-download; the other methods are offered".to_owned();
-    value.contains(NOT_YET).then(|| Note::Missed { origin, name: format!("[DEFAULT] {KEY}"), instead })
-}
-
-/// The import method of Glance's that is left out.
-#[cfg(feature = "catalogue")]
-pub(super) const NOT_YET: &str = "glance-download";
-
 /// Forgets remarks about options that the store `id` of `enabled_backends` has taken from its own section.
 #[cfg(feature = "catalogue")]
 pub(super) fn of_backend(notes: &mut Vec<Note>, id: &str, taken: &[Described]) {

@@ -316,7 +316,7 @@ mod rules {
 #[cfg(feature = "catalogue")]
 #[test]
 fn staging_and_import_methods_are_glances() {
-    use crate::image::ImportMethod::{GlanceDirect, WebDownload};
+    use crate::image::ImportMethod::{GlanceDirect, GlanceDownload, WebDownload};
     let load = |text: &str| {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("x.conf"), text).unwrap();
@@ -335,9 +335,8 @@ fn staging_and_import_methods_are_glances() {
     assert_eq!(load(&format!("{set}{stores}")).unwrap().1, Path::new("/s"));
     let default = load(&format!("{set}enabled_backends = a:file\n")).unwrap().1;
     assert_eq!(default, Path::new("/var/lib/glance/os_glance_staging_store"));
-    // What Glance has and this version has not is left out, and said.
     let (methods, _, notes) = load("[DEFAULT]\nenabled_import_methods = [glance-download,web-download]\n").unwrap();
-    assert_eq!((methods, notes), (vec![WebDownload], 1));
+    assert_eq!((methods, notes), (vec![GlanceDownload, WebDownload], 0));
     assert_eq!(load("[DEFAULT]\nenabled_import_methods = []\n").unwrap().0, []);
     for wrong in ["enabled_import_methods = [fly]", "node_staging_uri = http://x/", "node_staging_uri = /s"] {
         assert!(load(&format!("[DEFAULT]\n{wrong}\n")).is_err(), "{wrong}");

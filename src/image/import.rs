@@ -1,5 +1,6 @@
 //! Imports: data that the server fetches or takes over by itself, behind the request that asked for it.
 
+use crate::image::ImageId;
 use std::{fmt, str::FromStr};
 
 /// Where the data of an import comes from; the names are Glance's.
@@ -11,11 +12,15 @@ pub enum ImportMethod {
     WebDownload,
     /// A store that has the image already.
     CopyImage,
+    /// A Glance of another region.
+    GlanceDownload,
 }
 
 /// There is no such method.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no import method of this version; it has glance-direct, web-download and copy-image")]
+#[error(
+    "'{0}' is no import method of this version; it has glance-direct, web-download, copy-image and glance-download"
+)]
 pub struct UnknownMethod(pub String);
 
 /// Which stores the data goes to.
@@ -29,6 +34,17 @@ pub enum Targets {
     These(Vec<String>),
 }
 
+/// An image of another region, for `glance-download`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// The region, as Keystone's catalogue names it.
+    pub region: String,
+    /// `public`, `internal` or `admin`: which of its addresses.
+    pub interface: String,
+    /// The image there.
+    pub image: ImageId,
+}
+
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Import {
@@ -36,6 +52,8 @@ pub struct Import {
     pub method: ImportMethod,
     /// The address of it, for `web-download`.
     pub uri: Option<String>,
+    /// The image of another region, for `glance-download`; or what is wrong with what was sent, in words.
+    pub elsewhere: Option<Result<Elsewhere, String>>,
     /// Where it goes.
     pub targets: Targets,
     /// One store that fails is enough for the whole to fail; else the others go on.
@@ -45,8 +63,10 @@ pub struct Import {
 // === impl ImportMethod ===
 
 impl ImportMethod {
-    /// All of them, as Glance enables them.
-    pub const ALL: [Self; 3] = [Self::GlanceDirect, Self::WebDownload, Self::CopyImage];
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::GlanceDirect, Self::WebDownload, Self::CopyImage, Self::GlanceDownload];
+    /// Those that Glance enables when it is not told.
+    pub const DEFAULT: [Self; 3] = [Self::GlanceDirect, Self::WebDownload, Self::CopyImage];
 
     /// The word of the API.
     pub fn as_str(self) -> &'static str {
@@ -54,6 +74,7 @@ impl ImportMethod {
             Self::GlanceDirect => "glance-direct",
             Self::WebDownload => "web-download",
             Self::CopyImage => "copy-image",
+            Self::GlanceDownload => "glance-download",
         }
     }
 }

@@ -20,7 +20,7 @@ mod visibility;
 pub use attribute::Attribute;
 pub use change::{Change, ChangeError, How, NewLocation, Place, Validation};
 pub use id::{ImageId, InvalidImageId};
-pub use import::{Import, ImportMethod, Targets, UnknownMethod};
+pub use import::{Elsewhere, Import, ImportMethod, Targets, UnknownMethod};
 pub use member::{Answer, InvalidAnswer, Member};
 pub use new::NewImage;
 pub use query::ListQuery;

@@ -16,7 +16,7 @@ pub(crate) struct Import {
     pub(crate) image: ImageId,
     /// The task that tells of it.
     pub(crate) task: String,
-    /// The staging folder that has the data; none when it is not staged.
+    /// The staging folder that has the data, or the process that has what only a process has; none when any will do.
     pub(crate) staging: Option<String>,
     /// How often work on it has begun.
     pub(crate) attempts: u64,
@@ -79,7 +79,7 @@ pub(crate) fn left(tx: &Tx<'_>, before: DateTime<Utc>, limit: u64) -> Result<Vec
 }
 
 /// Takes the oldest import over that nobody works on, whose data is in the staging folder `folder` or not staged at all,
-/// or was asked for before `stale`.
+/// or which is the process's own, or was asked for before `stale`.
 ///
 /// # Errors
 /// [`DbError`] of the statements.
@@ -90,7 +90,7 @@ pub(crate) fn claim(
 ) -> Result<Option<Import>, DbError> {
     let mut query = select();
     query.and_where(Expr::col(LarderImports::ProcessId).is_null());
-    let mut within = Expr::col(LarderImports::StagingId).is_null();
+    let mut within = Expr::col(LarderImports::StagingId).is_null().or(Expr::col(LarderImports::StagingId).eq(process));
     if let Some(folder) = folder {
         within = within.or(Expr::col(LarderImports::StagingId).eq(folder));
     }
@@ -154,13 +154,14 @@ pub(crate) fn of(tx: &Tx<'_>, process: &str) -> Result<Vec<Import>, DbError> {
     tx.select(&query)?.iter().map(read).collect()
 }
 
-/// Gives an import back to whoever takes it, with the attempts that it says.
+/// Gives an import back to whoever takes it, with the attempts and the folder that it says.
 ///
 /// # Errors
 /// [`DbError`] of the statement.
 pub(crate) fn release(tx: &Tx<'_>, import: &Import, process: &str) -> Result<(), DbError> {
     let mut statement = mine(import, process);
     statement.value(LarderImports::ProcessId, None::<String>).value(LarderImports::Attempts, import.attempts);
+    statement.value(LarderImports::StagingId, import.staging.as_deref());
     tx.execute(&statement).map(drop)
 }
 
@@ -169,6 +170,9 @@ pub(crate) fn release(tx: &Tx<'_>, import: &Import, process: &str) -> Result<(),
 /// # Errors
 /// [`DbError`] of the statement.
 pub(crate) fn release_all(tx: &Tx<'_>, process: &str) -> Result<u64, DbError> {
+    let mut statement = Query::update();
+    statement.table(LarderImports::Table).value(LarderImports::StagingId, None::<String>);
+    tx.execute(statement.and_where(Expr::col(LarderImports::StagingId).eq(process)))?;
     let mut statement = Query::update();
     statement.table(LarderImports::Table).value(LarderImports::ProcessId, None::<String>);
     tx.execute(statement.and_where(Expr::col(LarderImports::ProcessId).eq(process)))

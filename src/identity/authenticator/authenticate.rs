@@ -6,6 +6,8 @@ use crate::identity::{
     keystone::{self, KeystoneError, Validator},
     policy::{self, Answers, Enforcer, PolicyError},
 };
+use serde_json::Value;
+use std::sync::Arc;
 
 /// Who may come in, and how.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -89,6 +91,18 @@ impl Authenticator {
             }
             None if self.allow_anonymous => Ok(Caller::anonymous()),
             None => Err(self.unauthorized()),
+        }
+    }
+
+    /// Keystone's service catalogue for a caller; none without Keystone, and when the caller's token is not valid.
+    ///
+    /// # Errors
+    /// [`KeystoneError`]
+    pub async fn catalog(&self, caller: &Caller) -> Result<Option<Arc<Value>>, KeystoneError> {
+        match (&caller.catalog, &self.kind, &caller.token) {
+            (Some(catalog), ..) => Ok(Some(Arc::clone(catalog))),
+            (None, Kind::Keystone(validator), Some(token)) => validator.catalog(token).await,
+            _ => Ok(None),
         }
     }
 

@@ -10,8 +10,9 @@ use crate::identity::{
     },
 };
 use chrono::Utc;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use moka::{Expiry, future::Cache};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::{
     sync::Arc,
@@ -130,6 +131,19 @@ impl Validator {
             return false;
         };
         by_service || rules.iter().any(|it| it.allows(service, asked.method.as_str(), asked.path))
+    }
+
+    /// Keystone's service catalogue for the one who has this token; none when the token is not valid.
+    ///
+    /// # Errors
+    /// [`KeystoneError`]
+    pub(in crate::identity) async fn catalog(&self, token: &Secret) -> Result<Option<Arc<Value>>, KeystoneError> {
+        let Ok(mut subject) = HeaderValue::from_str(token.expose()) else { return Ok(None) };
+        subject.set_sensitive(true);
+        let headers = HeaderMap::from_iter([(HeaderName::from_static("x-subject-token"), subject)]);
+        let question = Question { doing: "asking for a user's catalogue", path: "auth/tokens", query: &[], headers };
+        let found = self.client.get::<Document>(&question).await?;
+        Ok(found.and_then(|it| it.into_token(true).caller.catalog))
     }
 
     /// None when the token is not valid.

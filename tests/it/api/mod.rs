@@ -5,6 +5,7 @@ mod as_glance;
 mod beside;
 mod cache;
 pub(crate) mod conditional;
+mod elsewhere;
 mod errors;
 mod hostile;
 pub(crate) mod images;

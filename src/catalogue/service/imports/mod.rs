@@ -12,6 +12,7 @@
 //! from the store that has the image. One that only seemed dead finds that the row is not its own any more, and writes
 //! nothing. So no image stays `importing`, and whoever deletes an image ends its import.
 
+mod elsewhere;
 mod lock;
 mod measure;
 mod order;
@@ -26,6 +27,8 @@ mod staging;
 mod stuck;
 #[cfg(test)]
 mod tests;
+mod tokens;
+mod verify;
 mod work;
 
 pub(super) use lock::{LOCK, check as check_lock};

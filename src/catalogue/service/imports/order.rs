@@ -1,7 +1,7 @@
 //! What was asked for, as the row of an import keeps it.
 
 use crate::catalogue::service::Fault;
-use crate::image::{Image, Import, ImportMethod};
+use crate::image::{Elsewhere, Image, Import, ImportMethod};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -16,6 +16,9 @@ pub(super) struct Order {
     /// The data is not brought anywhere: it is read where it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) in_place: Option<InPlace>,
+    /// The image of another region.
+    #[serde(default)]
+    pub(super) elsewhere: Option<Place>,
     /// Those of the caller.
     #[serde(default)]
     pub(super) roles: Vec<String>,
@@ -32,17 +35,35 @@ pub(in crate::catalogue::service) struct InPlace {
     pub(in crate::catalogue::service) wanted: Option<(String, String)>,
 }
 
+/// Where an image of another region is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Place {
+    pub(super) region: String,
+    pub(super) interface: String,
+    pub(super) image: String,
+}
+
+// === impl Place ===
+
+impl From<&Elsewhere> for Place {
+    fn from(it: &Elsewhere) -> Self {
+        Self { region: it.region.clone(), interface: it.interface.clone(), image: it.image.to_string() }
+    }
+}
+
 // === impl Order ===
 
 impl Order {
     pub(super) fn new(import: &Import, stores: Option<Vec<String>>, roles: &[String]) -> Self {
         let (method, uri, roles) = (import.method.to_string(), import.uri.clone(), roles.to_vec());
-        Self { method, uri, stores, all_must_succeed: import.all_must_succeed, in_place: None, roles }
+        let elsewhere = import.elsewhere.as_ref().and_then(|it| it.as_ref().ok()).map(Place::from);
+        Self { method, uri, stores, all_must_succeed: import.all_must_succeed, in_place: None, elsewhere, roles }
     }
 
     pub(super) fn to_measure(data: InPlace) -> Self {
         let (method, in_place) = ("location".to_owned(), Some(data));
-        Self { method, uri: None, stores: None, all_must_succeed: true, in_place, roles: Vec::new() }
+        let (elsewhere, roles) = (None, Vec::new());
+        Self { method, uri: None, stores: None, all_must_succeed: true, in_place, elsewhere, roles }
     }
 
     pub(super) fn to_json(&self) -> Result<String, Fault> {

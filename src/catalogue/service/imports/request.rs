@@ -7,7 +7,11 @@ use super::{
 };
 use crate::catalogue::{
     service::{Fault, Service, access::Access, external, records::seen, tasks::NewTask},
-    tables::{images, imports, staged, tasks, uploads},
+    tables::{
+        images, imports,
+        processes::{self, Process},
+        staged, tasks, uploads,
+    },
 };
 use crate::db::{DbError, Tx};
 use crate::identity::{Caller, quota::Resource};
@@ -35,6 +39,7 @@ struct Entry {
     backends: Backends,
     /// The staging folder of this process.
     folder: Option<String>,
+    process: Process,
     task: Task,
     now: DateTime<Utc>,
 }
@@ -74,9 +79,12 @@ impl Service {
         let folder = self.staging().await.ok().map(|it| it.id.clone());
         let task = task.begin(caller, now);
         let told = task.clone();
-        let entry = Entry { access: access.clone(), id: id.clone(), import: new.import, backends, folder, task, now };
+        let token = self.hold_token(caller, new.import.method, &task.id)?;
+        let (process, import) = (self.process().clone(), new.import);
+        let entry = Entry { access: access.clone(), id: id.clone(), import, backends, folder, process, task, now };
         let entered = self.write_judged(&access, move |tx| entry.enter(tx)).await?;
         if let Some(image) = entered {
+            token.keep();
             tracing::info!(image.id = %id, "an import is asked for");
             self.notes().task(&told, now);
             self.notes().image_updated(&image);
@@ -110,8 +118,9 @@ fn judge(access: &Access, image: &Image, import: &Import, backends: &Backends) -
         ImportMethod::CopyImage if !active => {
             return conflict("Only images with status active can be targeted for copying");
         }
-        ImportMethod::WebDownload if image.status != Status::Queued => {
-            return conflict("Image needs to be in 'queued' state to use 'web-download' method");
+        ImportMethod::WebDownload | ImportMethod::GlanceDownload if image.status != Status::Queued => {
+            let words = format!("Image needs to be in 'queued' state to use '{}' method", import.method);
+            return Err(Fault::Conflict(words));
         }
         ImportMethod::GlanceDirect if image.status != Status::Uploading => {
             return conflict("Image needs to be staged before 'glance-direct' method can be used");
@@ -122,6 +131,9 @@ fn judge(access: &Access, image: &Image, import: &Import, backends: &Backends) -
         if format.as_deref().unwrap_or_default().is_empty() {
             return Err(Fault::Conflict(format!("'{name}' needs to be set before import")));
         }
+    }
+    if let Some(Err(words)) = &import.elsewhere {
+        return Err(Fault::Invalid(words.clone()));
     }
     if copies {
         access.may("copy_image", image)?
@@ -172,8 +184,13 @@ impl Entry {
         }
     }
 
-    /// The folder that has the data, for data that is staged.
+    /// The folder that has the data, for data that is staged; this process, where only it can go on.
     fn staging(&self, tx: &Tx<'_>) -> Result<Option<String>, Fault> {
+        if self.import.method == ImportMethod::GlanceDownload {
+            // This process has the caller's token, and nobody else.
+            processes::beat(tx, &self.process, self.now)?;
+            return Ok(Some(self.process.id.clone()));
+        }
         if self.import.method != ImportMethod::GlanceDirect {
             return Ok(None);
         }

@@ -5,6 +5,7 @@ use super::{
     plugins::{Changes, DecompressError, Prepared},
     progress::Ended,
     settle::Stored,
+    verify::WrongHash,
 };
 use crate::base::{chain, digest::Algorithm};
 use crate::catalogue::{
@@ -62,6 +63,9 @@ impl Service {
             ended = self.watch(row, &copied) => Err(ended),
             outcome = self.try_once(&begun, row, &order, &copied) => Ok(outcome?),
         };
+        if !matches!(outcome, Err(Ended::Closing)) {
+            self.desk().tokens.forget(&row.task);
+        }
         match outcome {
             Ok(Ok(())) => Ok(()),
             Ok(Err(failure)) => {
@@ -73,7 +77,13 @@ impl Service {
             }
             Err(Ended::ImageGone) => self.settle_gone(row, &order).await,
             // It is not the import's fault.
-            Err(Ended::Closing) => self.give_back(row, row.attempts.saturating_sub(1)).await,
+            Err(Ended::Closing) => {
+                // What only this process could do nobody can; whoever takes it says so.
+                let alone = row.staging.as_deref() == Some(self.process().id.as_str());
+                let staging = row.staging.clone().filter(|_| !alone);
+                let row = imports::Import { staging, ..row.clone() };
+                self.give_back(&row, row.attempts.saturating_sub(1)).await
+            }
             Err(Ended::NotOurs) => Ok(()),
         }
     }
@@ -197,9 +207,11 @@ impl Service {
             counter.fetch_add(it.len() as u64, Ordering::Relaxed);
         });
         source.body = counted.boxed();
+        let mut image = begun.image.clone();
+        source.changes.apply(&mut image);
         // The files live until all of it is in the stores.
         let Prepared { source, mut changes, introspects, scratch: _scratch } =
-            self.prepare((&begun.image, row), order, source).await?;
+            self.prepare((&image, row), order, source).await?;
         begun.told.store(true, Ordering::Relaxed);
         for store in targets {
             self.notes().preparing(&begun.image, self.named(&**store).as_deref());
@@ -306,7 +318,9 @@ pub(super) fn told(error: IngestError) -> String {
     match error {
         IngestError::StoreOf { store, source } => format!("{store}: {}", Fault::from(source)),
         // A plugin has words of its own.
-        IngestError::Body { source, .. } if source.is::<DecompressError>() => source.to_string(),
+        IngestError::Body { source, .. } if source.is::<DecompressError>() || source.is::<WrongHash>() => {
+            source.to_string()
+        }
         IngestError::Body { .. } => chain(&error).to_string(),
         other => Fault::from(other).to_string(),
     }

@@ -1,6 +1,6 @@
 //! Where the data of an import comes from.
 
-use super::order::Order;
+use super::{order::Order, plugins::Changes};
 use crate::catalogue::{
     service::{BoxError, Fault, Service, external},
     tables::imports,
@@ -18,6 +18,8 @@ pub(super) struct Source {
     pub(super) size: Option<u64>,
     /// The file that it is all of, if it is one.
     pub(super) file: Option<PathBuf>,
+    /// What comes with it.
+    pub(super) changes: Changes,
 }
 
 impl Service {
@@ -29,13 +31,19 @@ impl Service {
         match order.method().map_err(|it| it.to_string())? {
             ImportMethod::GlanceDirect => self.staged_source(image, row).await,
             ImportMethod::CopyImage => self.stored_source(image).await,
+            ImportMethod::GlanceDownload => self.remote_source(row, order).await,
             ImportMethod::WebDownload => {
                 let uri = order.uri.as_deref().unwrap_or_default();
                 let settings = self.settings();
                 let cap = settings.image_size_cap;
                 let opened = external::open(&settings.import_filtering, uri, cap).await;
                 let opened = opened.map_err(|error| crate::base::chain(&error).to_string())?;
-                Ok(Source { size: opened.size(), body: opened.read().map_err(BoxError::from).boxed(), file: None })
+                Ok(Source {
+                    size: opened.size(),
+                    body: opened.read().map_err(BoxError::from).boxed(),
+                    file: None,
+                    changes: Changes::default(),
+                })
             }
         }
     }
@@ -56,7 +64,12 @@ impl Service {
             }
             Ok((size, blocks)) => {
                 let file = Some(folder.path(&image.id));
-                Ok(Source { size: Some(size), body: blocks.map_err(BoxError::from).boxed(), file })
+                Ok(Source {
+                    size: Some(size),
+                    body: blocks.map_err(BoxError::from).boxed(),
+                    file,
+                    changes: Changes::default(),
+                })
             }
             Err(StoreError::NotFound { .. }) => Err("The staged data of the image is not there any more.".to_owned()),
             Err(error) => Err(Fault::from(error).to_string()),
@@ -68,6 +81,6 @@ impl Service {
         let found = self.locate(image.clone()).await.map_err(|it| it.to_string())?;
         let Some(found) = found else { return Err("Image not found in any configured store".to_owned()) };
         let body = found.read(0..found.size).await.map_err(|it| it.to_string())?;
-        Ok(Source { body, size: Some(found.size), file: None })
+        Ok(Source { body, size: Some(found.size), file: None, changes: Changes::default() })
     }
 }

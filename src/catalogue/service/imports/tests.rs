@@ -17,7 +17,7 @@ use serde_json::json;
 use std::{path::Path, time::Duration};
 
 fn import(method: ImportMethod, targets: Targets) -> NewImport {
-    let import = Import { method, uri: None, targets, all_must_succeed: true };
+    let import = Import { method, uri: None, elsewhere: None, targets, all_must_succeed: true };
     NewImport { import, document: json!({"method": {"name": method.as_str()}}), request: "req-1".to_owned() }
 }
 

@@ -1,5 +1,6 @@
 //! Taking imports over, as many as this process works on at a time.
 
+use super::tokens::Tokens;
 use crate::base::chain;
 use crate::catalogue::{
     service::{Fault, Service},
@@ -22,6 +23,8 @@ pub(in crate::catalogue::service) struct Desk {
     pub(super) closing: CancellationToken,
     /// Those that convert their image take turns.
     pub(super) conversions: Semaphore,
+    /// For those that ask in the caller's name.
+    pub(super) tokens: Tokens,
 }
 
 // === impl Desk ===
@@ -34,6 +37,7 @@ impl Desk {
             wanted: Notify::new(),
             closing: CancellationToken::new(),
             conversions: Semaphore::new(conversions),
+            tokens: Tokens::default(),
         }
     }
 

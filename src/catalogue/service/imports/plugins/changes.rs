@@ -1,11 +1,11 @@
 //! What plugins change of an image besides its data.
 
 use super::Inject;
-use crate::image::Image;
+use crate::image::{
+    Image,
+    attribute::{is_base, is_reserved},
+};
 use std::collections::BTreeMap;
-
-/// What Glance keeps for itself.
-const RESERVED: &str = "os_glance_";
 
 /// What the image gets with its data, or not at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,8 +13,8 @@ pub(in crate::catalogue::service) struct Changes {
     set: BTreeMap<String, String>,
     /// Likewise, unless the image has them.
     proposed: BTreeMap<&'static str, String>,
-    /// Its new `disk_format`; it is `bare` then.
-    disk_format: Option<&'static str>,
+    /// Its new `disk_format` and `container_format`.
+    formats: Option<(String, String)>,
 }
 
 // === impl Changes ===
@@ -24,8 +24,7 @@ impl Changes {
     pub(super) fn inject(&mut self, inject: &Inject, roles: &[String]) {
         let ignored = |role: &String| inject.ignore_user_roles.iter().any(|it| it.eq_ignore_ascii_case(role));
         if !roles.iter().any(ignored) {
-            let open = inject.properties.iter().filter(|it| !it.0.starts_with(RESERVED));
-            self.set.extend(open.map(|(name, value)| (name.clone(), value.clone())));
+            inject.properties.iter().for_each(|(name, value)| self.set(name, value));
         }
     }
 
@@ -35,8 +34,15 @@ impl Changes {
     }
 
     /// The data is of another format now.
-    pub(super) fn become_(&mut self, disk_format: &'static str) {
-        self.disk_format = Some(disk_format);
+    pub(in crate::catalogue::service::imports) fn become_(&mut self, disk_format: &str, container_format: &str) {
+        self.formats = Some((disk_format.to_owned(), container_format.to_owned()));
+    }
+
+    /// The image gets this property; not what every image has or Glance keeps for itself.
+    pub(in crate::catalogue::service::imports) fn set(&mut self, name: &str, value: &str) {
+        if !is_base(name) && !is_reserved(name) {
+            self.set.insert(name.to_owned(), value.to_owned());
+        }
     }
 
     /// Changes the image.
@@ -47,9 +53,8 @@ impl Changes {
         for (name, value) in &self.set {
             image.properties.insert(name.clone(), Some(value.clone()));
         }
-        if let Some(format) = self.disk_format {
-            image.disk_format = Some(format.to_owned());
-            image.container_format = Some("bare".to_owned());
+        if let Some((disk, container)) = &self.formats {
+            (image.disk_format, image.container_format) = (Some(disk.clone()), Some(container.clone()));
         }
     }
 }

@@ -32,7 +32,8 @@ impl Service {
         mut source: Source,
     ) -> Result<Prepared, String> {
         let settings = self.settings();
-        let (mut changes, mut scratch, mut introspects) = (Changes::default(), None, false);
+        let (mut scratch, mut introspects) = (None, false);
+        let mut changes = std::mem::take(&mut source.changes);
         if order.method().map_err(|it| it.to_string())? == ImportMethod::CopyImage {
             return Ok(Prepared { source, changes, introspects, scratch });
         }

@@ -3,6 +3,7 @@
 //! Each attempt at an import has a folder of its own, `<staging>/.larder-plugins/<image id>.<attempt>.<process>`: a process
 //! that only seemed dead is in nobody's way, and whoever takes the import over knows what to remove.
 
+use super::Changes;
 use crate::base::chain;
 use crate::catalogue::{
     service::{
@@ -93,7 +94,12 @@ impl Held {
     /// The data in it.
     pub(super) async fn source(self, id: &ImageId) -> Result<Source, store::StoreError> {
         let blocks = self.store.read(&self.store.url(id), 0..self.size).await?;
-        Ok(Source { body: blocks.map_err(BoxError::from).boxed(), size: Some(self.size), file: Some(self.path) })
+        Ok(Source {
+            body: blocks.map_err(BoxError::from).boxed(),
+            size: Some(self.size),
+            file: Some(self.path),
+            changes: Changes::default(),
+        })
     }
 }
 

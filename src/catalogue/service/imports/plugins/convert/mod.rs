@@ -79,7 +79,7 @@ impl Service {
         };
         let held = self.make(&place, &path, (before.clone(), output), cap).await?;
         let source = held.source(&image.id).await.map_err(|it| failed(&it))?;
-        changes.become_(output.as_str());
+        changes.become_(output.as_str(), "bare");
         Ok(Converted { source, scratch: Some(place), before })
     }
 

@@ -49,12 +49,14 @@ enum Kind {
 /// # Errors
 /// [`DecompressError`]; later ones are the body's.
 pub(super) async fn decompress(source: Source, limits: Decompression) -> Result<Source, DecompressError> {
-    let Source { mut body, size, file } = source;
+    let Source { mut body, size, file, changes } = source;
     let mut head = BytesMut::new();
     while head.len() < MARK {
         match body.next().await {
             Some(Ok(chunk)) => head.extend_from_slice(&chunk),
-            Some(Err(error)) => return Ok(Source { body: stream::iter([Err(error)]).boxed(), size, file: None }),
+            Some(Err(error)) => {
+                return Ok(Source { body: stream::iter([Err(error)]).boxed(), size, file: None, changes });
+            }
             None => break,
         }
     }
@@ -62,9 +64,9 @@ pub(super) async fn decompress(source: Source, limits: Decompression) -> Result<
     let kind = Kind::of(&head);
     let body = stream::iter([Ok(head)]).chain(body).boxed();
     match kind {
-        None => Ok(Source { body, size, file }),
+        None => Ok(Source { body, size, file, changes }),
         Some(Kind::Lha) => Err(DecompressError::Lha),
-        Some(kind) => Ok(Source { body: decompressed(body, kind, limits)?, size: None, file: None }),
+        Some(kind) => Ok(Source { body: decompressed(body, kind, limits)?, size: None, file: None, changes }),
     }
 }
 

@@ -12,7 +12,12 @@ const LIMITS: Decompression = Decompression { ratio_limit: 50, ratio_free_size: 
 
 fn source(data: &[u8], piece: usize) -> Source {
     let pieces: Vec<_> = data.chunks(piece).map(|it| Ok(Bytes::copy_from_slice(it))).collect();
-    Source { body: stream::iter(pieces).boxed(), size: Some(data.len() as u64), file: None }
+    Source {
+        body: stream::iter(pieces).boxed(),
+        size: Some(data.len() as u64),
+        file: None,
+        changes: crate::catalogue::service::imports::plugins::Changes::default(),
+    }
 }
 
 async fn read(source: Source) -> Result<Vec<u8>, BoxError> {
@@ -217,7 +222,12 @@ async fn a_source_that_breaks_off_says_why() {
     let packed = gzip(&disk());
     for at in [3, 5000] {
         let pieces = [Ok(Bytes::copy_from_slice(&packed[..at])), Err(BoxError::from("the server hung up"))];
-        let source = Source { body: stream::iter(pieces).boxed(), size: None, file: None };
+        let source = Source {
+            body: stream::iter(pieces).boxed(),
+            size: None,
+            file: None,
+            changes: crate::catalogue::service::imports::plugins::Changes::default(),
+        };
         let source = decompress(source, LIMITS).await.unwrap();
         assert_eq!(read(source).await.unwrap_err().to_string(), "the server hung up");
     }
