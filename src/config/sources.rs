@@ -11,6 +11,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// Glance's file, and the one where its options of imports stand.
+const GLANCE: &str = "glance-api.conf";
+const GLANCE_IMPORTS: &str = "glance-image-import.conf";
+
 /// Where a value stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -45,9 +49,12 @@ pub(super) struct Found {
 // === impl Sources ===
 
 impl Sources {
-    /// What the command line names; with neither files nor folders, `default` and `default.d` if they are there.
+    /// What the command line names, and Glance's file of imports beside a glance-api.conf; with neither files nor folders, `default` and `default.d` if they are there.
     pub fn new(files: &[PathBuf], dirs: &[PathBuf], default: &Path) -> Self {
         let mut sources = Self { files: files.to_vec(), dirs: dirs.to_vec(), ..Self::default() };
+        // Glance reads the second file of its own by itself, and first.
+        let glances = files.iter().filter(|it| it.file_name().is_some_and(|it| it == GLANCE));
+        sources.optional_files.extend(glances.map(|it| it.with_file_name(GLANCE_IMPORTS)));
         if files.is_empty() && dirs.is_empty() {
             sources.optional_files.push(default.to_owned());
             let folder = default.with_extension("conf.d");

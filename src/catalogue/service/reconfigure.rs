@@ -46,6 +46,7 @@ fn keep_fixed(mut wanted: Settings, now: &Settings) -> (Settings, Vec<&'static s
         "node_staging_uri, [os_glance_staging_store]" staging_folder,
         "[wsgi] task_pool_threads" import_limit,
         "[oslo_messaging_notifications], [oslo_messaging_rabbit] and what belongs to them" notifications,
+        "[image_conversion] max_conversions" plugins.conversion.max_conversions,
         "image_cache_* (and whether the flavor is one with caching)" cache,
         "worker_self_reference_url" worker_self_reference_url,
     }

@@ -3,6 +3,7 @@
 mod admin;
 mod base_dir;
 mod check;
+mod holes;
 mod in_use;
 mod irreplaceable;
 mod large;

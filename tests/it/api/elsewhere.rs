@@ -39,7 +39,7 @@ impl Side<'_> {
         self.ask("POST", &format!("/v2/images/{id}/import"), "application/json", body.as_bytes())
     }
 
-    /// The image and its last task's message, once no task works on it.
+    /// The image and the messages of its tasks, once none works on it.
     fn settled(&self, id: &str) -> (Value, String) {
         let mut image = Value::Null;
         wait_until("the import ends", Duration::from_secs(120), || {
@@ -47,7 +47,9 @@ impl Side<'_> {
             image["status"] != "importing" && image["os_glance_import_task"].is_null()
         });
         let tasks = self.ask("GET", &format!("/v2/images/{id}/tasks"), "", b"").json();
-        (image, tasks["tasks"][0]["message"].as_str().unwrap_or_default().to_owned())
+        let words = tasks["tasks"].as_array().unwrap().iter().filter_map(|it| it["message"].as_str());
+        let words = words.collect::<Vec<_>>().join("\n");
+        (image, words)
     }
 }
 
@@ -183,13 +185,17 @@ async fn without_the_token_the_image_is_queued_again() {
             format!("INSERT INTO tasks (id, type, status, owner, image_id, created_at, updated_at, deleted) \
                      VALUES ('{task}', 'api_image_import', 'pending', '{0}', '{id}', '2026-01-01 00:00:00', '2026-01-01 00:00:00', 0)",
                     demo.body["token"]["project"]["id"].as_str().unwrap()),
+            format!("INSERT INTO task_info (task_id) VALUES ('{task}')"),
         ] {
             raw.execute(&statement, []).unwrap();
         }
         server.again();
         let here = Side { address: server.address, token: &demo.token };
-        let (image, words) = here.settled(&id);
-        assert_eq!(image["status"], "queued");
+        assert_eq!(here.settled(&id).0["status"], "queued");
+        let words = raw.query_row(&format!("SELECT message FROM task_info WHERE task_id = '{task}'"), [], |it| {
+            it.get::<_, String>(0)
+        });
+        let words = words.unwrap();
         assert!(words.contains("The caller's token is not here"), "{words}");
     };
     tokio::task::spawn_blocking(work).await.unwrap();

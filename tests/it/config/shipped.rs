@@ -160,6 +160,24 @@ fn what_other_tools_write_is_read() {
 
 #[cfg(feature = "catalogue")]
 #[test]
+fn glances_file_of_imports_is_read_beside_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    fs::write(
+        at("glance-image-import.conf"),
+        "[DEFAULT]\nimage_tag_quota = 1\n[inject_metadata_properties]\ninject = a:b\n",
+    )
+    .unwrap();
+    for (name, tags, injected) in [("glance-api.conf", 2, 1), ("other.conf", 2, 0)] {
+        fs::write(at(name), "[DEFAULT]\nimage_tag_quota = 2\n").unwrap();
+        let sources = config::Sources::new(&[at(name)], &[], Path::new("/nonexistent/catalogue.conf"));
+        let settings = config::catalogue(&sources).unwrap().settings.settings;
+        assert_eq!((settings.image_tag_quota, settings.plugins.inject.properties.len()), (Some(tags), injected));
+    }
+}
+
+#[cfg(feature = "catalogue")]
+#[test]
 fn plugins_are_known_by_name() {
     use larder::catalogue::service::Plugin;
     for (value, expected) in [

@@ -153,7 +153,7 @@ impl Service {
         let mut becomes = begun.image.clone();
         changes.apply(&mut becomes);
         let virtual_size = match check(self, &becomes, &spread, method) {
-            Ok(size) => size,
+            Ok(size) => size.or(changes.virtual_size()),
             Err(why) => return Ok(Err(why.into())),
         };
         let stored = match self.publish(row, order, (spread, &targets), missing).await? {

@@ -18,7 +18,7 @@ fn packed(folder: &Path, program: &str, args: &[&str], name: &str) -> Vec<u8> {
 fn what_is_compressed_is_unpacked() {
     let folder = tempfile::tempdir().unwrap();
     let Some(pair) = start_with_plugins(folder.path()) else { return };
-    if !crate::support::have(&["gzip", "zip"]) {
+    if !crate::support::have(&["gzip", "zip", "qemu-img"]) {
         return;
     }
     let owner = As::member("p");
@@ -61,6 +61,54 @@ fn properties_are_injected() {
             return;
         }
         assert_eq!(pair.get(&who, &format!("/v2/images/{id}")).larder.json()["site"], site);
+    }
+    pair.end();
+}
+
+/// What `qemu-img` makes of a disk of 8 MiB.
+fn image(folder: &Path, args: &[&str], name: &str) -> Vec<u8> {
+    if !folder.join("raw").exists() {
+        crate::support::disks::noise(&folder.join("raw"), 2 << 20, 5);
+        fs::File::options().write(true).open(folder.join("raw")).unwrap().set_len(8 << 20).unwrap();
+    }
+    let convert = [&["convert", "-f", "raw", "-O"], args, &["raw", name]].concat();
+    packed(folder, "qemu-img", &convert, name)
+}
+
+#[test]
+fn disks_become_raw() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(pair) = start_with_plugins(folder.path()) else { return };
+    if !crate::support::have(&["qemu-img"]) {
+        return;
+    }
+    let owner = As::member("p");
+    let mut iso = vec![0; 100 << 10];
+    iso[32 << 10..(32 << 10) + 6].copy_from_slice(b"\x01CD001");
+    let of = |args: &[&str], name: &str| image(folder.path(), args, name);
+    let backing = ["create", "-q", "-f", "qcow2", "-u", "-F", "raw", "-b", "/etc/hostname", "backing", "1M"];
+    for (data, declared, active) in [
+        (of(&["qcow2"], "a"), "qcow2", true),
+        (of(&["qcow2", "-c"], "b"), "qcow2", true),
+        (of(&["vmdk"], "c"), "vmdk", true),
+        (of(&["vmdk", "-o", "subformat=streamOptimized"], "d"), "vmdk", true),
+        (of(&["vdi"], "e"), "vdi", true),
+        (iso.clone(), "iso", true),
+        (iso, "raw", false),
+        (of(&["qcow2"], "f"), "raw", false),
+        (of(&["qcow2"], "g"), "vmdk", false),
+        (b"nothing at all".to_vec(), "qcow2", false),
+        (packed(folder.path(), "qemu-img", &backing, "backing"), "qcow2", false),
+    ] {
+        let id = pair.image(&owner, json!({"disk_format": declared}));
+        stage_data(&pair, &owner, &id, &data);
+        import(&pair, &owner, &id, &direct(&[]));
+        if !compare(&pair, &owner, &id) {
+            return;
+        }
+        let image = pair.ask_freely(&owner, ("GET", &format!("/v2/images/{id}")), "", b"").larder.json();
+        let expected = if active { "active" } else { "queued" };
+        assert_eq!(image["status"], expected, "{declared}: {image}");
     }
     pair.end();
 }

@@ -181,10 +181,10 @@ pub(crate) fn trusting_glance_with_stores() -> Option<&'static Glance> {
 }
 
 /// How that one is configured, for Larder, too.
-pub(crate) const PLUGINS: &str = "[image_import_opts]\nimage_import_plugins = [image_decompression, inject_image_metadata]\n\
+pub(crate) const PLUGINS: &str = "[image_import_opts]\nimage_import_plugins = [image_decompression, image_conversion, inject_image_metadata]\n\
                    [inject_metadata_properties]\ninject = site:north,hw_disk_bus:scsi";
 
-/// Likewise, with import plugins: it unpacks, and injects `site = north` but for admins.
+/// Likewise, with import plugins: it unpacks, makes disks raw, and injects `site = north` but for admins.
 pub(crate) fn trusting_glance_with_plugins() -> Option<&'static Glance> {
     static GLANCE: OnceLock<Option<Glance>> = OnceLock::new();
     GLANCE.get_or_init(|| own_glance("plugins", &["headers", "stores"], PLUGINS, On::Server)).as_ref()

@@ -1,6 +1,7 @@
 //! What plugins change of an image besides its data.
 
 use super::Inject;
+use crate::diskformat::Inspection;
 use crate::image::{
     Image,
     attribute::{is_base, is_reserved},
@@ -13,6 +14,8 @@ pub(in crate::catalogue::service) struct Changes {
     set: BTreeMap<String, String>,
     /// Likewise, unless the image has them.
     proposed: BTreeMap<&'static str, String>,
+    /// The bytes that a guest sees, where they are known of an image that is not `bare`.
+    virtual_size: Option<u64>,
     /// Its new `disk_format` and `container_format`.
     formats: Option<(String, String)>,
 }
@@ -26,6 +29,16 @@ impl Changes {
         if !roles.iter().any(ignored) {
             inject.properties.iter().for_each(|(name, value)| self.set(name, value));
         }
+    }
+
+    /// What a guest sees of data that stays as it is: whole sectors (as qemu-img tells it).
+    pub(super) fn note_disk(&mut self, found: &Inspection) {
+        self.virtual_size = found.virtual_size.map(|it| it.next_multiple_of(512));
+    }
+
+    /// The `virtual_size` of an image of which nothing else tells it.
+    pub(in crate::catalogue::service::imports) fn virtual_size(&self) -> Option<u64> {
+        self.virtual_size
     }
 
     /// The image gets this unless the user has set it.

@@ -70,7 +70,11 @@ impl Service {
         let Some(path) = source.file.clone() else { return Err("image_conversion: there is no file".to_owned()) };
         let before = inspect::inspect(path.clone(), image, &settings).await?;
         let format = before.format;
-        if output.is(format) || format == Format::Iso {
+        if format == Format::Iso {
+            return Ok(Converted { source, scratch, before });
+        }
+        if output.is(format) {
+            changes.note_disk(&before);
             return Ok(Converted { source, scratch, before });
         }
         let place = match scratch {
@@ -97,12 +101,14 @@ impl Service {
         let store = place.store(NAME).map_err(|it| failed(&*it))?;
         let folder = self.staging().await.map_err(|it| it.to_string())?;
         let _room = folder.reserve(from.to_owned(), before.clone()).await?;
+        // Other formats leave out what is empty: how large the file is will be seen.
+        let limit = if output == Output::Raw { cap } else { self.settings().image_size_cap };
         let limits = convert::Settings {
             qemu_img: settings.qemu_img.clone(),
             memory_limit: settings.memory_limit,
             cpu_limit: settings.cpu_limit,
             time_limit: Some(settings.time_limit),
-            virtual_size_limit: cap,
+            virtual_size_limit: limit,
             keep_free: KEEP_FREE,
             ..convert::Settings::default()
         };
