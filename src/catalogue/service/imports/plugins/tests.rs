@@ -4,7 +4,7 @@ use crate::catalogue::{
     Settings,
     service::{
         Inject, Plugin, Service,
-        imports::tests::{ask, copy_to, direct, fail, property, staging_files, with_stores, work},
+        imports::tests::{ask, copy_to, direct, fail, property, staged, staging_files, with_stores, work},
         tests::{Fixture, fixture, raw, read_all, settings, upload},
     },
 };
@@ -144,4 +144,32 @@ async fn copies_are_left_alone() {
     let image = fixture.show(&id).await;
     assert_eq!((image.locations.len(), property(&image, "site")), (2, None));
     assert_eq!(std::fs::read(fixture.dir.path().join("slow").join(id.as_str())).unwrap(), packed);
+}
+
+/// A folder as a killed process leaves it, from an hour ago.
+fn left_behind(fixture: &Fixture, id: &ImageId) -> std::path::PathBuf {
+    let folder = fixture.dir.path().join("staging/.larder-plugins").join(format!("{id}.1.dead"));
+    std::fs::create_dir_all(folder.join("converted")).unwrap();
+    std::fs::write(folder.join("converted").join(id.as_str()), b"half of it").unwrap();
+    let then = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+    std::fs::File::open(&folder).unwrap().set_modified(then).unwrap();
+    folder
+}
+
+#[tokio::test]
+async fn what_a_killed_process_left_goes_with_its_import_or_by_the_sweep() {
+    let fixture = with(|it| it.plugins.order = vec![Plugin::ImageConversion]).await;
+    let (waits, stray) = (staged(&fixture, b"data").await, fixture.queued().await.id);
+    let [waiting, straying] = [&waits, &stray].map(|it| left_behind(&fixture, it));
+    fixture.service.sweep_staging().await.unwrap();
+    assert_eq!((waiting.exists(), straying.exists()), (true, false));
+    ask(&fixture, &waits, direct()).await.unwrap();
+    work(&fixture, &fixture.service).await;
+    // A raw disk, which stays as it is.
+    assert_eq!(fixture.show(&waits).await.status, Status::Active);
+    assert!(!waiting.exists());
+    let deleted = staged(&fixture, b"data").await;
+    let folder = left_behind(&fixture, &deleted);
+    fixture.service.delete(&Caller::admin(), &deleted).await.unwrap();
+    assert!(!folder.exists());
 }
