@@ -11,6 +11,7 @@ pub mod patch;
 pub mod schemas;
 pub mod task;
 mod time;
+pub mod verify;
 pub mod versions;
 
 pub use check::check_tag;

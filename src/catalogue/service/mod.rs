@@ -33,6 +33,7 @@ mod tasks;
 pub(crate) mod tests;
 mod undo;
 mod upload;
+mod verify;
 
 pub use cache::{
     CacheError, CacheState, CachedImage, Cleaned, Driver as CacheDriver, Prefetched, Pruned, Settings as CacheSettings,

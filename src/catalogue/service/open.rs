@@ -10,6 +10,7 @@ use crate::catalogue::{
         imports::{Desk, Staging},
         notes::Notes,
         schema_file::{self, SchemaFileError},
+        verify,
     },
     tables::{self, LocationCipher, SchemaError, WrongKey, opened_cipher, processes::Process},
 };
@@ -30,6 +31,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard},
     time::Duration,
 };
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 /// The catalogue's verbs; clones share everything.
@@ -52,6 +54,8 @@ struct Shared {
     staging: Staging,
     /// The imports of this process.
     desk: Desk,
+    /// Room for reading copies of images.
+    verifying: Arc<Semaphore>,
     /// Images that this process is writing.
     uploading: Mutex<HashSet<ImageId>>,
     /// Who is told what happens.
@@ -164,6 +168,7 @@ impl Service {
             feed: Arc::default(),
             staging,
             desk,
+            verifying: Arc::new(Semaphore::new(verify::AT_ONCE)),
             uploading: Mutex::default(),
             notes,
             tasks: TaskTracker::new(),
@@ -260,6 +265,9 @@ impl Service {
     /// Who is told what happens.
     pub(super) fn notes(&self) -> &Notes {
         &self.shared.notes
+    /// Room for reading copies of images.
+    pub(super) fn verifying(&self) -> &Arc<Semaphore> {
+        &self.shared.verifying
     }
 
     /// Whether there is a cache to look after.

@@ -42,6 +42,8 @@ pub enum ImageVerb {
     Show(ShowArgs),
     /// Download an image's data and verify its hash
     Save(SaveArgs),
+    /// Have the catalogue read the copies of images in its stores and compare their hashes
+    Verify(VerifyArgs),
     /// Delete images
     Delete(DeleteArgs),
     /// Say which nodes have an image
@@ -222,6 +224,28 @@ pub struct SaveArgs {
     pub id: String,
     /// Where to; it must not be there yet
     pub file: PathBuf,
+    /// Show no progress
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// `larder image verify`.
+#[derive(Debug, Args)]
+#[command(after_help = format!("The data is read where it is, once for each store that has it, and nothing is changed. A copy is sound, damaged, missing,\n\
+        unreadable, or unhashed (the image has no hash to compare with). What is damaged in one store of several is mended so:\n  \
+        glance stores-delete --store slow ID; larder image copy ID --stores slow\n\n\
+        Examples:\n  larder image verify ID\n  larder image verify --all --json | jq 'select(.outcome != \"sound\")'\n\n\
+        Exit codes: 0 all copies are sound or unhashed, 1 one is not or could not be judged, 2 wrong usage."))]
+pub struct VerifyArgs {
+    /// The images' ids
+    #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
+    pub ids: Vec<String>,
+    /// All active images that the catalogue lists
+    #[arg(long)]
+    pub all: bool,
+    /// Print JSON: one object a line for each copy
+    #[arg(long)]
+    pub json: bool,
     /// Show no progress
     #[arg(short, long)]
     pub quiet: bool,

@@ -9,10 +9,11 @@ mod progress;
 mod push;
 mod save;
 mod show;
+mod verify;
 
 pub use args::{
     CopyArgs, DeleteArgs, EndArgs, ImageArgs, ImageVerb, ImportArgs, ListArgs, PushArgs, RecordArgs, SaveArgs,
-    ShowArgs, TargetArgs,
+    ShowArgs, TargetArgs, VerifyArgs,
 };
 
 use crate::commands::node;
@@ -33,6 +34,7 @@ pub async fn run(args: ImageArgs, settings: remote::Settings) -> anyhow::Result<
         ImageVerb::List(args) => list::run(&catalogue, &args).await.map(|()| true),
         ImageVerb::Show(args) => show::run(&catalogue, &args).await,
         ImageVerb::Save(args) => save::run(&catalogue, &args).await.map(|()| true),
+        ImageVerb::Verify(args) => verify::run(&catalogue, &args).await,
         ImageVerb::Delete(args) => delete::run(&catalogue, &args).await,
         ImageVerb::Where(args) => node::whereabouts(&catalogue, &args).await.map(|()| true),
         ImageVerb::Prefetch(args) => node::prefetch(&catalogue, &args).await,

@@ -4,6 +4,7 @@ mod download;
 mod images;
 mod imports;
 mod upload;
+mod verify;
 
 pub use download::Download;
 pub use imports::RemoteTask;

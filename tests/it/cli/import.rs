@@ -7,7 +7,7 @@ use crate::support::{
 };
 use std::{fs, path::Path};
 
-fn with_stores(dir: &Path) -> String {
+pub(super) fn with_stores(dir: &Path) -> String {
     let dir = dir.display();
     format!(
         "enabled_backends = fast:file, slow:file\n[os_glance_staging_store]\nfilesystem_store_datadir = {dir}/staging\n\

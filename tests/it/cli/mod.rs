@@ -11,3 +11,5 @@ mod manage;
 #[cfg(feature = "catalogue")]
 mod store_check;
 mod usage;
+#[cfg(feature = "catalogue")]
+mod verify;

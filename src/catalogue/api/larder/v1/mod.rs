@@ -23,6 +23,7 @@ pub(in crate::catalogue::api) fn routes() -> Router<Arc<Api>> {
         .route("/larder/v1/nodes/{name}/heartbeat", post(nodes::heartbeat))
         .route("/larder/v1/nodes/{name}/images", get(nodes::images))
         .route("/larder/v1/images/{image}/nodes", get(images::nodes))
+        .route("/larder/v1/images/{image}/verify", post(images::verify))
         .route("/larder/v1/jobs", post(jobs::create).get(jobs::list))
         .route("/larder/v1/jobs/{job}", get(jobs::show).delete(jobs::cancel))
         .route("/larder/v1/rules", get(rules::list))

@@ -8,6 +8,7 @@ use crate::wire::fleet::{
     NodeImages, NodePage, NodeState, Outcome, Registered, Registration, Rule, RuleSet, Session, Summary, Targets,
     Window, Work, WorkResult,
 };
+use crate::wire::verify::{Outcome as Verdict, VerifiedCopy};
 use chrono::DateTime;
 use serde_json::{Value, json, to_value};
 use std::collections::BTreeSet;
@@ -136,6 +137,8 @@ fn samples() -> Vec<(&'static str, Value)> {
         Change { sequence: 1, event: Event::Work, at, image: Some(image.clone()), job: Some(job_id), node: Some(node) };
     let new = NewJob { action: Action::Pin, images: vec![image], nodes: Targets::All(true), priority: 1 };
     let detail = JobDetail { job: job.clone(), results: vec![item.clone()], next: text() };
+    let outcome = Some(Verdict::Sound);
+    let copy = VerifiedCopy { location: 0, store: text(), read: 1, size: Some(1), outcome, why: text() };
     vec![
         ("Node", to_value(&whole).unwrap()),
         ("NodePage", to_value(NodePage { nodes: vec![whole], next: text() }).unwrap()),
@@ -163,6 +166,7 @@ fn samples() -> Vec<(&'static str, Value)> {
         ("Change", to_value(&event).unwrap()),
         ("ChangePage", to_value(ChangePage { changes: vec![event], next: 1 }).unwrap()),
         ("NewJob", to_value(&new).unwrap()),
+        ("VerifiedCopy", to_value(&copy).unwrap()),
     ]
 }
 
