@@ -89,8 +89,13 @@ pub(crate) fn create(client: &mut Client, name: &str) -> String {
 
 /// Uploads `blocks`, in order.
 pub(crate) fn upload(client: &mut Client, id: &str, blocks: impl Iterator<Item = impl AsRef<[u8]>>, length: u64) {
+    put(client, &format!("/v2/images/{id}/file"), blocks, length);
+}
+
+/// Sends `blocks` to a path that takes data.
+pub(crate) fn put(client: &mut Client, path: &str, blocks: impl Iterator<Item = impl AsRef<[u8]>>, length: u64) {
     let headers = format!("Content-Type: application/octet-stream\r\nContent-Length: {length}\r\n");
-    client.send_head("PUT", &format!("/v2/images/{id}/file"), &headers);
+    client.send_head("PUT", path, &headers);
     for block in blocks {
         client.socket().write_all(block.as_ref()).unwrap();
     }

@@ -10,6 +10,7 @@ mod conversion;
 mod download;
 mod engines;
 mod fleet;
+mod imports;
 mod limits;
 mod list;
 mod memory;
@@ -39,6 +40,7 @@ const ALL: &[(&str, Bench)] = &[
     ("list", list::bench),
     ("start", start::bench),
     ("memory", memory::bench),
+    ("imports", imports::bench),
     ("requests", requests::bench),
     ("fleet", fleet::bench),
 ];
