@@ -265,6 +265,8 @@ impl Service {
     /// Who is told what happens.
     pub(super) fn notes(&self) -> &Notes {
         &self.shared.notes
+    }
+
     /// Room for reading copies of images.
     pub(super) fn verifying(&self) -> &Arc<Semaphore> {
         &self.shared.verifying

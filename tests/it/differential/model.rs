@@ -19,6 +19,8 @@ pub(super) enum Effect {
     MakesImage,
     /// This one changes.
     Changes(usize),
+    /// This one is imported, behind the answer.
+    Imports(usize),
     /// This one goes.
     Deletes(usize),
     /// Something in this namespace changes, or itself.
@@ -28,6 +30,8 @@ pub(super) enum Effect {
 #[derive(Debug, Default)]
 pub(super) struct Model {
     pub(super) images: Vec<Image>,
+    /// Those of them that have just been staged.
+    pub(super) staged: Vec<Image>,
 }
 
 // === impl Model ===
@@ -35,5 +39,6 @@ pub(super) struct Model {
 impl Model {
     pub(super) fn forget(&mut self, number: usize) {
         self.images.retain(|it| it.number != number);
+        self.staged.retain(|it| it.number != number);
     }
 }

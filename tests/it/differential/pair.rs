@@ -182,7 +182,7 @@ fn made_id(answer: &Answer) -> Option<String> {
 impl Pair {
     /// Starts both on databases of their own on MariaDB: on SQLite Glance may find its file locked, answer 500, and lose
     /// what it was about to write. None where there is no rig or no such server.
-    pub(super) fn start() -> Option<Self> {
+    pub(super) fn start(imports: bool) -> Option<Self> {
         let keystone = rig::keystone()?;
         let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let ports = [free_port(), free_port()];
@@ -190,6 +190,8 @@ impl Pair {
         for ((dir, port), database) in dirs.iter().zip(ports).zip(&databases) {
             let database = connection(Some(database), dir.path());
             let text = configuration(dir.path(), port, &keystone.auth_url, &database);
+            let methods = if imports { "[glance-direct, web-download]" } else { "[]" };
+            let text = text.replace("enabled_import_methods = []", &format!("enabled_import_methods = {methods}"));
             fs::write(dir.path().join("glance-api.conf"), text).unwrap();
         }
         let larder = start_larder(dirs[LARDER].path(), ports[LARDER]);
@@ -245,19 +247,44 @@ impl Pair {
         Asked { answers, made, times }
     }
 
+    /// Waits until neither imports the image any more; false when one of them goes on for a minute.
+    pub(super) fn wait_for_import(&self, number: usize) -> bool {
+        let begun = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let show = Request::new(Who::Admin, "GET", format!("/v2/images/@{number}@"));
+        let is_done = |side: usize| {
+            let Some(answer) = self.ask_one(side, &show) else { return false };
+            let image: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+            image["status"] != "importing" && image.get("os_glance_import_task").is_none()
+        };
+        for _ in 0..600 {
+            if is_done(LARDER) && is_done(GLANCE) {
+                // The request was taken a moment before.
+                self.set_time(begun - 3);
+                return true;
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        false
+    }
+
     /// Whether both noted the same second for a request that lasted from `begun` to `ended`. Lists are sorted by these times,
     /// so that where the clock went on meanwhile, what both have written gets the second in which they began.
     fn have_one_time(&self, request: &Request, begun: u64, ended: u64) -> bool {
         if begun == ended || request.method == "GET" {
             return true;
         }
-        let earliest = |column: &str| format!("{column} = LEAST({column}, '1970-01-01' + INTERVAL {begun} SECOND)");
+        self.set_time(begun);
+        false
+    }
+
+    /// Whatever was noted later than in this second was noted in it.
+    fn set_time(&self, second: u64) {
+        let earliest = |column: &str| format!("{column} = LEAST({column}, '1970-01-01' + INTERVAL {second} SECOND)");
         let (created, updated) = (earliest("created_at"), earliest("updated_at"));
         let sql: String = TIMED.iter().map(|table| format!("UPDATE {table} SET {created}, {updated};")).collect();
         for database in &self.databases {
             database.lines(&sql);
         }
-        false
     }
 
     /// Glance notes a change where nothing has changed: a tag that was there already, an upload that it refused. Its time is

@@ -13,20 +13,36 @@ use super::{
 use serde_json::{Value, json};
 use std::{env, fs, fs::File, io::Write};
 
-/// So many requests from this seed; nothing where there is no rig.
-fn run(report: &mut Report, seed: u64, requests: usize) {
-    let Some(mut pair) = Pair::start() else { return };
+/// So many requests from this seed, all kinds or those around imports; nothing where there is no rig.
+fn run(report: &mut Report, seed: u64, requests: usize, imports: bool) {
+    let Some(mut pair) = Pair::start(imports) else { return };
     eprintln!("seed {seed}, {requests} requests");
     let mut generator = Generator::new(seed, pair.tokens.projects.clone());
     let mut trace = env::var_os("LARDER_DIFFERENTIAL_TRACE").map(|it| File::create(it).unwrap());
     for _ in 0..requests {
-        let (request, effect) = generator.step();
+        let (request, effect) = if imports { generator.step_of_imports() } else { generator.step() };
         let asked = pair.ask(&request);
         if let Some(trace) = &mut trace {
             let status = |side: usize| asked.answers[side].as_ref().map_or(0, |it| it.status);
             writeln!(trace, "{}/{} {request}", status(LARDER), status(GLANCE)).unwrap();
         }
         report.take(&request, &asked);
+        if let Effect::Changes(number) = effect
+            && request.path.ends_with("/stage")
+            && asked.answers.iter().flatten().all(|it| it.status == 204)
+        {
+            let staged = generator.model.images.iter().find(|it| it.number == number).cloned();
+            generator.model.staged.extend(staged);
+        }
+        if let Effect::Imports(number) = effect
+            && asked.answers.iter().flatten().any(|it| it.status == 202)
+        {
+            // What only one of them took, or has not done, is taken away from both.
+            if asked.answers.iter().flatten().any(|it| it.status != 202) || !pair.wait_for_import(number) {
+                remove(&pair, &mut generator, number);
+                continue;
+            }
+        }
         learn(&pair, &mut generator, &request, &asked, &effect);
     }
 }
@@ -92,7 +108,7 @@ fn learn(pair: &Pair, generator: &mut Generator, request: &Request, asked: &Aske
                 }
             }
         },
-        Effect::Changes(number) if !same => remove(pair, generator, *number),
+        Effect::Changes(number) | Effect::Imports(number) if !same => remove(pair, generator, *number),
         Effect::Deletes(number) if done[0] != done[1] => remove(pair, generator, *number),
         Effect::Deletes(number) if done[0] => generator.model.forget(*number),
         Effect::Namespace(name) if !same => {
@@ -105,7 +121,7 @@ fn learn(pair: &Pair, generator: &mut Generator, request: &Request, asked: &Aske
                 make_types(pair, side, &request.path, &body);
             }
         }
-        Effect::Changes(_) | Effect::Deletes(_) | Effect::Namespace(_) => {}
+        Effect::Changes(_) | Effect::Imports(_) | Effect::Deletes(_) | Effect::Namespace(_) => {}
     }
 }
 
@@ -155,8 +171,15 @@ fn make_types(pair: &Pair, side: usize, path: &str, body: &Value) {
 #[test]
 fn the_same_requests_are_answered_the_same() {
     let mut report = Report::default();
-    run(&mut report, 1, 400);
+    run(&mut report, 1, 400, false);
     judge(&report, &[1]);
+}
+
+#[test]
+fn the_same_imports_are_answered_the_same() {
+    let mut report = Report::default();
+    run(&mut report, 2, 150, true);
+    judge(&report, &[2]);
 }
 
 /// As many others as are asked for, from each seed; none by default, since what chance finds is to be looked at and not to fail a build.
@@ -168,7 +191,7 @@ fn other_requests_are_answered_the_same() {
     let seeds: Vec<u64> = seeds.split(',').map(|it| it.parse().unwrap()).collect();
     let mut report = Report::default();
     for seed in &seeds {
-        run(&mut report, *seed, requests);
+        run(&mut report, *seed, requests, env::var_os("LARDER_DIFFERENTIAL_IMPORTS").is_some());
     }
     judge(&report, &seeds);
     assert_eq!(report.requests(), seeds.len() * requests, "there is no rig, or no MariaDB");

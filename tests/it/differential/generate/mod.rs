@@ -2,6 +2,7 @@
 
 mod create;
 mod data;
+mod imports;
 mod list;
 mod metadefs;
 mod odd;
@@ -30,6 +31,26 @@ pub(super) type Step = (Request, Effect);
 impl Generator {
     pub(super) fn new(seed: u64, projects: [String; 2]) -> Self {
         Self { random: StdRng::seed_from_u64(seed), model: Model::default(), projects }
+    }
+
+    /// A request around an import.
+    pub(super) fn step_of_imports(&mut self) -> Step {
+        if self.model.images.len() > 14 {
+            return self.delete();
+        }
+        match self.random.random_range(0..100) {
+            0..15 => self.create(),
+            15..20 => self.patch(),
+            20..33 => {
+                let (id, who, _) = self.image();
+                let tail = pick(&mut self.random, &["", "", "/file", "/members"]);
+                (Request::new(who, "GET", format!("/v2/images/{id}{tail}")), Effect::Reads)
+            }
+            33..40 => self.data(),
+            40..65 => self.stage(),
+            65..95 => self.import(),
+            _ => self.delete(),
+        }
     }
 
     pub(super) fn step(&mut self) -> Step {
