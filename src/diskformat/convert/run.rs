@@ -172,6 +172,8 @@ impl Job {
         let program = self.settings.worker.clone().unwrap_or_else(|| MYSELF.into());
         let mut command = Command::new(&program);
         command.arg0("larder").env_clear().env("LC_ALL", "C").stdin(Stdio::null());
+        // Each further arena of glibc's takes 64 MiB of the address space.
+        command.env("MALLOC_ARENA_MAX", "1");
         command.arg("convert-worker").arg("--virtual-size").arg(source.virtual_size.to_string());
         command.arg("--parent").arg(std::process::id().to_string());
         command.arg("--threads").arg(self.threads().to_string());

@@ -105,6 +105,7 @@ fn natively(args: &ConvertWorkerArgs) -> Result<(), WorkerError> {
 
 fn by_qemu_img(args: &ConvertWorkerArgs, program: &PathBuf) -> Result<Infallible, WorkerError> {
     settle(args)?;
+    jail::small_stacks().map_err(WorkerError::Limit)?;
     let jail = jail::close_off_for(program, &args.source, &args.target).map_err(WorkerError::CloseOff)?;
     announce(jail, jail::deny_network());
     let driver = args.driver.as_deref().unwrap_or("raw");
