@@ -368,17 +368,52 @@ pub(super) fn backend(options: &mut Options<'_>, it: &mut store::Backend) {
     match it.kind() {
         "http" => http_store(options, &mut it.settings),
         "s3" => s3::visit(options, &mut it.settings.s3),
+        "rbd" => rbd_store(options, &mut it.settings.rbd),
         _ => file_store(options, &mut it.settings),
     }
 }
 
 /// `[glance_store]`, where there are no `enabled_backends`.
 fn store(options: &mut Options<'_>, settings: &mut store::Settings) {
-    options.bind("stores", &mut settings.stores, "Kinds of stores that data is read from: file, http, s3.");
+    options.bind("stores", &mut settings.stores, "Kinds of stores that data is read from: file, http, s3, rbd.");
     options.bind("default_store", &mut settings.default_store, "The kind of store that uploads go to.");
     file_store(options, settings);
     http_store(options, settings);
     s3::visit(options, &mut settings.s3);
+    rbd_store(options, &mut settings.rbd);
+}
+
+fn rbd_store(options: &mut Options<'_>, settings: &mut store::RbdSettings) {
+    options.bind(
+        "rbd_store_pool",
+        &mut settings.rbd_store_pool,
+        "Pool in Ceph that images go to; those in other pools of the cluster are read too.",
+    );
+    options.bind(
+        "rbd_store_user",
+        &mut settings.rbd_store_user,
+        "User in Ceph, without client.; without one admin. It needs mon 'profile rbd' and osd 'profile rbd pool=…'.",
+    );
+    options.bind(
+        "rbd_store_ceph_conf",
+        &mut settings.rbd_store_ceph_conf,
+        "Configuration file of the cluster; without one Ceph looks for its own, as /etc/ceph/ceph.conf.",
+    );
+    options.bind(
+        "rbd_store_chunk_size",
+        &mut settings.rbd_store_chunk_size,
+        "MiB of an object in Ceph; of other sizes than powers of two, the next smaller one is taken.",
+    );
+    options.bind(
+        "rbd_thin_provisioning",
+        &mut settings.rbd_thin_provisioning,
+        "Do not write runs of zeros: they take no room in Ceph.",
+    );
+    options.bind(
+        "rados_connect_timeout",
+        &mut settings.rados_connect_timeout,
+        "Seconds to wait for the cluster, and for each answer of it; 0 or less: 30 and 120, or what its configuration says.",
+    );
 }
 
 fn file_store(options: &mut Options<'_>, settings: &mut store::Settings) {
@@ -486,7 +521,7 @@ impl Catalogue {
         let only = || self.backends.first().filter(|_| self.backends.len() == 1).map(|it| &it.0);
         let id = self.default_backend.as_ref().or_else(only).ok_or(ConfigError::NoDefaultBackend)?;
         match self.backends.iter().find(|it| it.0 == *id) {
-            Some((_, kind)) if kind != "http" => Ok(Some(id.clone())),
+            Some((_, kind)) if store::BUILT.contains(&kind.as_str()) && kind != "http" => Ok(Some(id.clone())),
             Some((_, kind)) => Err(ConfigError::DefaultBackendKind { id: id.clone(), kind: kind.clone() }),
             None => Err(ConfigError::NoSuchBackend { id: id.clone() }),
         }

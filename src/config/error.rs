@@ -1,6 +1,7 @@
 //! What can be wrong with a configuration.
 
 use super::Origin;
+use crate::store::BUILT;
 use std::{fmt, io, path::PathBuf};
 
 /// The configuration can't be used.
@@ -76,7 +77,7 @@ pub enum ConfigError {
     },
     /// The default store is not one that this version writes to.
     #[error(
-        "[glance_store] default_backend = {id}: the store is of type {kind}; this version writes to stores of type file"
+        "[glance_store] default_backend = {id}: the store is of type {kind}; this version writes to stores of type {}", BUILT.iter().filter(|it| **it != "http").copied().collect::<Vec<_>>().join(", ")
     )]
     DefaultBackendKind {
         /// The store.
@@ -92,7 +93,7 @@ pub enum ConfigError {
     },
     /// There is no such kind of store.
     #[error(
-        "[DEFAULT] enabled_backends: store {id} is of type {kind}; there are file, http, rbd, swift, s3, cinder and vmware, and this version has file and http"
+        "[DEFAULT] enabled_backends: store {id} is of type {kind}; there are file, http, rbd, swift, s3, cinder and vmware, and this version has {}", BUILT.join(", ")
     )]
     BackendKind {
         /// The store.

@@ -38,7 +38,7 @@ pub fn catalogue(sources: &Sources) -> Result<Loaded<Catalogue>, ConfigError> {
     loaded.settings.settings.staging_folder = loaded.settings.staging_folder();
     if let Some(id) = loaded.settings.main_backend()? {
         let mut backends = loaded.settings.plain_backends();
-        for it in backends.iter_mut().filter(|it| ["file", "http", "s3"].contains(&it.kind())) {
+        for it in backends.iter_mut().filter(|it| crate::store::BUILT.contains(&it.kind())) {
             // The store's own section has the names of [glance_store].
             let found = sources.gather()?.with_section_as(&it.id, "glance_store");
             let (described, _) = read(super::catalogue::backend, it, &found).map_err(ConfigError::Invalid)?;

@@ -59,6 +59,20 @@ pub trait Store: Send + Sync {
         std::future::ready(Ok(())).boxed()
     }
 
+    /// Looks whether something needs the data, so that it cannot be removed. That is no promise: whoever comes later is
+    /// found by [`Store::remove`].
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`], and whatever keeps it from looking.
+    fn in_use<'a>(&'a self, _url: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        std::future::ready(Ok(())).boxed()
+    }
+
+    /// The id of the cluster that it is in, where there is one (Ceph's fsid).
+    fn cluster(&self) -> Option<&str> {
+        None
+    }
+
     /// Removes what writers left half-written that are dead.
     fn tidy(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         std::future::ready(Ok(())).boxed()

@@ -1,6 +1,7 @@
 //! What can go wrong with bytes at rest.
 
 use crate::base::ByteSize;
+use crate::store::BUILT;
 use std::{io, path::PathBuf};
 
 /// A store cannot be opened.
@@ -15,7 +16,7 @@ pub enum OpenError {
         known: String,
     },
     /// Glance has it, this build has not.
-    #[error("the {kind} store is not part of this build of Larder; it has: file, http, s3")]
+    #[error("the {kind} store is not part of this build of Larder; it has: {}", BUILT.join(", "))]
     NotBuilt {
         /// The kind asked for.
         kind: String,

@@ -1,6 +1,6 @@
 //! Settings of the stores, under Glance's names.
 
-use crate::store::{FilePerm, S3Settings};
+use crate::store::{FilePerm, RbdSettings, S3Settings};
 use std::{collections::BTreeMap, path::PathBuf};
 
 /// The options of `[glance_store]`.
@@ -30,6 +30,8 @@ pub struct Settings {
     pub filesystem_store_chunk_size: u64,
     /// `s3_store_…`
     pub s3: S3Settings,
+    /// The options of the rbd store.
+    pub rbd: RbdSettings,
     /// `enabled_backends`, in their order; empty: there is one store, that of the options above.
     pub backends: Vec<Backend>,
     /// `default_backend`: the id of the one that uploads go to.
@@ -72,6 +74,7 @@ impl Default for Settings {
             https_insecure: true,
             filesystem_store_chunk_size: 65_536,
             s3: S3Settings::default(),
+            rbd: RbdSettings::default(),
             backends: Vec::new(),
             default_backend: String::new(),
             http_proxy_information: BTreeMap::new(),

@@ -169,6 +169,14 @@ impl Stores {
         self.of(url)?.size(url).await
     }
 
+    /// Looks whether something needs the data, so that it cannot be removed.
+    ///
+    /// # Errors
+    /// That of the store, or of [`Stores::of`].
+    pub async fn in_use(&self, url: &str) -> Result<(), StoreError> {
+        self.of(url)?.in_use(url).await
+    }
+
     /// Removes the data for good.
     ///
     /// # Errors

@@ -32,6 +32,8 @@ mod identity;
 mod layers;
 mod lint;
 mod newcomer;
+#[cfg(feature = "catalogue")]
+mod rbd;
 mod remote;
 mod shipped_units;
 #[cfg(feature = "catalogue")]

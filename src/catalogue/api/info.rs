@@ -38,7 +38,7 @@ pub(super) async fn stores_detail(
     let with_more = |it: &Backend| {
         let mut shown = about(it, &main);
         shown.insert("type".to_owned(), it.kind().into());
-        shown.insert("properties".to_owned(), properties(it));
+        shown.insert("properties".to_owned(), properties(it, api.service.cluster_of(&it.id)));
         shown.insert("weight".to_owned(), it.weight.into());
         Value::Object(shown)
     };
@@ -68,7 +68,7 @@ fn about(backend: &Backend, main: &str) -> Map<String, Value> {
     shown
 }
 
-fn properties(backend: &Backend) -> Value {
+fn properties(backend: &Backend, cluster: Option<String>) -> Value {
     let options = &backend.settings;
     match backend.kind() {
         "file" => json!({
@@ -81,6 +81,12 @@ fn properties(backend: &Backend) -> Value {
             "s3_store_large_object_size": options.s3.large_object_size << 20,
             "s3_store_large_object_chunk_size": options.s3.large_object_chunk_size << 20,
             "s3_store_thread_pools": options.s3.thread_pools,
+        }),
+        "rbd" => json!({
+            "chunk_size": options.rbd.chunk_bytes(),
+            "pool": options.rbd.rbd_store_pool,
+            "thin_provisioning": options.rbd.rbd_thin_provisioning,
+            "fsid": cluster,
         }),
         _ => json!({}),
     }

@@ -9,6 +9,15 @@ use crate::db::DbError;
 use crate::identity::Caller;
 use crate::image::{Image, ImageId, Status};
 use crate::store::StoreError;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// Why data stays (Glance's words).
+pub(super) const IN_USE: &str =
+    "The image cannot be deleted because it is in use through the backend store outside of Glance.";
+
+/// How long stores are asked whether data is in use.
+const LOOK: Duration = Duration::from_secs(15);
 
 /// Leftovers looked at in one transaction.
 const PAGE: u64 = 100;
@@ -18,7 +27,8 @@ impl Service {
     /// removed now is removed later. With `delayed_delete`, data of an active image is left to the scrubber.
     ///
     /// # Errors
-    /// `NotFound`, `Forbidden` (protected, too), `Invalid` (deactivated, with `delayed_delete`).
+    /// `NotFound`, `Forbidden` (protected, too), `Invalid` (deactivated, with `delayed_delete`), `Conflict` (its data is in
+    /// use, as by clones in Ceph).
     pub async fn delete(&self, caller: &Caller, id: &ImageId) -> Result<(), Fault> {
         self.delete_if(caller, id, Expected::default()).await
     }
@@ -30,7 +40,8 @@ impl Service {
     pub async fn delete_if(&self, caller: &Caller, id: &ImageId, expected: Expected) -> Result<(), Fault> {
         let (service, caller, id) = (self.clone(), caller.clone(), id.clone());
         self.see_through(async move {
-            service.delete_rows(&caller, &id, expected).await?;
+            let in_use = service.image_in_use(&caller, &id).await?;
+            service.delete_rows(&caller, &id, (expected, in_use)).await?;
             tracing::info!(image.id = %id, "image deleted");
             if let Err(error) = service.remove_leftovers(Some(&id)).await {
                 tracing::error!(image.id = %id, error = %chain(&error), "a deleted image's data is not removed yet");
@@ -44,7 +55,36 @@ impl Service {
         .await
     }
 
-    async fn delete_rows(&self, caller: &Caller, id: &ImageId, expected: Expected) -> Result<(), Fault> {
+    /// Whether a store says that the data is in use, and cannot be removed. With `delayed_delete` the scrubber hears it.
+    async fn image_in_use(&self, caller: &Caller, id: &ImageId) -> Result<bool, Fault> {
+        if self.settings().delayed_delete {
+            return Ok(false);
+        }
+        for location in self.find(caller, id).await?.locations {
+            if self.data_in_use(id, &location.url).await {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// A store that does not answer soon says nothing: the removal comes again until it is done.
+    pub(super) async fn data_in_use(&self, id: &ImageId, url: &str) -> bool {
+        match timeout(LOOK, self.stores().in_use(url)).await {
+            Ok(Err(error @ StoreError::InUse { .. })) => {
+                tracing::warn!(image.id = %id, %error, "the data of an image is not removed");
+                true
+            }
+            _ => false,
+        }
+    }
+
+    async fn delete_rows(
+        &self,
+        caller: &Caller,
+        id: &ImageId,
+        (expected, in_use): (Expected, bool),
+    ) -> Result<(), Fault> {
         let (access, id, now, delayed) = (self.access(caller), id.clone(), self.now(), self.settings().delayed_delete);
         let judge = access.clone();
         let deleted = self.write_judged(&judge, move |tx| {
@@ -55,6 +95,9 @@ impl Service {
             }
             let step = (image.status, end(&image, delayed)?);
             expected.check(&access.readable(image.clone()))?;
+            if in_use {
+                return Err(Fault::Conflict(format!("Image {id} could not be deleted because it is in use: {IN_USE}")));
+            }
             if images::delete(tx, &id, step, now)? { Ok((image, step.1)) } else { Err(check::not_found(&id)) }
         });
         let (image, status) = deleted.await?;

@@ -1,7 +1,7 @@
 //! Several stores (`enabled_backends`).
 
 use crate::base::chain;
-use crate::catalogue::service::{Fault, Service, access::Access};
+use crate::catalogue::service::{Fault, Service, access::Access, delete::IN_USE};
 use crate::identity::Caller;
 use crate::image::{Image, ImageId, Status};
 use crate::store::Backend;
@@ -11,6 +11,11 @@ impl Service {
     pub fn backends(&self) -> Option<(Vec<Backend>, String)> {
         let store = &self.settings().store;
         (!store.backends.is_empty()).then(|| (store.backends.clone(), store.default_backend.clone()))
+    }
+
+    /// The cluster that a store of `enabled_backends` is in, if it is in one.
+    pub fn cluster_of(&self, store: &str) -> Option<String> {
+        self.stores().by_id(store).and_then(|it| it.cluster()).map(str::to_owned)
     }
 
     /// Whether the caller may know how the stores are set up.
@@ -25,7 +30,7 @@ impl Service {
     /// deleted.
     ///
     /// # Errors
-    /// `Conflict`: no such store, or the image is not active; `NotFound`: no such image, or it is not in that store;
+    /// `Conflict`: no such store, the image is not active, or its data there is in use; `NotFound`: no such image, or it is not in that store;
     /// `Forbidden`: also when no other store has it.
     pub async fn delete_from_store(&self, caller: &Caller, store: &str, id: &ImageId) -> Result<(), Fault> {
         if self.settings().store.backend(store).is_none() {
@@ -35,7 +40,22 @@ impl Service {
         let (service, caller, store, id) = (self.clone(), caller.clone(), store.to_owned(), id.clone());
         self.see_through(async move {
             let wanted = store.clone();
-            service.edit(&caller, &id, move |access, before, after| take_out(access, before, after, &wanted)).await?;
+            let image = service.find(&caller, &id).await?;
+            let url = image.locations.iter().find(|it| it.store() == Some(&store)).map(|it| it.url.as_str());
+            let in_use = match url {
+                Some(url) => service.data_in_use(&id, url).await,
+                None => false,
+            };
+            let edited = service.edit(&caller, &id, move |access, before, after| {
+                let taken = take_out(access, before, after, &wanted)?;
+                if in_use {
+                    let id = &before.id;
+                    let words = format!("The data for Image {id} could not be deleted because it is in use: {IN_USE}");
+                    return Err(Fault::Conflict(words));
+                }
+                Ok(taken)
+            });
+            edited.await?;
             tracing::info!(image.id = %id, store, "image deleted from a store");
             if let Err(error) = service.remove_leftovers(Some(&id)).await {
                 tracing::error!(image.id = %id, store, error = %chain(&error), "data of an image is not removed yet");

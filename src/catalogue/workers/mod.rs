@@ -3,8 +3,8 @@
 //! ```text
 //! beat     while this process writes data, it says so in `larder_processes`
 //! recover  undoes uploads of processes that are dead, and own ones that could not be undone at once
-//! sweep    removes data of deleted images that could not be removed at once, and staged data that nothing waits
-//!          for; frees images whose import a Glance left behind
+//! sweep    removes data of deleted images that could not be removed at once, what dead writers left in the stores, and
+//!          staged data that nothing waits for; frees images whose import a Glance left behind
 //! tend     gives up what is left of old jobs, and prunes the change feed
 //! imports  takes over imports that nobody works on
 //! cache    fetches what is queued, and looks through the image cache
@@ -68,6 +68,7 @@ async fn chores(service: &Service, shutdown: &CancellationToken) {
 
 async fn sweep(service: &Service) -> Result<(), Fault> {
     service.remove_leftovers(None).await?;
+    service.stores().tidy().await;
     service.sweep_staging().await?;
     service.free_stuck().await
 }

@@ -245,7 +245,7 @@ fn folders_without_a_path_or_with_a_wrong_priority_are_refused() {
 fn a_store_that_is_not_there_is_refused_by_name() {
     for (text, words) in [
         ("enabled_backends = a:file,b:file", "default_backend"),
-        ("enabled_backends = a:rbd", "the store is of type rbd; this version writes to stores of type file"),
+        ("enabled_backends = a:http", "the store is of type http; this version writes to stores of type file, rbd, s3"),
         ("enabled_backends = a:file,b:tape\n[glance_store]\ndefault_backend = a", "store b is of type tape"),
         ("enabled_backends = os_glance_a:file", "no id of a store begins with os_glance_"),
         ("enabled_backends = a:file\n[glance_store]\ndefault_backend = b", "no such store"),

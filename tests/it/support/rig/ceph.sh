@@ -32,6 +32,7 @@ mon allow pool size one = true
 mon allow pool delete = true
 mon warn on pool no redundancy = false
 mon data avail warn = 1
+paxos propose interval = 0.05
 mon data avail crit = 0
 auth allow insecure global id reclaim = false
 mgr initial modules =
