@@ -212,7 +212,7 @@ fn admin(ceph: &Ceph, args: &[&str]) -> String {
 fn a_full_pool_and_a_cluster_without_osds_are_told_in_time() {
     let Some(ceph) = own_ceph("broken-ceph") else { return };
     let conf = options(&ceph, "").replace("rados_connect_timeout = 20", "rados_connect_timeout = 5");
-    let mut server = Server::with(&conf);
+    let server = Server::with(&conf);
     let data = disk(3 << 20, 41);
     let there = raw(&server);
     assert_eq!(server.put_file(&there, &[], &data).status, 204, "{}", server.daemon.log());
