@@ -6,7 +6,7 @@ use super::{
     imports, logs,
     notifications::{self, Urls},
     options::Options,
-    s3,
+    s3, swift,
     value::{As, BYTES, Kind, NO_LIMIT_BELOW_ZERO, Refused, Secret, Value, parsed},
 };
 use crate::catalogue;
@@ -51,7 +51,7 @@ pub(super) fn visit(options: &mut Options<'_>, it: &mut Catalogue) {
     options.bind(
         "enabled_backends",
         &mut it.backends,
-        "Stores by id, each with its type (file, http, s3), such as fast:file, web:http. Each has its options in a section of its \
+        "Stores by id, each with its type (file, http, s3, rbd, swift), such as fast:file, web:http. Each has its options in a section of its \
          id: those of its type as in [glance_store], store_description, and weight (of several places of an image that in the \
          heaviest store is read first). [glance_store] default_backend names the one that uploads go to when they name none. \
          Empty: the one store of [glance_store].",
@@ -369,18 +369,20 @@ pub(super) fn backend(options: &mut Options<'_>, it: &mut store::Backend) {
         "http" => http_store(options, &mut it.settings),
         "s3" => s3::visit(options, &mut it.settings.s3),
         "rbd" => rbd_store(options, &mut it.settings.rbd),
+        "swift" => swift::visit(options, &mut it.settings.swift),
         _ => file_store(options, &mut it.settings),
     }
 }
 
 /// `[glance_store]`, where there are no `enabled_backends`.
 fn store(options: &mut Options<'_>, settings: &mut store::Settings) {
-    options.bind("stores", &mut settings.stores, "Kinds of stores that data is read from: file, http, s3, rbd.");
+    options.bind("stores", &mut settings.stores, "Kinds of stores that data is read from: file, http, s3, rbd, swift.");
     options.bind("default_store", &mut settings.default_store, "The kind of store that uploads go to.");
     file_store(options, settings);
     http_store(options, settings);
     s3::visit(options, &mut settings.s3);
     rbd_store(options, &mut settings.rbd);
+    swift::visit(options, &mut settings.swift);
 }
 
 fn rbd_store(options: &mut Options<'_>, settings: &mut store::RbdSettings) {

@@ -39,6 +39,7 @@ mod sample;
 mod signatures;
 mod sources;
 mod substitute;
+mod swift;
 #[cfg(test)]
 mod tests;
 mod value;

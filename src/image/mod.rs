@@ -24,6 +24,6 @@ pub use import::{Elsewhere, Import, ImportMethod, Targets, UnknownMethod};
 pub use member::{Answer, InvalidAnswer, Member};
 pub use new::NewImage;
 pub use query::ListQuery;
-pub use record::{Image, Location};
+pub use record::{Image, Location, shown_url};
 pub use status::{IllegalTransition, Status};
 pub use visibility::Visibility;

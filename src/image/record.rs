@@ -69,14 +69,20 @@ impl Location {
         self.metadata.get("store").and_then(serde_json::Value::as_str)
     }
 
-    /// The URL for clients: without the keys that old releases of Glance wrote into the URLs of S3 stores
-    /// (`s3+https://access:secret@host/bucket/id`; newer ones leave them out).
+    /// The URL for clients: see [`shown_url`].
     pub fn shown_url(&self) -> Cow<'_, str> {
-        let (scheme, rest) = self.url.split_once("://").unwrap_or(("", &self.url));
-        match rest.rsplit_once('@') {
-            // A secret may have slashes in it.
-            Some((_, rest)) if matches!(scheme, "s3" | "s3+http" | "s3+https") => format!("{scheme}://{rest}").into(),
-            _ => Cow::Borrowed(&self.url),
-        }
+        shown_url(&self.url)
+    }
+}
+
+/// A location URL without the keys that Glance writes into those of Swift stores (`swift+https://user:key@auth/…`), and old
+/// releases of it into those of S3 stores (`s3+https://access:secret@host/bucket/id`).
+pub fn shown_url(url: &str) -> Cow<'_, str> {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let keys = matches!(scheme, "s3" | "s3+http" | "s3+https" | "swift" | "swift+http" | "swift+https");
+    match rest.rsplit_once('@') {
+        // A secret may have slashes in it.
+        Some((_, rest)) if keys => format!("{scheme}://{rest}").into(),
+        _ => Cow::Borrowed(url),
     }
 }

@@ -24,7 +24,7 @@ pub enum OpenError {
     /// The options of a store cannot be used.
     #[error("the {kind} store: {what}")]
     Options {
-        /// `s3`, `rbd`…
+        /// `s3`, `swift`…
         kind: &'static str,
         /// Which option, why, and what it should be; nothing of secrets.
         what: String,

@@ -21,7 +21,9 @@ mod open;
 mod rbd;
 mod s3;
 mod settings;
+mod settling;
 mod stores;
+mod swift;
 
 pub use back_end::{Blocks, Room, StagedData, Store, Writing};
 pub use error::{OpenError, StoreError};
@@ -33,6 +35,7 @@ pub use rbd::RbdSettings;
 pub use s3::{BucketUrlFormat, Checksums, S3Settings};
 pub use settings::{Backend, DataDir, Settings};
 pub use stores::Stores;
+pub use swift::SwiftSettings;
 
 #[cfg(test)]
 mod tests;

@@ -1,13 +1,15 @@
 //! Which back ends there are.
 
-use crate::store::{OpenError, Settings, Store, file::FileStore, http::HttpStore, rbd::RbdStore, s3::S3Store};
+use crate::store::{
+    OpenError, Settings, Store, file::FileStore, http::HttpStore, rbd::RbdStore, s3::S3Store, swift::SwiftStore,
+};
 use std::{path::Path, sync::Arc};
 
 /// The kinds of Glance, by the names of `stores` and `enabled_backends`.
 pub const KINDS: [&str; 7] = ["file", "http", "rbd", "swift", "s3", "cinder", "vmware"];
 
 /// Those that this build has.
-pub const BUILT: [&str; 4] = ["file", "http", "rbd", "s3"];
+pub const BUILT: [&str; 5] = ["file", "http", "rbd", "s3", "swift"];
 
 /// A folder of files by image id, as a store; what is being written stands in `unfinished`, a folder in it. Makes both,
 /// removes what a crash left half-written. Blocking.
@@ -36,7 +38,10 @@ pub(super) fn open_as(name: Option<&str>, settings: &Settings) -> Result<Arc<dyn
         "http" | "https" => Ok(Arc::new(HttpStore::open(name.unwrap_or("http"), settings)?)),
         "s3" | "s3+http" | "s3+https" => Ok(Arc::new(S3Store::open(name.unwrap_or("s3"), &settings.s3)?)),
         "rbd" => Ok(Arc::new(RbdStore::open(name.unwrap_or("rbd"), &settings.rbd)?)),
-        "swift" | "cinder" | "vmware" | "vsphere" => Err(OpenError::NotBuilt { kind: kind.to_owned() }),
+        "cinder" | "vmware" | "vsphere" => Err(OpenError::NotBuilt { kind: kind.to_owned() }),
+        "swift" | "swift+http" | "swift+https" | "swift+config" => {
+            Ok(Arc::new(SwiftStore::open(name.unwrap_or("swift"), &settings.swift)?))
+        }
         _ => Err(OpenError::Unknown { kind: kind.chars().take(80).collect(), known: KINDS.join(", ") }),
     }
 }

@@ -1,6 +1,6 @@
 //! Settings of the stores, under Glance's names.
 
-use crate::store::{FilePerm, RbdSettings, S3Settings};
+use crate::store::{FilePerm, RbdSettings, S3Settings, SwiftSettings};
 use std::{collections::BTreeMap, path::PathBuf};
 
 /// The options of `[glance_store]`.
@@ -32,6 +32,8 @@ pub struct Settings {
     pub s3: S3Settings,
     /// The options of the rbd store.
     pub rbd: RbdSettings,
+    /// `swift_store_…`
+    pub swift: SwiftSettings,
     /// `enabled_backends`, in their order; empty: there is one store, that of the options above.
     pub backends: Vec<Backend>,
     /// `default_backend`: the id of the one that uploads go to.
@@ -75,6 +77,7 @@ impl Default for Settings {
             filesystem_store_chunk_size: 65_536,
             s3: S3Settings::default(),
             rbd: RbdSettings::default(),
+            swift: SwiftSettings::default(),
             backends: Vec::new(),
             default_backend: String::new(),
             http_proxy_information: BTreeMap::new(),

@@ -1,7 +1,7 @@
 //! All stores of a catalogue: data is written to one of them, and read from each by its URL.
 
 use crate::base::chain;
-use crate::image::{ImageId, Location};
+use crate::image::{ImageId, Location, shown_url};
 use crate::store::{
     Backend, OpenError, Settings, Store, StoreError,
     open::{open, open_as},
@@ -95,7 +95,7 @@ impl Stores {
         // Where none owns it, the first one of its scheme says why.
         let owner = self.all.iter().find(|it| it.store.owns(url)).or_else(|| self.all.iter().find(here));
         owner.ok_or_else(|| StoreError::Foreign {
-            url: url.chars().take(300).collect(),
+            url: shown_url(url).chars().take(300).collect(),
             store: "list of stores".to_owned(),
             why: "there is none for its scheme",
         })

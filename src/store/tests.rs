@@ -329,7 +329,7 @@ async fn modes_and_holes_are_as_configured() {
 #[test]
 fn every_back_end_of_glance_is_named() {
     let with = |kind: &str| open(&Settings { default_store: kind.into(), ..Settings::default() }).err().unwrap();
-    for kind in ["swift", "cinder", "vmware"] {
+    for kind in ["cinder", "vmware"] {
         assert!(matches!(with(kind), OpenError::NotBuilt { .. }), "{kind}");
     }
     assert_eq!(

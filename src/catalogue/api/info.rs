@@ -7,7 +7,7 @@ use super::{
     state::{Answer, Api},
 };
 use crate::identity::Caller;
-use crate::store::Backend;
+use crate::store::{Backend, SwiftSettings};
 use axum::{Extension, extract::State};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -87,6 +87,11 @@ fn properties(backend: &Backend, cluster: Option<String>) -> Value {
             "pool": options.rbd.rbd_store_pool,
             "thin_provisioning": options.rbd.rbd_thin_provisioning,
             "fsid": cluster,
+        }),
+        "swift" => json!({
+            "container": options.swift.container,
+            "large_object_size": options.swift.large_object_size * SwiftSettings::MB,
+            "large_object_chunk_size": options.swift.large_object_chunk_size * SwiftSettings::MB,
         }),
         _ => json!({}),
     }

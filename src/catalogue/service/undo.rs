@@ -9,7 +9,7 @@ use crate::catalogue::{
     },
 };
 use crate::db::{DbError, Tx};
-use crate::image::{ImageId, InvalidImageId, Status};
+use crate::image::{ImageId, InvalidImageId, Status, shown_url};
 use crate::store::{Store, StoreError};
 use chrono::{DateTime, Utc};
 
@@ -21,7 +21,7 @@ impl Service {
         for store in targets {
             for url in store.urls(id) {
                 if store.size(&url).await.is_ok() && !self.is_location(id, &url).await? {
-                    tracing::warn!(image.id = %id, url, "removing data that belongs to no image, to make room for an upload");
+                    tracing::warn!(image.id = %id, url = shown_url(&url).as_ref(), "removing data that belongs to no image, to make room for an upload");
                     store.remove(&url).await?;
                 }
             }

@@ -3,13 +3,12 @@
 //! Data of one part or less is one request, at the commit; until then it is held in memory, as the last part of longer
 //! data is.
 
-use super::{
-    bucket::Bucket,
-    fault,
+use super::{bucket::Bucket, fault};
+use crate::base::Batch;
+use crate::store::{
+    StagedData, StoreError, Writing,
     settling::{Busy, Settling},
 };
-use crate::base::Batch;
-use crate::store::{StagedData, StoreError, Writing};
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
 use opendal::{Buffer, ErrorKind, Writer};

@@ -1,3 +1,4 @@
 //! Back ends on servers: each on real ones.
 
 mod s3;
+mod swift;

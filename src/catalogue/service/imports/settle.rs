@@ -18,7 +18,7 @@ use crate::catalogue::{
     tables::{images, imports, staged, tasks},
 };
 use crate::db::{DbError, Tx};
-use crate::image::{Image, ImportMethod, Status, task::Task};
+use crate::image::{Image, ImportMethod, Status, shown_url, task::Task};
 use crate::store::Ingested;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -184,7 +184,7 @@ impl Service {
             if !self.is_location(&row.image, &url).await?
                 && let Err(error) = self.discard(&url).await
             {
-                tracing::warn!(image.id = %row.image, url, error = %chain(&error), "an import's object stays");
+                tracing::warn!(image.id = %row.image, url = shown_url(&url).as_ref(), error = %chain(&error), "an import's object stays");
             }
         }
         Ok(())

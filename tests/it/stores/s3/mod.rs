@@ -5,7 +5,7 @@ mod conforms;
 mod glance;
 mod killed;
 mod network;
-mod site;
+pub(super) mod site;
 
 use crate::support::rig::{self, S3};
 use larder::store::{S3Settings, Settings};

@@ -22,12 +22,12 @@ pub(super) fn options(server: &S3, bucket: &str, folder: &Path, more: &str) -> S
     )
 }
 
-pub(super) fn block_on<T>(work: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
 /// Bytes that are like no others.
-pub(super) fn noise(len: u64, seed: u64) -> Vec<u8> {
+pub(crate) fn noise(len: u64, seed: u64) -> Vec<u8> {
     let dir = tempfile::tempdir().unwrap();
     disks::noise(&dir.path().join("disk"), len, seed);
     fs::read(dir.path().join("disk")).unwrap()
@@ -37,7 +37,7 @@ fn show(server: &Server, id: &str) -> Value {
     server.get(&format!("/v2/images/{id}")).json()
 }
 
-pub(super) fn part(server: &Server, id: &str, range: &str) -> Answer {
+pub(crate) fn part(server: &Server, id: &str, range: &str) -> Answer {
     server.ask("GET", &format!("/v2/images/{id}/file"), &[("Range", range)], b"")
 }
 
