@@ -15,8 +15,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// What clients may not point at, whatever the stores are: files of this server, logins of its operator (Glance's list).
-const NOT_FOR_CLIENTS: [&str; 3] = ["file", "filesystem", "swift+config"];
+/// What clients may not point at, whatever the stores are: files of this server, logins of its operator (Glance's list),
+/// and logins of their own, whose server could send this one anywhere.
+const NOT_FOR_CLIENTS: [&str; 5] = ["file", "filesystem", "swift+config", "swift+http", "swift+https"];
 
 /// What was found behind URLs. Clones share it.
 #[derive(Clone, Default)]
