@@ -78,12 +78,12 @@ impl Account {
 
 /// An address as options write it; without a scheme it is `https://`, as with Glance.
 pub(super) fn address(written: &str) -> String {
-    let written = written.trim().trim_end_matches('/');
-    if written.starts_with("http://") || written.starts_with("https://") {
-        written.to_owned()
-    } else {
-        format!("https://{}", written.trim_start_matches('/'))
-    }
+    let written = written.trim();
+    let (scheme, rest) = match (written.strip_prefix("http://"), written.strip_prefix("https://")) {
+        (Some(rest), _) => ("http", rest),
+        (None, rest) => ("https", rest.unwrap_or(written)),
+    };
+    format!("{scheme}://{}", rest.trim_matches('/'))
 }
 
 /// All accounts of the options by their references. Reads the configuration file. Blocking.

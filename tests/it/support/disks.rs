@@ -12,11 +12,11 @@ use std::{
 pub(crate) const TOOLS: [&str; 2] = ["qemu-img", "mkfs.ext4"];
 
 /// `dir/NAME.raw`: an MBR with one bootable Linux partition at 1 MiB, holding an ext4 of `mib` MiB with a copy of
-/// this project's sources and `mib / 4` MiB of noise, so that it neither compresses nor dedups away; the rest is holes.
+/// some of this project's sources and `mib / 4` MiB of noise, so that it neither compresses nor dedups away; the rest is holes.
 pub(crate) fn partitioned(dir: &Path, name: &str, mib: u64) -> PathBuf {
     let tree = dir.join(format!("{name}.tree"));
     fs::create_dir_all(&tree).unwrap();
-    run(Command::new("cp").args(["-r", concat!(env!("CARGO_MANIFEST_DIR"), "/src")]).arg(&tree));
+    run(Command::new("cp").args(["-r", concat!(env!("CARGO_MANIFEST_DIR"), "/src/agent")]).arg(&tree));
     noise(&tree.join("noise"), mib * 1024 * 1024 / 4, name.len() as u64);
     let image = of_tree(dir, name, mib, &tree);
     fs::remove_dir_all(&tree).unwrap();
