@@ -1,6 +1,7 @@
 //! What can be wrong with a configuration.
 
 use super::Origin;
+#[cfg(feature = "catalogue")]
 use crate::store::BUILT;
 use std::{fmt, io, path::PathBuf};
 
@@ -76,6 +77,7 @@ pub enum ConfigError {
         id: String,
     },
     /// The default store is not one that this version writes to.
+    #[cfg(feature = "catalogue")]
     #[error(
         "[glance_store] default_backend = {id}: the store is of type {kind}; this version writes to stores of type {}", BUILT.iter().filter(|it| **it != "http").copied().collect::<Vec<_>>().join(", ")
     )]
@@ -92,6 +94,7 @@ pub enum ConfigError {
         id: String,
     },
     /// There is no such kind of store.
+    #[cfg(feature = "catalogue")]
     #[error(
         "[DEFAULT] enabled_backends: store {id} is of type {kind}; there are file, http, rbd, swift, s3, cinder and vmware, and this version has {}", BUILT.join(", ")
     )]

@@ -33,12 +33,14 @@ mod nova;
 mod options;
 #[cfg(feature = "agent")]
 mod rules;
+#[cfg(feature = "catalogue")]
 mod s3;
 mod sample;
 #[cfg(feature = "agent")]
 mod signatures;
 mod sources;
 mod substitute;
+#[cfg(feature = "catalogue")]
 mod swift;
 #[cfg(test)]
 mod tests;

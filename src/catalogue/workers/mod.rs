@@ -21,11 +21,14 @@ pub(crate) use recover::recover;
 use crate::base::chain;
 use crate::catalogue::service::{Fault, Service};
 use std::time::Duration;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 use tokio_util::sync::CancellationToken;
 
 /// How often leftovers are looked for.
 const SWEEP: Duration = Duration::from_secs(300);
+
+/// After this time they are looked for again: what a process leaves that is killed and comes back at once is too young at first.
+const SOON: Duration = Duration::from_secs(75);
 
 /// How often the fleet's tables are tended.
 const TEND: Duration = Duration::from_secs(60);
@@ -44,8 +47,9 @@ async fn chores(service: &Service, shutdown: &CancellationToken) {
     let mut beat = interval((service.settings().lease / 6).max(Duration::from_millis(10)));
     let mut recover_tick = interval((service.settings().lease / 2).max(Duration::from_millis(30)));
     let mut sweep = interval(SWEEP);
+    let mut again = interval_at(Instant::now() + SOON, SWEEP);
     let mut tend = interval(TEND);
-    for timer in [&mut beat, &mut recover_tick, &mut sweep, &mut tend] {
+    for timer in [&mut beat, &mut recover_tick, &mut sweep, &mut again, &mut tend] {
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
     }
     loop {
@@ -59,6 +63,7 @@ async fn chores(service: &Service, shutdown: &CancellationToken) {
             _ = beat.tick() => ("beat", recover::beat(service).await),
             _ = recover_tick.tick() => ("recover", recover(service).await),
             _ = sweep.tick() => ("sweep", self::sweep(service).await),
+            _ = again.tick() => ("sweep", self::sweep(service).await),
         };
         if let Err(error) = outcome {
             tracing::error!(step, error = %chain(&error), "a step in the background failed; it comes again");

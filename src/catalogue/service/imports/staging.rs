@@ -88,15 +88,15 @@ impl Service {
             return;
         }
         let Ok(staged) = self.staging().await else { return };
-        let (place, image) = (Arc::clone(&staged), id.clone());
-        // A panic there is logged, and the sweep comes again.
-        let _ = tokio::task::spawn_blocking(move || place.remove_scratch(&image)).await;
         match staged.store.remove(&staged.store.url(id)).await {
             Ok(()) | Err(StoreError::NotFound { .. }) => {}
             Err(error) => {
                 tracing::warn!(image.id = %id, error = %chain(&error), "staged data cannot be removed yet");
             }
         }
+        let image = id.clone();
+        // A panic there is logged, and the sweep comes again.
+        let _ = tokio::task::spawn_blocking(move || staged.remove_scratch(&image)).await;
     }
 
     /// Removes what dead writers left half-written in the staging folder, if it is in use. What fails is logged.
