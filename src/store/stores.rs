@@ -12,6 +12,9 @@ use std::{cmp::Reverse, sync::Arc, time::Duration};
 /// The longest that a store is waited for to clear up after an upload.
 const CLEARING: Duration = Duration::from_secs(30);
 
+/// The longest that a store is waited for to look through what dead writers left.
+const TIDYING: Duration = Duration::from_secs(120);
+
 /// The name of a store in what is noted of a location (Glance's).
 const STORE: &str = "store";
 
@@ -152,13 +155,17 @@ impl Stores {
         join_all(self.all.iter().map(|it| one(&it.store))).await;
     }
 
-    /// Removes what dead writers left half-written. What fails is logged.
+    /// Removes what dead writers left half-written. What fails, or takes long, is logged.
     pub async fn tidy(&self) {
-        for Opened { store, .. } in self.all.iter() {
-            if let Err(error) = store.tidy().await {
-                tracing::warn!(store = store.name(), error = %chain(&error), "what dead writers left is not removed yet");
+        let one = async |store: &Arc<dyn Store>| {
+            let (name, words) = (store.name(), "what dead writers left is not removed yet");
+            match tokio::time::timeout(TIDYING, store.tidy()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(store = name, error = %chain(&error), "{words}"),
+                Err(_) => tracing::warn!(store = name, "{words}: the store does not answer in time"),
             }
-        }
+        };
+        join_all(self.all.iter().map(|it| one(&it.store))).await;
     }
 
     /// Length of the data, bytes.

@@ -21,7 +21,7 @@ pub(crate) use recover::recover;
 use crate::base::chain;
 use crate::catalogue::service::{Fault, Service};
 use std::time::Duration;
-use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, interval_at};
 use tokio_util::sync::CancellationToken;
 
 /// How often leftovers are looked for.
@@ -33,25 +33,21 @@ const SOON: Duration = Duration::from_secs(75);
 /// How often the fleet's tables are tended.
 const TEND: Duration = Duration::from_secs(60);
 
-/// Runs until `shutdown`. A step that fails is logged and comes again.
+/// Runs until `shutdown`. A step that fails is logged and comes again. No kind of work waits for another: a store that
+/// hangs must hold up no sign of life, or others take this process for dead.
 pub(crate) async fn run(service: Service, shutdown: CancellationToken) {
     tokio::select! {
         () = chores(&service, &shutdown) => {}
+        () = beats(&service) => {}
+        () = sweeps(&service) => {}
         () = cache::run(&service) => {}
         () = imports::run(&service) => {}
     }
 }
 
 async fn chores(service: &Service, shutdown: &CancellationToken) {
-    // Six beats to a lease: one that is late does no harm.
-    let mut beat = interval((service.settings().lease / 6).max(Duration::from_millis(10)));
-    let mut recover_tick = interval((service.settings().lease / 2).max(Duration::from_millis(30)));
-    let mut sweep = interval(SWEEP);
-    let mut again = interval_at(Instant::now() + SOON, SWEEP);
-    let mut tend = interval(TEND);
-    for timer in [&mut beat, &mut recover_tick, &mut sweep, &mut again, &mut tend] {
-        timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    }
+    let mut recover_tick = patient((service.settings().lease / 2).max(Duration::from_millis(30)));
+    let mut tend = patient(TEND);
     loop {
         let (step, outcome) = tokio::select! {
             () = shutdown.cancelled() => {
@@ -60,14 +56,43 @@ async fn chores(service: &Service, shutdown: &CancellationToken) {
                 return;
             }
             _ = tend.tick() => ("tend", service.tend_fleet().await),
-            _ = beat.tick() => ("beat", recover::beat(service).await),
             _ = recover_tick.tick() => ("recover", recover(service).await),
-            _ = sweep.tick() => ("sweep", self::sweep(service).await),
-            _ = again.tick() => ("sweep", self::sweep(service).await),
         };
-        if let Err(error) = outcome {
-            tracing::error!(step, error = %chain(&error), "a step in the background failed; it comes again");
+        told(step, outcome);
+    }
+}
+
+async fn beats(service: &Service) {
+    // Six beats to a lease: one that is late does no harm.
+    let mut beat = patient((service.settings().lease / 6).max(Duration::from_millis(10)));
+    loop {
+        beat.tick().await;
+        told("beat", recover::beat(service).await);
+    }
+}
+
+async fn sweeps(service: &Service) {
+    let mut regular = patient(SWEEP);
+    let mut again = interval_at(Instant::now() + SOON, SWEEP);
+    again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = regular.tick() => {}
+            _ = again.tick() => {}
         }
+        told("sweep", sweep(service).await);
+    }
+}
+
+fn patient(period: Duration) -> Interval {
+    let mut interval = interval(period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+fn told(step: &str, outcome: Result<(), Fault>) {
+    if let Err(error) = outcome {
+        tracing::error!(step, error = %chain(&error), "a step in the background failed; it comes again");
     }
 }
 
