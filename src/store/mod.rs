@@ -19,6 +19,7 @@ mod http;
 mod ingest;
 mod open;
 mod rbd;
+mod resume;
 mod s3;
 mod settings;
 mod settling;

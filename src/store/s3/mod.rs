@@ -22,7 +22,7 @@ mod write;
 pub use settings::{BucketUrlFormat, Checksums, S3Settings};
 
 use crate::image::ImageId;
-use crate::store::{Blocks, OpenError, Room, Store, StoreError, Writing, settling::Settling};
+use crate::store::{Blocks, OpenError, Room, Store, StoreError, Writing, resume, settling::Settling};
 use address::{Place, Server, shown};
 use bucket::{Bucket, Wire};
 use futures_util::{FutureExt, future::BoxFuture};
@@ -173,7 +173,7 @@ impl Store for S3Store {
             if range.end > size || range.start > range.end {
                 return Err(StoreError::Short { url: shown(url), size, wanted: range.end.max(range.start) });
             }
-            read::read(self.locate(url)?, range).await
+            resume::read(self.locate(url)?, range).await
         }
         .boxed()
     }

@@ -1,6 +1,7 @@
 //! Requests that end: each attempt has a limit that grows with what it sends, silence of the server is an error, and what
 //! failed for a moment is tried again.
 
+use crate::store::resume::jittered;
 use futures_util::{Stream, StreamExt};
 use http::{Method, Request, Response, StatusCode, header};
 use opendal::{Buffer, Error, ErrorKind, HttpBody, HttpTransport, Result};
@@ -84,11 +85,6 @@ fn first_byte(request: &Request<Buffer>) -> Option<u64> {
 
 fn is_momentary(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)
-}
-
-/// The pause, and up to half of it more: many wait for the same server.
-pub(super) fn jittered(pause: Duration) -> Duration {
-    pause + pause.mul_f64(rand::random::<f64>() / 2.0)
 }
 
 type Bytes = Box<dyn Stream<Item = Result<Buffer>> + Send + Sync + Unpin>;

@@ -7,12 +7,12 @@ use super::{bucket::Bucket, fault};
 use crate::base::Batch;
 use crate::store::{
     StagedData, StoreError, Writing,
-    settling::{Busy, Settling},
+    settling::{Published, Settling},
 };
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
 use opendal::{Buffer, ErrorKind, Writer};
-use tokio::{runtime::Handle, sync::oneshot};
+use tokio::runtime::Handle;
 
 /// Parts that an object may have (S3's limit).
 const MOST_PARTS: u64 = 10_000;
@@ -60,12 +60,6 @@ struct S3Staged {
     target: Target,
     writer: Option<Writer>,
     len: u64,
-}
-
-/// Takes an object back unless it is told that somebody knows of it.
-struct Published {
-    target: Option<Target>,
-    busy: Option<Busy>,
 }
 
 // === impl Parts ===
@@ -172,7 +166,7 @@ impl Drop for S3Writing {
 
 impl S3Staged {
     /// Makes the object, unless there is one.
-    async fn publish(mut self, busy: Busy) -> Result<Published, StoreError> {
+    async fn publish(mut self, mut published: Published) -> Result<Published, StoreError> {
         let target = self.target.clone();
         if target.len().await?.is_some() {
             return Err(StoreError::Duplicate { url: target.url.clone() });
@@ -180,11 +174,13 @@ impl S3Staged {
         let Some(mut writer) = self.writer.take() else { return Err(target.over()) };
         let closed = writer.close().await;
         // From here on an object of ours is taken back if nobody waits for it.
-        let mut published = Published { target: closed.is_ok().then(|| target.clone()), busy: Some(busy) };
+        if closed.is_ok() {
+            published.made(target.clone().take_back());
+        }
         match (closed, target.len().await) {
             // The answer may have been lost, and the object be there.
             (_, Ok(Some(len))) if len == self.len => {
-                published.target = Some(target);
+                published.made(target.take_back());
                 Ok(published)
             }
             (Ok(_), Ok(Some(len))) => {
@@ -209,16 +205,8 @@ impl StagedData for S3Staged {
     fn commit(self: Box<Self>) -> BoxFuture<'static, Result<(), StoreError>> {
         async move {
             let target = self.target.clone();
-            let (sender, outcome) = oneshot::channel();
-            let busy = target.settling.enter(&target.key);
-            // Goes on when nobody waits any more: a request that is broken off may have its effect all the same.
-            tokio::spawn(async move {
-                let _ = sender.send(self.publish(busy).await);
-            });
-            match outcome.await {
-                Ok(published) => published.map(Published::keep),
-                Err(_) => Err(target.over()),
-            }
+            let committed = target.settling.commit((&target.key, target.url.clone()), |it| self.publish(it)).await;
+            committed.unwrap_or_else(|| Err(target.over()))
         }
         .boxed()
     }
@@ -227,28 +215,6 @@ impl StagedData for S3Staged {
 impl Drop for S3Staged {
     fn drop(&mut self) {
         self.target.abandon(self.writer.take());
-    }
-}
-
-// === impl Published ===
-
-impl Published {
-    fn keep(mut self) {
-        self.target = None;
-    }
-}
-
-impl Drop for Published {
-    fn drop(&mut self) {
-        let (Some(target), Ok(runtime)) = (self.target.take(), Handle::try_current()) else { return };
-        tracing::info!(url = target.url, "an upload was given up, or failed, while it was published; it is removed");
-        let busy = self.busy.take();
-        runtime.spawn(async move {
-            let _busy = busy;
-            if let Err(error) = target.bucket.op.delete(&target.key).await {
-                tracing::warn!(url = target.url, error = fault::words(&error), "it could not be removed");
-            }
-        });
     }
 }
 
@@ -261,6 +227,13 @@ impl Target {
             Ok(found) => Ok(Some(found.content_length())),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.failed("written", &error)),
+        }
+    }
+
+    /// Removes the object.
+    async fn take_back(self) {
+        if let Err(error) = self.bucket.op.delete(&self.key).await {
+            tracing::warn!(url = self.url, error = fault::words(&error), "it could not be removed");
         }
     }
 

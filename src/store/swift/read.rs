@@ -1,28 +1,20 @@
-//! Reading: one range request, and another one from where it breaks off.
+//! Reading: range requests, each sent once.
 
 use super::{
     address::shown,
-    fault::{Fault, remote},
-    wire::{Ask, SILENCE, Session, jittered},
+    fault::Fault,
+    wire::{Ask, SILENCE, Session},
 };
-use crate::store::{Blocks, StoreError};
+use crate::store::{
+    Blocks, StoreError,
+    resume::{self, Broken, FAILURES, Pieces, Ranged},
+};
 use async_stream::try_stream;
-use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt, future::BoxFuture};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use reqwest::Response;
-use std::{ops::Range, sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc};
 use tokio::time::timeout;
-
-/// Requests in a row that may fail without this much coming in between, bytes.
-const FAILURES: u32 = 6;
-const PROGRESS: u64 = 1 << 20;
-
-/// Requests for one read in all.
-const REQUESTS: u32 = 1000;
-
-/// The pause after the first failure; each next one is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// An object that a location URL names.
 pub(super) struct Source {
@@ -37,25 +29,6 @@ pub(super) struct Source {
     pub(super) retries: u32,
 }
 
-/// Where a read stands.
-struct Reading {
-    source: Source,
-    left: Range<u64>,
-    /// None until it is asked for, and when it has broken off.
-    open: Option<Response>,
-    failures: u32,
-    requests: u32,
-    /// The first byte after the last failure.
-    since: u64,
-}
-
-/// What became of a step.
-enum Step {
-    Piece(Bytes),
-    /// The object has so many bytes, which are not enough.
-    Short(u64),
-}
-
 /// The bytes of `range` of an object.
 pub(super) async fn read(source: Source, range: Range<u64>) -> Result<Blocks, StoreError> {
     if range.start >= range.end {
@@ -65,16 +38,7 @@ pub(super) async fn read(source: Source, range: Range<u64>) -> Result<Blocks, St
         }
         return Ok(futures_util::stream::empty().boxed());
     }
-    let mut reading = Reading { source, since: range.start, left: range, open: None, failures: 0, requests: 0 };
-    // The first bytes are waited for, so that a server that gives none is an error before anything is sent on.
-    let first = reading.next().await?;
-    let blocks = try_stream! {
-        yield first;
-        while !reading.left.is_empty() {
-            yield reading.next().await?;
-        }
-    };
-    Ok(blocks.boxed())
+    resume::read(source, range).await
 }
 
 /// The length of the object.
@@ -86,101 +50,80 @@ pub(super) async fn size(it: &Source) -> Result<u64, StoreError> {
     }
 }
 
-// === impl Reading ===
+// === impl Source ===
 
-impl Reading {
-    /// The next bytes; never none.
-    async fn next(&mut self) -> Result<Bytes, StoreError> {
-        loop {
-            match self.step().await {
-                Ok(Step::Piece(mut piece)) if !piece.is_empty() => {
-                    piece.truncate(usize::try_from(self.left.end - self.left.start).unwrap_or(usize::MAX));
-                    self.left.start += piece.len() as u64;
-                    if self.left.start - self.since >= PROGRESS {
-                        self.failures = 0;
-                    }
-                    return Ok(piece);
-                }
-                Ok(Step::Piece(_)) => self.failed(Fault::new("the data ends before its end")).await?,
-                Ok(Step::Short(size)) => {
-                    let url = shown(&self.source.url);
-                    return Err(StoreError::Short { url, size, wanted: self.left.end });
-                }
-                Err(fault) => self.failed(fault).await?,
-            }
-        }
-    }
-
-    async fn step(&mut self) -> Result<Step, Fault> {
-        if self.open.is_none() {
-            self.requests += 1;
-            if let Some(short) = self.ask().await? {
-                return Ok(Step::Short(short));
-            }
-        }
-        let Some(open) = &mut self.open else { return Err(Fault::new("there is no answer")) };
-        let chunk = timeout(SILENCE, open.chunk()).await;
-        let chunk = chunk.map_err(|_| Fault::new(format!("the server sends nothing for {} s", SILENCE.as_secs())))?;
-        Ok(Step::Piece(chunk.map_err(Fault::of_request)?.unwrap_or_default()))
-    }
-
-    /// Asks for what is left; the length of the object when that is too much.
-    async fn ask(&mut self) -> Result<Option<u64>, Fault> {
-        let Source { session, container, object, .. } = &self.source;
-        let range = format!("bytes={}-{}", self.left.start, self.left.end - 1);
+impl Source {
+    /// Asks for a range, once: whoever reads goes on by himself.
+    async fn open(&self, left: &Range<u64>) -> Result<Response, Broken> {
+        let Self { session, container, object, .. } = self;
+        let broken = |fault: Fault| self.broken(fault);
+        let range = format!("bytes={}-{}", left.start, left.end - 1);
         let mut headers = HeaderMap::new();
-        headers.insert(header::RANGE, HeaderValue::try_from(range).map_err(|_| Fault::new("no range"))?);
-        // Whoever reads goes on by himself.
+        let range = HeaderValue::try_from(range).map_err(|_| broken(Fault::settled("no range")))?;
+        headers.insert(header::RANGE, range);
         let ask = Ask { container, object, headers, once: true, ..Ask::default() };
         let answer = match session.get(&ask).await {
             Err(fault) if fault.status == Some(StatusCode::RANGE_NOT_SATISFIABLE) => {
-                let head = session.head(container, object).await?;
-                return Ok(Some(head.and_then(|it| it.len).unwrap_or(self.left.start)));
+                let head = session.head(container, object).await.map_err(broken)?;
+                return Err(self.short(head.and_then(|it| it.len).unwrap_or(left.start), left));
             }
-            answer => answer?,
+            answer => answer.map_err(broken)?,
         };
         let total = if answer.status() == StatusCode::PARTIAL_CONTENT {
-            let (start, total) =
-                content_range(&answer).ok_or_else(|| Fault::settled("the server does not tell the range"))?;
-            if start != self.left.start {
-                return Err(Fault::settled("the server sends another range"));
+            let told = content_range(&answer);
+            let (start, total) = told.ok_or_else(|| broken(Fault::settled("the server does not tell the range")))?;
+            if start != left.start {
+                return Err(broken(Fault::settled("the server sends another range")));
             }
             total
-        } else if self.left.start == 0 {
+        } else if left.start == 0 {
             answer.content_length()
         } else {
             // Of a manifest with more segments than a list of the server's has.
-            return Err(Fault::settled("the server sends the whole object for a range of it"));
+            return Err(broken(Fault::settled("the server sends the whole object for a range of it")));
         };
-        if let Some(total) = total.filter(|it| *it < self.left.end) {
-            return Ok(Some(total));
+        match total.filter(|it| *it < left.end) {
+            Some(total) => Err(self.short(total, left)),
+            None => Ok(answer),
         }
-        self.open = Some(answer);
-        Ok(None)
     }
 
-    /// Waits before the next request, or says that there is none.
-    async fn failed(&mut self, fault: Fault) -> Result<(), StoreError> {
-        self.open = None;
-        self.failures += 1;
-        self.since = self.left.start;
-        let Source { url, store, retries, .. } = &self.source;
-        if !fault.is_momentary() || self.failures >= FAILURES.max(*retries) || self.requests >= REQUESTS {
-            // It was there when the first bytes came.
-            let vanished = fault.is_missing() && self.requests > 1;
-            return Err(match vanished {
-                true => remote("read", url, fault.words()),
-                false => fault.into_error("read", url, store),
-            });
+    fn broken(&self, fault: Fault) -> Broken {
+        Broken { again: fault.is_momentary(), error: fault.into_error("read", &self.url, &self.store) }
+    }
+
+    fn short(&self, size: u64, left: &Range<u64>) -> Broken {
+        Broken { error: StoreError::Short { url: shown(&self.url), size, wanted: left.end }, again: false }
+    }
+}
+
+impl Ranged for Source {
+    fn ask(&self, range: Range<u64>) -> BoxFuture<'_, Result<Pieces, Broken>> {
+        async move {
+            let (mut answer, url, store) = (self.open(&range).await?, self.url.clone(), self.store.clone());
+            let pieces = try_stream! {
+                loop {
+                    let chunk = timeout(SILENCE, answer.chunk()).await;
+                    let silent = |_| Fault::new(format!("the server sends nothing for {} s", SILENCE.as_secs()));
+                    let chunk = chunk.map_err(silent).and_then(|it| it.map_err(Fault::of_request));
+                    let broken = |it: Fault| Broken { error: it.into_error("read", &url, &store), again: true };
+                    match chunk.map_err(broken)? {
+                        Some(chunk) => yield chunk,
+                        None => break,
+                    }
+                }
+            };
+            Ok(pieces.boxed())
         }
-        tracing::debug!(
-            url = shown(url),
-            at = self.left.start,
-            error = fault.words(),
-            "reading goes on with another request"
-        );
-        tokio::time::sleep(jittered(FIRST_PAUSE * 2_u32.pow(self.failures.min(10) - 1))).await;
-        Ok(())
+        .boxed()
+    }
+
+    fn shown(&self) -> String {
+        shown(&self.url)
+    }
+
+    fn failures(&self) -> u32 {
+        FAILURES.max(self.retries)
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     login::{self, Endpoints},
     settings::SwiftSettings,
 };
-use crate::store::OpenError;
+use crate::store::{OpenError, resume::jittered};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use reqwest::{Body, Certificate, Client, Response};
@@ -234,9 +234,4 @@ async fn text(mut answer: Response, most: usize) -> Result<Vec<u8>, Fault> {
             None => return Ok(body),
         }
     }
-}
-
-/// The pause, and up to half of it more: many wait for the same server.
-pub(super) fn jittered(pause: Duration) -> Duration {
-    pause + pause.mul_f64(rand::random::<f64>() / 2.0)
 }

@@ -4,7 +4,7 @@
 //! another one writes. Data that is short is held in memory, and is one object at the commit.
 
 use super::{
-    address::word,
+    address::{shown, word},
     fault::{Fault, remote},
     objects::MARK,
     segment::Segment,
@@ -13,13 +13,13 @@ use super::{
 use crate::base::Batch;
 use crate::store::{
     StagedData, StoreError, Writing,
-    settling::{Busy, Settling},
+    settling::{Published, Settling},
 };
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use std::{sync::Arc, time::Duration};
-use tokio::{runtime::Handle, sync::oneshot, time::sleep};
+use tokio::{runtime::Handle, time::sleep};
 
 /// The longest data that is held in memory, bytes.
 const HELD: u64 = 8 << 20;
@@ -64,12 +64,6 @@ struct SwiftStaged {
     segments: usize,
     len: u64,
     over: bool,
-}
-
-/// Takes an object back unless it is told that somebody knows of it.
-struct Published {
-    target: Option<Target>,
-    busy: Option<Busy>,
 }
 
 // === impl SwiftWriting ===
@@ -180,7 +174,7 @@ impl Drop for SwiftWriting {
 
 impl SwiftStaged {
     /// Makes the object, unless there is one.
-    async fn publish(mut self, busy: Busy) -> Result<Published, StoreError> {
+    async fn publish(mut self, mut published: Published) -> Result<Published, StoreError> {
         let target = self.target.clone();
         let head = async || target.session.head(&target.container, &target.object).await;
         let failed = |fault| target.failed(fault);
@@ -198,14 +192,16 @@ impl SwiftStaged {
         };
         let put = target.session.get(&ask).await;
         // From here on an object of ours is taken back if nobody waits for it.
-        let mut published = Published { target: put.is_ok().then(|| target.clone()), busy: Some(busy) };
+        if put.is_ok() {
+            published.made(target.clone().take_back());
+        }
         self.over = put.is_ok();
         let found = head().await.map_err(failed)?;
         match (put, found) {
             // The answer may have been lost, and the object be there.
             (_, Some(found)) if found.mark.as_ref() == Some(&target.mark) => {
                 self.over = true;
-                published.target = Some(target.clone());
+                published.made(target.clone().take_back());
                 match found.len {
                     Some(len) if len != self.len => {
                         let what = format!("{} bytes were sent, and the server says that it has {len}", self.len);
@@ -218,7 +214,7 @@ impl SwiftStaged {
             (Err(fault), _) => Err(failed(fault)),
             (Ok(_), Some(_)) => {
                 // Another writer was there at the same moment: it is no object of ours.
-                published.target = None;
+                published.forget();
                 target.abandon(self.segments, None);
                 Err(target.duplicate())
             }
@@ -256,16 +252,9 @@ impl StagedData for SwiftStaged {
     fn commit(self: Box<Self>) -> BoxFuture<'static, Result<(), StoreError>> {
         async move {
             let target = self.target.clone();
-            let (sender, outcome) = oneshot::channel();
-            let busy = target.settling.enter(&target.object);
-            // Goes on when nobody waits any more: a request that is broken off may have its effect all the same.
-            tokio::spawn(async move {
-                let _ = sender.send(self.publish(busy).await);
-            });
-            match outcome.await {
-                Ok(published) => published.map(Published::keep),
-                Err(_) => Err(target.over()),
-            }
+            let url = shown(&target.url);
+            let committed = target.settling.commit((&target.object, url), |it| self.publish(it)).await;
+            committed.unwrap_or_else(|| Err(target.over()))
         }
         .boxed()
     }
@@ -276,29 +265,6 @@ impl Drop for SwiftStaged {
         if !self.over {
             self.target.abandon(self.segments, None);
         }
-    }
-}
-
-// === impl Published ===
-
-impl Published {
-    fn keep(mut self) {
-        self.target = None;
-    }
-}
-
-impl Drop for Published {
-    fn drop(&mut self) {
-        let (Some(target), Ok(runtime)) = (self.target.take(), Handle::try_current()) else { return };
-        let url = super::address::shown(&target.url);
-        tracing::info!(url, "an upload was given up, or failed, while it was published; it is removed");
-        let busy = self.busy.take();
-        runtime.spawn(async move {
-            let _busy = busy;
-            if let Err(fault) = target.session.remove(&target.container, &target.object).await {
-                tracing::warn!(url, error = fault.words(), "it could not be removed");
-            }
-        });
     }
 }
 
@@ -327,6 +293,13 @@ impl Target {
         Ok(headers)
     }
 
+    /// Removes the object with its segments.
+    async fn take_back(self) {
+        if let Err(fault) = self.session.remove(&self.container, &self.object).await {
+            tracing::warn!(url = shown(&self.url), error = fault.words(), "it could not be removed");
+        }
+    }
+
     /// Removes so many segments, in the background, as soon as the one that is being sent is over.
     fn abandon(&self, segments: usize, open: Option<Segment>) {
         let (true, Ok(runtime)) = (segments > 0, Handle::try_current()) else { return };
@@ -337,14 +310,14 @@ impl Target {
             }
             let names: Vec<String> = (1..=segments).map(|it| target.segment(it)).collect();
             if let Err(fault) = target.session.delete_all(&target.container, &names).await {
-                let url = super::address::shown(&target.url);
+                let url = shown(&target.url);
                 tracing::warn!(url, error = fault.words(), "what an upload left in segments is not removed yet");
             }
         });
     }
 
     pub(super) fn duplicate(&self) -> StoreError {
-        StoreError::Duplicate { url: super::address::shown(&self.url) }
+        StoreError::Duplicate { url: shown(&self.url) }
     }
 
     pub(super) fn failed(&self, fault: Fault) -> StoreError {
