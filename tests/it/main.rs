@@ -32,8 +32,6 @@ mod identity;
 mod layers;
 mod lint;
 mod newcomer;
-#[cfg(feature = "catalogue")]
-mod rbd;
 mod remote;
 mod shipped_units;
 #[cfg(feature = "catalogue")]

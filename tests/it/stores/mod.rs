@@ -1,4 +1,6 @@
 //! Back ends on servers: each on real ones.
 
+mod network;
+mod rbd;
 mod s3;
 mod swift;

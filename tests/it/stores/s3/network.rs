@@ -1,23 +1,15 @@
 //! Bad networks between the store and its server.
 
 use super::{bucket, servers, settings, site::noise};
-use crate::support::{
-    chaos::{Chaos, Fault},
-    rig::S3,
+use crate::{
+    stores::network::{get, id, put},
+    support::{
+        chaos::{Chaos, Fault},
+        rig::S3,
+    },
 };
-use bytes::Bytes;
-use futures_util::{TryStreamExt, stream};
-use larder::{
-    base::digest::Algorithm,
-    image::ImageId,
-    store::{IngestError, Limits, Store, StoreError, ingest, open},
-};
-use std::{
-    io,
-    time::{Duration, Instant},
-};
-
-const LIMITS: Limits = Limits { size_cap: 1 << 40, expected: None, hash: Algorithm::Sha512 };
+use larder::store::{Store, StoreError, open};
+use std::time::{Duration, Instant};
 
 /// A store behind a proxy, in a bucket of its own.
 async fn behind(at: usize, name: &str) -> Option<(S3, Chaos, std::sync::Arc<dyn Store>)> {
@@ -26,21 +18,6 @@ async fn behind(at: usize, name: &str) -> Option<(S3, Chaos, std::sync::Arc<dyn 
     let chaos = Chaos::before(&direct.url);
     let store = open(&settings(&S3 { url: chaos.url(), ..direct.clone() }, name)).unwrap();
     Some((direct, chaos, store))
-}
-
-async fn put(store: &dyn Store, id: &ImageId, data: &[u8]) -> Result<(), IngestError> {
-    let pieces: Vec<_> = data.chunks(90_001).map(|it| Ok::<_, io::Error>(Bytes::copy_from_slice(it))).collect();
-    let staged = ingest(stream::iter(pieces), store, id, LIMITS).await?;
-    staged.commit().await.map(drop).map_err(IngestError::Store)
-}
-
-async fn get(store: &dyn Store, url: &str, len: u64) -> Result<Vec<u8>, StoreError> {
-    let blocks: Vec<Bytes> = store.read(url, 0..len).await?.try_collect().await?;
-    Ok(blocks.concat())
-}
-
-fn id() -> ImageId {
-    ImageId::from_random(rand::random())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

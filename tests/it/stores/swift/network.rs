@@ -2,37 +2,19 @@
 
 use super::{KEY, ask, objects, server, settings, soon_empty};
 use crate::{
-    stores::s3::site::noise,
+    stores::{
+        network::{LIMITS, get, id, put},
+        s3::site::noise,
+    },
     support::chaos::{Chaos, Fault},
 };
 use bytes::Bytes;
-use futures_util::{TryStreamExt, stream};
-use larder::{
-    base::digest::Algorithm,
-    image::ImageId,
-    store::{IngestError, Limits, Store, StoreError, ingest, open},
-};
+use futures_util::stream;
+use larder::store::{StoreError, ingest, open};
 use std::{
     io,
     time::{Duration, Instant},
 };
-
-const LIMITS: Limits = Limits { size_cap: 1 << 40, expected: None, hash: Algorithm::Sha512 };
-
-async fn put(store: &dyn Store, id: &ImageId, data: &[u8]) -> Result<(), IngestError> {
-    let pieces: Vec<_> = data.chunks(90_001).map(|it| Ok::<_, io::Error>(Bytes::copy_from_slice(it))).collect();
-    let staged = ingest(stream::iter(pieces), store, id, LIMITS).await?;
-    staged.commit().await.map(drop).map_err(IngestError::Store)
-}
-
-async fn get(store: &dyn Store, url: &str, len: u64) -> Result<Vec<u8>, StoreError> {
-    let blocks: Vec<Bytes> = store.read(url, 0..len).await?.try_collect().await?;
-    Ok(blocks.concat())
-}
-
-fn id() -> ImageId {
-    ImageId::from_random(rand::random())
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_breaks_off_goes_on() {

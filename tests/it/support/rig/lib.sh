@@ -1,7 +1,7 @@
 # What the rig's scripts share. VENV: the virtual environment; RIG: this server's folder.
 export PATH=$VENV/bin:$PATH PYTHONWARNINGS=ignore
 unset "${!OS_@}"
-mkdir -p "$RIG"
+mkdir -p "$RIG" "$CACHE"
 cd "$RIG"
 
 # What is done when this script ends, after its server has.

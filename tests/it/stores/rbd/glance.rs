@@ -47,7 +47,7 @@ impl Driver {
     }
 
     fn run(&self, args: &[&str]) -> String {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/rbd/driver.py");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/stores/rbd/driver.py");
         let mut command = Command::new("timeout");
         command
             .arg("90")
