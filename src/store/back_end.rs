@@ -25,6 +25,11 @@ pub trait Store: Send + Sync {
         self.schemes().iter().any(|scheme| url.starts_with(scheme))
     }
 
+    /// Whether it can read data at this URL that is said to be in it, as under a former name of its server.
+    fn reads(&self, url: &str) -> bool {
+        self.schemes().iter().any(|scheme| url.starts_with(scheme))
+    }
+
     /// The URL that this image's data has, or would have.
     fn url(&self, id: &ImageId) -> String;
 

@@ -147,16 +147,19 @@ impl Scrubber {
         if let Some(why) = sealed(location) {
             return Err(why);
         }
-        match self.store.remove(&location.url).await {
+        match self.stores.remove(&location.location).await {
             Ok(()) => Ok(()),
             Err(StoreError::NotFound { .. }) => {
                 tracing::info!(image.id = location.image, location = location.row, "data was gone already");
                 Ok(())
             }
+            // Of a web server, which this one only reads from.
+            Err(StoreError::ReadOnly { .. }) => Ok(()),
             // The URL may hold a password.
-            Err(StoreError::Foreign { why, .. }) => {
-                Err(format!("its data ({}) is not in this server's store: {why}", without_password(&location.url)))
-            }
+            Err(StoreError::Foreign { why, .. }) => Err(format!(
+                "its data ({}) is not in this server's store: {why}",
+                without_password(&location.location.url)
+            )),
             Err(error) => Err(chain(&error).to_string()),
         }
     }
@@ -171,7 +174,7 @@ fn failure(location: &Leftover, why: String) -> Failure {
 }
 
 fn sealed(location: &Leftover) -> Option<String> {
-    is_sealed(&location.url).then(|| "metadata_encryption_key does not open it".to_owned())
+    is_sealed(&location.location.url).then(|| "metadata_encryption_key does not open it".to_owned())
 }
 
 /// A URL for a message: without what stands before the host, and not too long.

@@ -101,11 +101,11 @@ impl Scrubber {
     /// Whether a location has the image's data; a doubt when nobody can tell.
     async fn look(&self, image: &Deleted, location: &Leftover) -> Result<Option<String>, Missing> {
         let row = location.row;
-        if is_sealed(&location.url) {
+        if is_sealed(&location.location.url) {
             return Err(Missing::Unknown(format!("metadata_encryption_key does not open location {row}")));
         }
-        let url = without_password(&location.url);
-        match self.store.size(&location.url).await {
+        let url = without_password(&location.location.url);
+        match self.stores.size(&location.location).await {
             Ok(size) if image.size.is_none_or(|it| it == size) => Ok(None),
             Ok(size) => {
                 let wanted = image.size.unwrap_or(0);

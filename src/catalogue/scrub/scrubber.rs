@@ -6,9 +6,9 @@ use crate::catalogue::{
     tables::{self, LocationCipher, SchemaError, WrongKey, opened_cipher},
 };
 use crate::db::{Db, DbError};
-use crate::store::{self, Store};
+use crate::store::{self, Stores};
 use chrono::{DateTime, SubsecRound, Utc};
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// The shortest pause between two passes; `wakeup_time = 0` would keep the database busy for nothing.
@@ -17,7 +17,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 /// Removes the data of deleted images.
 pub struct Scrubber {
     pub(super) db: Db,
-    pub(super) store: Arc<dyn Store>,
+    pub(super) stores: Stores,
     pub(super) cipher: LocationCipher,
     /// How long an image is kept.
     pub(super) keep: Duration,
@@ -60,12 +60,12 @@ impl Scrubber {
     pub async fn open(settings: &Settings) -> Result<Self, OpenError> {
         let opening = settings.clone();
         let opened = tokio::task::spawn_blocking(move || {
-            Ok::<_, OpenError>((Db::open(&opening.database)?, store::open(&opening.store)?))
+            Ok::<_, OpenError>((Db::open(&opening.database)?, Stores::open(&opening.store)?))
         });
-        let (db, store) = opened.await.unwrap_or(Err(OpenError::BrokeOff))?;
+        let (db, stores) = opened.await.unwrap_or(Err(OpenError::BrokeOff))?;
         tables::ensure(&db).await?;
         let cipher = opened_cipher(&db, settings.metadata_encryption_key.clone()).await?;
-        Ok(Self { db, store, cipher, keep: settings.scrub_time, pool: settings.scrub_pool_size.max(1) })
+        Ok(Self { db, stores, cipher, keep: settings.scrub_time, pool: settings.scrub_pool_size.max(1) })
     }
 
     /// A pass every `pause`, until `shutdown`. A pass that fails is logged, and comes again.

@@ -59,9 +59,9 @@ impl Service {
             });
             let edited = edited.await;
             match looks.wanted() {
-                Some(url) => {
-                    let size = self.look(&url).await;
-                    looks.learn(url, size);
+                Some(location) => {
+                    let size = self.look(&location).await;
+                    looks.learn(&location, size);
                 }
                 None => {
                     if relocates && edited.is_ok() {

@@ -7,7 +7,7 @@ use crate::catalogue::{
 };
 use crate::db::DbError;
 use crate::identity::Caller;
-use crate::image::{Image, ImageId, Status};
+use crate::image::{Image, ImageId, Location, Status};
 use crate::store::StoreError;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -61,7 +61,7 @@ impl Service {
             return Ok(false);
         }
         for location in self.find(caller, id).await?.locations {
-            if self.data_in_use(id, &location.url).await {
+            if self.data_in_use(id, &location).await {
                 return Ok(true);
             }
         }
@@ -69,8 +69,8 @@ impl Service {
     }
 
     /// A store that does not answer soon says nothing: the removal comes again until it is done.
-    pub(super) async fn data_in_use(&self, id: &ImageId, url: &str) -> bool {
-        match timeout(LOOK, self.stores().in_use(url)).await {
+    pub(super) async fn data_in_use(&self, id: &ImageId, location: &Location) -> bool {
+        match timeout(LOOK, self.stores().in_use(location)).await {
             Ok(Err(error @ StoreError::InUse { .. })) => {
                 tracing::warn!(image.id = %id, %error, "the data of an image is not removed");
                 true
@@ -123,7 +123,7 @@ impl Service {
             after = last.row;
             let mut removed = Vec::new();
             for leftover in found {
-                match self.stores().remove(&leftover.url).await {
+                match self.stores().remove(&leftover.location).await {
                     Ok(()) | Err(StoreError::NotFound { .. } | StoreError::ReadOnly { .. }) => {
                         removed.push(leftover.row)
                     }

@@ -108,7 +108,7 @@ impl Service {
         let stores = self.stores();
         let Some((at, size)) = find(stores, &image, 0).await? else { return Ok(None) };
         let url = image.locations[at].url.clone();
-        let (store, more) = (Arc::clone(stores.of(&url)?), Some((stores.clone(), at + 1)));
+        let (store, more) = (Arc::clone(stores.of(&image.locations[at])?), Some((stores.clone(), at + 1)));
         Ok(Some(Download { image, size, url, store, more, serving: Serving::Store, receiver: None }))
     }
 }
@@ -133,7 +133,7 @@ async fn find(stores: &Stores, image: &Image, from: usize) -> Result<Option<(usi
 
 /// The size of the data; an error of none when it is not there.
 async fn measure(stores: &Stores, image: &Image, location: &Location) -> Result<u64, Option<Fault>> {
-    match stores.size(&location.url).await {
+    match stores.size(location).await {
         Ok(size) if image.size.is_none_or(|it| it == size) => Ok(size),
         Ok(size) => {
             tracing::error!(image.id = %image.id, size, wanted = image.size, "data has not the image's size");
@@ -222,8 +222,8 @@ impl Reading {
         while let Ok(Some((at, _))) = find(&self.stores, &self.image, self.next).await {
             tracing::warn!(image.id = %self.image.id, at = self.left.start, error = %chain(&error), "the next location is read");
             self.next = at + 1;
-            let url = &self.image.locations[at].url;
-            match self.stores.of(url)?.read(url, self.left.clone()).await {
+            let location = &self.image.locations[at];
+            match self.stores.of(location)?.read(&location.url, self.left.clone()).await {
                 Ok(blocks) => {
                     self.blocks = Some(blocks);
                     return Ok(());

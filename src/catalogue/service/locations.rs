@@ -63,7 +63,7 @@ impl Service {
         }
         self.access(caller).may("add_image_location", &image)?;
         let is_service = caller.roles.iter().chain(caller.service_roles()).any(|it| it == "service");
-        let on_web = new.url.starts_with("http") && self.stores().of("http://").is_ok();
+        let on_web = new.url.starts_with("http") && self.stores().of_url("http://").is_ok();
         if !is_service && !on_web {
             let words = "http store must be enabled to use location API by normal user.";
             return Err(Fault::Forbidden(words.to_owned()));
@@ -91,8 +91,9 @@ impl Service {
     /// Looks at the place, and then writes all of it at once: what the image is now, what is still to be done, and the task.
     async fn attach(&self, caller: &Caller, id: &ImageId, new: Addition) -> Result<(), Fault> {
         let looks = Looks::default();
-        let size = self.look(&new.url).await;
-        looks.learn(new.url.clone(), size);
+        let location = self.stores().located(new.url.clone());
+        let size = self.look(&location).await;
+        looks.learn(&location, size);
         let hash = new.hash.as_ref().map(|it| json!({"os_hash_algo": it.0.as_str(), "os_hash_value": it.1}));
         let input = json!({"image_id": id, "loc_url": new.url, "validation_data": hash.unwrap_or_else(|| json!({}))});
         let task = NewTask {
@@ -103,7 +104,7 @@ impl Service {
         };
         let (settings, now, access) = (self.settings(), self.now(), self.access(caller));
         let task = task.begin(caller, now);
-        let entry = Entry { location: self.stores().located(new.url.clone()), task: task.id.clone(), now };
+        let entry = Entry { location, task: task.id.clone(), now };
         let (id, kept_hours) = (id.clone(), settings.task_time_to_live);
         let written = self
             .db()

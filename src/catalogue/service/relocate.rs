@@ -25,30 +25,30 @@ pub(super) struct Looks(Arc<Mutex<Known>>);
 
 #[derive(Default)]
 struct Known {
-    /// Bytes; none when nothing can be got there.
-    sizes: HashMap<String, Option<u64>>,
-    wanted: Option<String>,
+    /// Bytes, by URL and store; none when nothing can be got there.
+    sizes: HashMap<(String, Option<String>), Option<u64>>,
+    wanted: Option<Location>,
 }
 
 // === impl Looks ===
 
 impl Looks {
     /// What the last attempt wanted to know.
-    pub(super) fn wanted(&self) -> Option<String> {
+    pub(super) fn wanted(&self) -> Option<Location> {
         self.known().wanted.take()
     }
 
-    pub(super) fn learn(&self, url: String, size: Option<u64>) {
-        self.known().sizes.insert(url, size);
+    pub(super) fn learn(&self, location: &Location, size: Option<u64>) {
+        self.known().sizes.insert(key(location), size);
     }
 
-    fn size(&self, url: &str) -> Result<u64, Fault> {
+    fn size(&self, location: &Location) -> Result<u64, Fault> {
         let mut known = self.known();
-        match known.sizes.get(url) {
+        match known.sizes.get(&key(location)) {
             Some(Some(size)) => Ok(*size),
             Some(None) => Err(Fault::Invalid("Invalid location".to_owned())),
             None => {
-                known.wanted = Some(url.to_owned());
+                known.wanted = Some(location.clone());
                 Err(Fault::Unavailable("This location has not been looked at yet.".to_owned()))
             }
         }
@@ -59,18 +59,23 @@ impl Looks {
     }
 }
 
+fn key(location: &Location) -> (String, Option<String>) {
+    (location.url.clone(), location.store().map(str::to_owned))
+}
+
 impl Service {
-    /// Bytes of the data at a URL that a client names; none when this server may not ask there, or gets nothing.
-    pub(super) async fn look(&self, url: &str) -> Option<u64> {
+    /// Bytes of the data at a place that a client names; none when this server may not ask there, or gets nothing.
+    pub(super) async fn look(&self, location: &Location) -> Option<u64> {
+        let url = &location.url;
         let scheme = url.split_once(':').map_or("", |it| it.0).to_ascii_lowercase();
-        if NOT_FOR_CLIENTS.contains(&scheme.as_str()) || self.stores().of(url).is_err() {
+        if NOT_FOR_CLIENTS.contains(&scheme.as_str()) || self.stores().of(location).is_err() {
             return None;
         }
         let web = matches!(scheme.as_str(), "http" | "https");
         if web && !external::may_ask(&self.settings().import_filtering, url).await {
             return None;
         }
-        match self.stores().size(url).await {
+        match self.stores().size(location).await {
             Ok(size) => Some(size).filter(|it| *it > 0),
             Err(error) => {
                 tracing::info!(error = %chain(&error), "a location that was to be added gives no data");
@@ -98,7 +103,7 @@ pub(super) fn apply(settings: &Settings, looks: &Looks, change: &Change, image: 
                 }
             };
             quota(settings, image.locations.len() + 1)?;
-            let size = looks.size(&location.location.url)?;
+            let size = looks.size(&location.location)?;
             check_metadata(&location.location)?;
             if image.locations.contains(&location.location) {
                 return Err(duplicate(&location.location));
@@ -133,7 +138,7 @@ fn replace(settings: &Settings, looks: &Looks, image: &mut Image, new: &[NewLoca
             return Err(Fault::Invalid("Original locations is not empty.".to_owned()));
         }
         for (index, location) in new.iter().enumerate() {
-            let size = looks.size(&location.url)?;
+            let size = looks.size(location)?;
             check_metadata(location)?;
             if new[..index].contains(location) {
                 return Err(duplicate(location));

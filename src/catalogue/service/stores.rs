@@ -41,9 +41,8 @@ impl Service {
         self.see_through(async move {
             let wanted = store.clone();
             let image = service.find(&caller, &id).await?;
-            let url = image.locations.iter().find(|it| it.store() == Some(&store)).map(|it| it.url.as_str());
-            let in_use = match url {
-                Some(url) => service.data_in_use(&id, url).await,
+            let in_use = match image.locations.iter().find(|it| it.store() == Some(&store)) {
+                Some(location) => service.data_in_use(&id, location).await,
                 None => false,
             };
             let edited = service.edit(&caller, &id, move |access, before, after| {

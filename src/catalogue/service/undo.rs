@@ -10,7 +10,7 @@ use crate::catalogue::{
 };
 use crate::db::{DbError, Tx};
 use crate::image::{ImageId, InvalidImageId, Status, shown_url};
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 use chrono::{DateTime, Utc};
 
 impl Service {
@@ -64,10 +64,7 @@ impl Service {
 
     /// Removes an object that may be gone already.
     pub(crate) async fn discard(&self, url: &str) -> Result<(), Fault> {
-        match self.stores().remove(url).await {
-            Ok(()) | Err(StoreError::NotFound { .. }) => Ok(()),
-            Err(other) => Err(other.into()),
-        }
+        Ok(self.stores().discard(url).await?)
     }
 }
 

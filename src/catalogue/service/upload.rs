@@ -137,7 +137,7 @@ impl Service {
         let virtual_size = judge(&self.settings(), image, &staged.facts().inspection)?;
 
         let (id, process, url) = (image.id.clone(), self.process().id.clone(), staged.url().to_owned());
-        let location = self.stores().written(url.clone());
+        let location = self.stores().written(into, url.clone());
         let announced = self.db().write::<_, DbError, _>(move |tx| uploads::announce(tx, &id, &process, &url)).await?;
         if !announced {
             return Err(self.gone(image).await);

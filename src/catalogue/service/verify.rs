@@ -119,7 +119,7 @@ impl Service {
             let (store, why) = ("database".to_owned(), "metadata_encryption_key does not open it");
             return Err(StoreError::Foreign { url: "a location".to_owned(), store, why });
         }
-        let size = match (self.stores().size(url).await, image.size) {
+        let size = match (self.stores().size(location).await, image.size) {
             (Err(StoreError::Unmeasured { .. }), Some(size)) => size,
             (size, _) => size?,
         };
@@ -129,7 +129,7 @@ impl Service {
         let known = image.os_hash_algo.as_deref().and_then(|it| it.parse().ok());
         let hash: Algorithm = known.unwrap_or(self.settings().hashing_algorithm);
         let counter = Arc::clone(read);
-        let body = self.stores().of(url)?.read(url, 0..size).await?.inspect_ok(move |it| {
+        let body = self.stores().of(location)?.read(url, 0..size).await?.inspect_ok(move |it| {
             counter.fetch_add(it.len() as u64, Ordering::Relaxed);
         });
         let limits = store::Limits { size_cap: u64::MAX, expected: Some(size), hash };

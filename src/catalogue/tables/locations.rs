@@ -6,7 +6,7 @@ use crate::catalogue::tables::{
     is_sealed,
     names::{ImageLocations, Images, alive, time},
 };
-use crate::db::{DbError, Tx};
+use crate::db::{DbError, Row, Tx};
 use crate::image::{ImageId, Location, Status};
 use chrono::{DateTime, Utc};
 use sea_query::{Expr, ExprTrait, Query};
@@ -138,7 +138,7 @@ pub(crate) struct Leftover {
     /// The key of its row.
     pub(crate) row: i64,
     /// Where the data is.
-    pub(crate) url: String,
+    pub(crate) location: Location,
     /// The image that it was.
     pub(crate) image: String,
 }
@@ -165,7 +165,8 @@ pub(crate) fn leftovers(
 ) -> Result<Vec<Leftover>, DbError> {
     let mut query = Query::select();
     query.column((ImageLocations::Table, ImageLocations::Id));
-    query.columns([ImageLocations::Value, ImageLocations::ImageId]).from(ImageLocations::Table);
+    query.columns([ImageLocations::Value, ImageLocations::MetaData, ImageLocations::ImageId]);
+    query.from(ImageLocations::Table);
     let on = Expr::col((Images::Table, Images::Id)).equals((ImageLocations::Table, ImageLocations::ImageId));
     query.inner_join(Images::Table, on);
     query.and_where(Expr::col((ImageLocations::Table, ImageLocations::Status)).eq("pending_delete"));
@@ -179,10 +180,12 @@ pub(crate) fn leftovers(
         query.and_where(Expr::col((ImageLocations::Table, ImageLocations::ImageId)).eq(id.as_str()));
     }
     query.order_by((ImageLocations::Table, ImageLocations::Id), sea_query::Order::Asc).limit(limit);
-    let rows = tx.select(&query)?;
-    rows.iter()
-        .map(|row| Ok(Leftover { row: row.get(0)?, url: cipher.open(row.get(1)?), image: row.get(2)? }))
-        .collect()
+    tx.select(&query)?.iter().map(|row| leftover(cipher, row)).collect()
+}
+
+/// Of a row with its key, value, metadata and image.
+pub(super) fn leftover(cipher: &LocationCipher, row: &Row) -> Result<Leftover, DbError> {
+    Ok(Leftover { row: row.get(0)?, location: location(cipher, row.get(1)?, row.get(2)?), image: row.get(3)? })
 }
 
 /// Notes that the data of these locations is gone.

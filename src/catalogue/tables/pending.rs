@@ -8,7 +8,7 @@ use crate::catalogue::tables::{
     LocationCipher,
     children::AT_ONCE,
     fleet::feed,
-    locations::Leftover,
+    locations::{Leftover, leftover},
     names::{ImageLocations, ImageMembers, ImageProperties, ImageTags, Images, time},
 };
 use crate::db::{DbError, Tx};
@@ -129,17 +129,15 @@ fn left(
     since: Option<DateTime<Utc>>,
 ) -> Result<Vec<Leftover>, DbError> {
     let mut query = Query::select();
-    query.columns([ImageLocations::Id, ImageLocations::Value, ImageLocations::ImageId]).from(ImageLocations::Table);
+    use ImageLocations::{Id, ImageId, MetaData, Value};
+    query.columns([Id, Value, MetaData, ImageId]).from(ImageLocations::Table);
     query.and_where(Expr::col(ImageLocations::ImageId).is_in(ids.iter().copied()));
     query.and_where(Expr::col(ImageLocations::Status).eq("pending_delete"));
     if let Some(since) = since {
         query.and_where(Expr::col(ImageLocations::DeletedAt).gte(time(since)));
     }
     query.order_by(ImageLocations::Id, Order::Asc);
-    let rows = tx.select(&query)?;
-    let read =
-        |row: &crate::db::Row| Ok(Leftover { row: row.get(0)?, url: cipher.open(row.get(1)?), image: row.get(2)? });
-    rows.iter().map(read).collect()
+    tx.select(&query)?.iter().map(|row| leftover(cipher, row)).collect()
 }
 
 /// An image, deleted or not.

@@ -132,6 +132,11 @@ impl Store for FileStore {
         self.locate(url).is_ok()
     }
 
+    /// In its folders alone: nothing else is ever opened.
+    fn reads(&self, url: &str) -> bool {
+        self.owns(url)
+    }
+
     /// In the folder of the highest priority.
     fn url(&self, id: &ImageId) -> String {
         self.folders.first().map(|it| it.folder.url(id.as_str())).unwrap_or_default()

@@ -1,5 +1,6 @@
 //! Back ends on servers: each on real ones.
 
+mod alike;
 mod network;
 mod rbd;
 mod s3;

@@ -118,7 +118,7 @@ impl Service {
         let told = data.wanted.as_ref().and_then(|it| it.0.parse::<Algorithm>().ok());
         let hash = told.unwrap_or(self.settings().hashing_algorithm);
         let limits = store::Limits { size_cap: u64::MAX, expected: Some(data.size), hash };
-        let blocks = self.stores().of(&url)?.read(&url, 0..data.size).await?;
+        let blocks = self.stores().of_url(&url)?.read(&url, 0..data.size).await?;
         let counter = Arc::clone(copied);
         let body = blocks.inspect_ok(move |it| {
             counter.fetch_add(it.len() as u64, Ordering::Relaxed);

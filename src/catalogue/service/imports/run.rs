@@ -276,11 +276,11 @@ impl Service {
         };
         let standing = join_all(copies.into_iter().map(commit)).await;
         let changes = Changes::default();
-        let mut stored = Stored { urls: Vec::new(), failed: missing, facts, virtual_size: None, changes };
+        let mut stored = Stored { places: Vec::new(), failed: missing, facts, virtual_size: None, changes };
         let mut why = None;
         for (outcome, store) in standing.into_iter().zip(targets) {
             match outcome {
-                Ok(url) => stored.urls.push(url),
+                Ok(url) => stored.places.push(self.stores().written(&**store, url)),
                 Err(error) => {
                     let name = store.name();
                     tracing::warn!(image.id = %row.image, store = name, error = %chain(&error), "a store did not take an import");
@@ -290,7 +290,7 @@ impl Service {
             }
         }
         match why {
-            Some(why) if order.all_must_succeed || stored.urls.is_empty() => {
+            Some(why) if order.all_must_succeed || stored.places.is_empty() => {
                 Ok(Some(Err(Failure { why, stores: stored.failed })))
             }
             _ => Ok(Some(Ok(stored))),

@@ -18,14 +18,14 @@ use crate::catalogue::{
     tables::{images, imports, staged, tasks},
 };
 use crate::db::{DbError, Tx};
-use crate::image::{Image, ImportMethod, Status, shown_url, task::Task};
+use crate::image::{Image, ImportMethod, Location, Status, shown_url, task::Task};
 use crate::store::Ingested;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 /// What stands in stores.
 pub(super) struct Stored {
-    pub(super) urls: Vec<String>,
+    pub(super) places: Vec<Location>,
     /// The stores that did not take it.
     pub(super) failed: Vec<String>,
     pub(super) facts: Ingested,
@@ -57,8 +57,8 @@ impl Service {
     ) -> Result<(), Fault> {
         let (case, cipher, settings, gone) = (self.case(row), self.cipher().clone(), self.settings(), order.clone());
         let (order, judged, copies) = (order.clone(), image.clone(), order.method()? == ImportMethod::CopyImage);
-        let places: Vec<_> = stored.urls.iter().map(|it| self.stores().written(it.clone())).collect();
-        let (size, failed, stored_in) = (stored.facts.size, stored.failed.clone(), stored.urls.len());
+        let places = stored.places.clone();
+        let (size, failed, stored_in) = (stored.facts.size, stored.failed.clone(), stored.places.len());
         let done = self.db().write(move |tx| {
             if !imports::is_of(tx, &case.row, &case.process)? {
                 return Ok(None);

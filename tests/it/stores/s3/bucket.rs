@@ -6,7 +6,7 @@ use opendal::Operator;
 use std::time::{Duration, Instant};
 
 /// The bucket as another client sees it.
-pub(super) fn operator(server: &S3, bucket: &str) -> Operator {
+pub(in crate::stores) fn operator(server: &S3, bucket: &str) -> Operator {
     opendal::install_default();
     let service = opendal::services::S3::default()
         .endpoint(&server.url)
@@ -20,13 +20,13 @@ pub(super) fn operator(server: &S3, bucket: &str) -> Operator {
 }
 
 /// The names of the objects.
-pub(super) async fn objects(server: &S3, bucket: &str) -> Vec<String> {
+pub(in crate::stores) async fn objects(server: &S3, bucket: &str) -> Vec<String> {
     let list = operator(server, bucket).lister("/").await.unwrap();
     list.map_ok(|it| it.path().to_owned()).try_collect().await.unwrap()
 }
 
 /// What the server answers to a signed request about the bucket.
-pub(super) async fn ask(server: &S3, method: &str, path_and_query: &str) -> (u16, String) {
+pub(in crate::stores) async fn ask(server: &S3, method: &str, path_and_query: &str) -> (u16, String) {
     let signer = reqsign_core::Signer::new(
         reqsign_core::Context::new(),
         reqsign_aws_v4::StaticCredentialProvider::new(server.access, server.secret),
@@ -41,14 +41,14 @@ pub(super) async fn ask(server: &S3, method: &str, path_and_query: &str) -> (u16
 }
 
 /// Uploads in parts that are not over.
-pub(super) async fn uploads(server: &S3, bucket: &str) -> usize {
+pub(in crate::stores) async fn uploads(server: &S3, bucket: &str) -> usize {
     let (status, text) = ask(server, "GET", &format!("{bucket}?uploads=")).await;
     assert_eq!(status, 200, "{text}");
     text.matches("<UploadId>").count()
 }
 
 /// Nothing is left, as soon as what was dropped is cleared away.
-pub(super) async fn soon_empty(server: &S3, bucket: &str) {
+pub(in crate::stores) async fn soon_empty(server: &S3, bucket: &str) {
     let began = Instant::now();
     loop {
         let (left, unfinished) = (objects(server, bucket).await, uploads(server, bucket).await);

@@ -1,6 +1,6 @@
 //! The S3 store, on Ceph's gateway and on Swift.
 
-mod bucket;
+pub(super) mod bucket;
 mod conforms;
 mod glance;
 mod killed;
@@ -11,12 +11,12 @@ use crate::support::rig::{self, S3};
 use larder::store::{S3Settings, Settings};
 
 /// Both real servers.
-fn servers() -> Option<[(&'static str, S3); 2]> {
+pub(super) fn servers() -> Option<[(&'static str, S3); 2]> {
     Some([("ceph", rig::ceph_s3()?.clone()), ("swift", rig::swift_s3()?)])
 }
 
 /// A store of this server in a bucket of its own.
-fn settings(server: &S3, bucket: &str) -> Settings {
+pub(super) fn settings(server: &S3, bucket: &str) -> Settings {
     let s3 = S3Settings {
         host: server.url.clone(),
         access_key: server.access.into(),

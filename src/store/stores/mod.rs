@@ -1,4 +1,5 @@
-//! All stores of a catalogue: data is written to one of them, and read from each by its URL.
+//! All stores of a catalogue: data is written to one of them, and read from the one that is noted with its place, or else
+//! from the one that its URL is of.
 
 use crate::base::chain;
 use crate::image::{ImageId, Location, shown_url};
@@ -17,6 +18,9 @@ const TIDYING: Duration = Duration::from_secs(120);
 
 /// The name of a store in what is noted of a location (Glance's).
 const STORE: &str = "store";
+
+/// Likewise in rows of Glance's first releases with several stores.
+const BACKEND: &str = "backend";
 
 /// The stores; clones share them.
 #[derive(Clone)]
@@ -82,15 +86,34 @@ impl Stores {
 
     /// The one of `enabled_backends` with this id, if it is there.
     pub fn by_id(&self, id: &str) -> Option<&Arc<dyn Store>> {
-        self.all.iter().find(|it| it.id.as_deref() == Some(id)).map(|it| &it.store)
+        self.opened(id).map(|it| &it.store)
+    }
+
+    /// The one that has the data of a place: the one that is noted there, if it can read such a URL, and else the one that
+    /// the URL is of. Servers get other names, and two stores may look alike, so that the URL alone does not tell.
+    ///
+    /// # Errors
+    /// [`StoreError::Foreign`]: it is in none.
+    pub fn of(&self, location: &Location) -> Result<&Arc<dyn Store>, StoreError> {
+        self.opened_at(location).map(|it| &it.store)
     }
 
     /// The one that this URL is of.
     ///
     /// # Errors
     /// [`StoreError::Foreign`]: it is of none.
-    pub fn of(&self, url: &str) -> Result<&Arc<dyn Store>, StoreError> {
+    pub fn of_url(&self, url: &str) -> Result<&Arc<dyn Store>, StoreError> {
         self.opened_of(url).map(|it| &it.store)
+    }
+
+    fn opened_at(&self, location: &Location) -> Result<&Opened, StoreError> {
+        let noted = [STORE, BACKEND].iter().filter_map(|it| location.metadata.get(*it)?.as_str());
+        let found = noted.filter_map(|id| self.opened(id)).find(|it| it.store.reads(&location.url));
+        found.map_or_else(|| self.opened_of(&location.url), Ok)
+    }
+
+    fn opened(&self, id: &str) -> Option<&Opened> {
+        self.all.iter().find(|it| it.id.as_deref() == Some(id))
     }
 
     fn opened_of(&self, url: &str) -> Result<&Opened, StoreError> {
@@ -107,20 +130,17 @@ impl Stores {
     /// A place of data with this URL, and with the id that `enabled_backends` gives its store, which Glance notes too: its
     /// scrubber and its answers look for it there.
     pub fn located(&self, url: String) -> Location {
-        let id = self.id_of(&url).map(|id| (STORE.to_owned(), id.into()));
-        Location { metadata: id.into_iter().collect(), url }
+        let id = self.opened_of(&url).ok().and_then(|it| it.id.clone());
+        Location { metadata: id.map(|id| (STORE.to_owned(), id.into())).into_iter().collect(), url }
     }
 
-    /// Likewise of data that was written here, with what the store notes of it.
-    pub fn written(&self, url: String) -> Location {
-        let mut noted = self.of(&url).map(|it| it.metadata(&url)).unwrap_or_default();
-        let mut location = self.located(url);
-        noted.append(&mut location.metadata);
-        Location { metadata: noted, ..location }
-    }
-
-    fn id_of(&self, url: &str) -> Option<&str> {
-        self.opened_of(url).ok()?.id.as_deref()
+    /// Likewise of data that was written to this store, with what the store notes of it.
+    pub fn written(&self, store: &dyn Store, url: String) -> Location {
+        let mut metadata = store.metadata(&url);
+        if let Some(id) = self.opened(store.name()).and_then(|it| it.id.clone()) {
+            metadata.insert(STORE.to_owned(), id.into());
+        }
+        Location { metadata, url }
     }
 
     /// With `enabled_backends`: notes the store of each place where none, or one that there is no more, is noted, and brings
@@ -129,11 +149,10 @@ impl Stores {
         if self.all[self.main].id.is_none() {
             return;
         }
-        let known = |id: &str| self.all.iter().find(|it| it.id.as_deref() == Some(id));
-        let noted = |it: &Location| it.store().and_then(known);
+        let noted = |it: &Location| it.store().and_then(|id| self.opened(id));
         for location in locations.iter_mut() {
             if noted(location).is_none()
-                && let Some(id) = self.id_of(&location.url)
+                && let Some(id) = self.opened_at(location).ok().and_then(|it| it.id.clone())
             {
                 location.metadata.insert(STORE.to_owned(), id.into());
             }
@@ -172,24 +191,44 @@ impl Stores {
     ///
     /// # Errors
     /// That of the store, or of [`Stores::of`].
-    pub async fn size(&self, url: &str) -> Result<u64, StoreError> {
-        self.of(url)?.size(url).await
+    pub async fn size(&self, location: &Location) -> Result<u64, StoreError> {
+        self.of(location)?.size(&location.url).await
     }
 
     /// Looks whether something needs the data, so that it cannot be removed.
     ///
     /// # Errors
     /// That of the store, or of [`Stores::of`].
-    pub async fn in_use(&self, url: &str) -> Result<(), StoreError> {
-        self.of(url)?.in_use(url).await
+    pub async fn in_use(&self, location: &Location) -> Result<(), StoreError> {
+        self.of(location)?.in_use(&location.url).await
     }
 
     /// Removes the data for good.
     ///
     /// # Errors
     /// That of the store, or of [`Stores::of`].
-    pub async fn remove(&self, url: &str) -> Result<(), StoreError> {
-        self.of(url)?.remove(url).await
+    pub async fn remove(&self, location: &Location) -> Result<(), StoreError> {
+        self.of(location)?.remove(&location.url).await
+    }
+
+    /// Removes data of which only the URL is known, and which no image has: from each store that the URL may be of. None
+    /// needs to be there.
+    ///
+    /// # Errors
+    /// That of a store, or of [`Stores::of_url`].
+    pub async fn discard(&self, url: &str) -> Result<(), StoreError> {
+        let mut owners: Vec<_> = self.all.iter().filter(|it| it.store.owns(url)).map(|it| &it.store).collect();
+        if owners.is_empty() {
+            owners.push(self.of_url(url)?);
+        }
+        let mut outcome = Ok(());
+        for store in owners {
+            match store.remove(url).await {
+                Ok(()) | Err(StoreError::NotFound { .. }) => {}
+                Err(error) => outcome = outcome.and(Err(error)),
+            }
+        }
+        outcome
     }
 }
 
@@ -204,3 +243,6 @@ fn built(found: Result<Arc<dyn Store>, OpenError>, name: &str) -> Result<Option<
         Err(other) => Err(other),
     }
 }
+
+#[cfg(test)]
+mod tests;
