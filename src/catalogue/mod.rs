@@ -14,5 +14,5 @@ mod workers;
 
 pub use reload::Read;
 pub use run::{BuildError, Catalogue, build};
-pub use settings::{Backend, Fleet, Healthcheck, ImportFiltering, Settings};
+pub use settings::{Backend, Fleet, Healthcheck, Settings};
 pub use tables::LocationKey;

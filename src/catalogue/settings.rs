@@ -94,7 +94,7 @@ pub struct Settings {
     /// `http_retries`: how often such data is read again when that breaks off.
     pub http_retries: u32,
     /// `[import_filtering_opts]`
-    pub import_filtering: ImportFiltering,
+    pub import_filtering: store::ImportFiltering,
     /// `[glance_download_properties] extra_properties`: what the names of properties begin with that come with an image
     /// from another region.
     pub download_properties: Vec<String>,
@@ -165,24 +165,6 @@ pub enum Backend {
     DisableByFilesPorts,
     /// `enable_by_files`
     EnableByFiles,
-}
-
-/// Where this server may go when a client names a URL. Where a list of allowed ones is given, the other list of that
-/// kind does not count.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ImportFiltering {
-    /// `allowed_schemes`
-    pub allowed_schemes: Vec<String>,
-    /// `disallowed_schemes`
-    pub disallowed_schemes: Vec<String>,
-    /// `allowed_hosts`: names or addresses; those of this machine only when they are here.
-    pub allowed_hosts: Vec<String>,
-    /// `disallowed_hosts`
-    pub disallowed_hosts: Vec<String>,
-    /// `allowed_ports`, of those that a URL writes.
-    pub allowed_ports: Vec<u16>,
-    /// `disallowed_ports`
-    pub disallowed_ports: Vec<u16>,
 }
 
 fn words(text: &str) -> Vec<String> {
@@ -273,7 +255,7 @@ impl Default for Settings {
             import_limit: 16,
             do_secure_hash: true,
             http_retries: 3,
-            import_filtering: ImportFiltering::default(),
+            import_filtering: store::ImportFiltering::default(),
             download_properties: words("hw_,trait:,os_distro,os_secure_boot,os_type"),
             plugins: PluginSettings::default(),
             notifications: messaging::Settings::default(),
@@ -287,21 +269,6 @@ impl Default for Settings {
             fleet: Fleet::default(),
             metadata_source_path: PathBuf::from("/etc/glance/metadefs/"),
             metrics: true,
-        }
-    }
-}
-
-// === impl ImportFiltering ===
-
-impl Default for ImportFiltering {
-    fn default() -> Self {
-        Self {
-            allowed_schemes: words("http,https"),
-            disallowed_schemes: Vec::new(),
-            allowed_hosts: Vec::new(),
-            disallowed_hosts: Vec::new(),
-            allowed_ports: vec![80, 443],
-            disallowed_ports: Vec::new(),
         }
     }
 }

@@ -6,11 +6,9 @@ use super::{
     options::Options,
     value::{BRACKETED, BRACKETED_PORTS, BYTES, Kind, Refused, parsed},
 };
-use crate::catalogue::{
-    self,
-    service::{Conversion, Plugin, PluginSettings, UnknownPlugin},
-};
+use crate::catalogue::service::{Conversion, Plugin, PluginSettings, UnknownPlugin};
 use crate::image::{ImportMethod, UnknownMethod};
+use crate::store;
 use std::path::PathBuf;
 
 pub(super) fn visit(options: &mut Options<'_>, it: &mut Catalogue) {
@@ -161,7 +159,7 @@ const FOLDER_URI: Kind<Option<PathBuf>> = Kind {
     write: |value| value.as_ref().map(|it| format!("file://{}", it.display())),
 };
 
-pub(super) fn filtering(options: &mut Options<'_>, it: &mut catalogue::ImportFiltering) {
+pub(super) fn filtering(options: &mut Options<'_>, it: &mut store::ImportFiltering) {
     options.bind_as(
         "allowed_schemes",
         &mut it.allowed_schemes,

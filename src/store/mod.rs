@@ -29,7 +29,7 @@ mod swift;
 pub use back_end::{Blocks, Room, StagedData, Store, Writing};
 pub use error::{OpenError, StoreError};
 pub use file_perm::{FilePerm, InvalidFilePerm};
-pub use http::web_client;
+pub use http::{ImportFiltering, addresses_of, may_ask, web_client};
 pub use ingest::{IngestError, Ingested, Limits, OnFailure, Spread, Staged, ingest, keep, measure, spread};
 pub use open::{BUILT, KINDS, open, open_folder};
 pub use rbd::RbdSettings;

@@ -1,7 +1,12 @@
 //! Which back ends there are.
 
 use crate::store::{
-    OpenError, Settings, Store, file::FileStore, http::HttpStore, rbd::RbdStore, s3::S3Store, swift::SwiftStore,
+    OpenError, Settings, Store,
+    file::FileStore,
+    http::{Filtering, HttpStore},
+    rbd::RbdStore,
+    s3::S3Store,
+    swift::SwiftStore,
 };
 use std::{path::Path, sync::Arc};
 
@@ -21,21 +26,22 @@ pub fn open_folder(name: &str, path: &Path, unfinished: &str) -> Result<Arc<dyn 
     Ok(Arc::new(FileStore::open_with(name, &settings, Some(unfinished))?))
 }
 
-/// Opens the store of the kind `default_store`; removes what a crash left half-written. Blocking.
+/// Opens the store of the kind `default_store`; removes what a crash left half-written. Web servers are asked as
+/// `[import_filtering_opts]` says when nobody sets anything. Blocking.
 ///
 /// # Errors
 /// [`OpenError`].
 pub fn open(settings: &Settings) -> Result<Arc<dyn Store>, OpenError> {
-    open_as(None, settings)
+    open_as(None, settings, &Filtering::default())
 }
 
 /// Likewise; `name` is what it is called, without one its kind.
-pub(super) fn open_as(name: Option<&str>, settings: &Settings) -> Result<Arc<dyn Store>, OpenError> {
+pub(super) fn open_as(name: Option<&str>, settings: &Settings, rules: &Filtering) -> Result<Arc<dyn Store>, OpenError> {
     let kind = settings.default_store.as_str();
     match kind {
         // Glance takes both names, as its URLs have both schemes.
         "file" | "filesystem" => Ok(Arc::new(FileStore::open(name.unwrap_or("file"), settings)?)),
-        "http" | "https" => Ok(Arc::new(HttpStore::open(name.unwrap_or("http"), settings)?)),
+        "http" | "https" => Ok(Arc::new(HttpStore::open(name.unwrap_or("http"), settings, rules)?)),
         "s3" | "s3+http" | "s3+https" => Ok(Arc::new(S3Store::open(name.unwrap_or("s3"), &settings.s3)?)),
         "rbd" => Ok(Arc::new(RbdStore::open(name.unwrap_or("rbd"), &settings.rbd)?)),
         "cinder" | "vmware" | "vsphere" => Err(OpenError::NotBuilt { kind: kind.to_owned() }),

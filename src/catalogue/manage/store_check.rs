@@ -47,9 +47,10 @@ pub async fn check_store(
     extent: &Extent,
     (each, stop): (impl Fn(&Tried) + Send + Sync, impl Future<Output = ()> + Send),
 ) -> Result<StoreChecked, ManageError> {
-    let options = settings.store.clone();
-    let stores =
-        tokio::task::spawn_blocking(move || Stores::open(&options)).await.map_err(|_| ManageError::BrokeOff)??;
+    let (options, rules) = (settings.store.clone(), settings.import_filtering.clone());
+    let stores = tokio::task::spawn_blocking(move || Stores::open(&options, rules))
+        .await
+        .map_err(|_| ManageError::BrokeOff)??;
     let store = find(&stores, settings, id)?;
     let mut checked =
         StoreChecked { store: store.name().to_owned(), read_only: false, stopped: false, points: Vec::new() };

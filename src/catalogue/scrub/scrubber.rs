@@ -60,7 +60,7 @@ impl Scrubber {
     pub async fn open(settings: &Settings) -> Result<Self, OpenError> {
         let opening = settings.clone();
         let opened = tokio::task::spawn_blocking(move || {
-            Ok::<_, OpenError>((Db::open(&opening.database)?, Stores::open(&opening.store)?))
+            Ok::<_, OpenError>((Db::open(&opening.database)?, Stores::open(&opening.store, opening.import_filtering)?))
         });
         let (db, stores) = opened.await.unwrap_or(Err(OpenError::BrokeOff))?;
         tables::ensure(&db).await?;

@@ -10,7 +10,7 @@ use crate::catalogue::{
         Fault, Service,
         access::Access,
         change::check_storage,
-        check, external,
+        check,
         imports::{self, InPlace},
         relocate,
         relocate::{Looks, check_hex},
@@ -21,6 +21,7 @@ use crate::catalogue::{
 use crate::db::{DbError, Tx};
 use crate::identity::Caller;
 use crate::image::{Change, Image, ImageId, Location, NewLocation, Place, Status, task::Task};
+use crate::store;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
@@ -73,7 +74,7 @@ impl Service {
         }
         let scheme = new.url.split_once(':').map_or("", |it| it.0).to_ascii_lowercase();
         let web = matches!(scheme.as_str(), "http" | "https");
-        if web && !external::may_ask(&self.settings().import_filtering, &new.url).await {
+        if web && !store::may_ask(&self.settings().import_filtering, &new.url).await {
             let url: String = new.url.chars().take(300).collect();
             return Err(Fault::Invalid(format!("URI for add location does not pass filtering: {url}")));
         }

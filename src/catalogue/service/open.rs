@@ -147,7 +147,11 @@ impl Service {
         let settings = Arc::new(settings);
         let open = move || {
             let live = Live::open(Arc::clone(&settings))?;
-            Ok::<_, OpenError>((live, Db::open(&settings.database)?, Stores::open(&settings.store)?))
+            Ok::<_, OpenError>((
+                live,
+                Db::open(&settings.database)?,
+                Stores::open(&settings.store, settings.import_filtering.clone())?,
+            ))
         };
         let (live, db, stores) = tokio::task::spawn_blocking(open).await.unwrap_or(Err(OpenError::BrokeOff))?;
         tables::ensure(&db).await?;

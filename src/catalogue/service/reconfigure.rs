@@ -16,8 +16,10 @@ impl Service {
     pub async fn reconfigure(&self, wanted: Settings) -> Result<Vec<&'static str>, OpenError> {
         let before = self.live().clone();
         let (settings, staying) = keep_fixed(wanted, &before.settings);
+        let filtering = settings.import_filtering.clone();
         let renewed = tokio::task::spawn_blocking(move || before.renewed(Arc::new(settings)));
         self.set_live(renewed.await.unwrap_or(Err(OpenError::BrokeOff))?);
+        self.stores().filter(filtering);
         Ok(staying)
     }
 }

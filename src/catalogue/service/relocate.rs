@@ -7,9 +7,10 @@
 use crate::base::{chain, digest::Algorithm};
 use crate::catalogue::{
     Settings,
-    service::{Fault, Service, external, upload::has_formats},
+    service::{Fault, Service, upload::has_formats},
 };
 use crate::image::{Change, Image, Location, NewLocation, Place, Status, Validation};
+use crate::store;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -72,7 +73,7 @@ impl Service {
             return None;
         }
         let web = matches!(scheme.as_str(), "http" | "https");
-        if web && !external::may_ask(&self.settings().import_filtering, url).await {
+        if web && !store::may_ask(&self.settings().import_filtering, url).await {
             return None;
         }
         match self.stores().size(location).await {

@@ -1,7 +1,7 @@
 //! Tasks: those of an image for whoever sees it, all others for admins.
 
 use crate::catalogue::{
-    service::{Fault, Service, access::Access, external, records::seen},
+    service::{Fault, Service, access::Access, records::seen},
     tables::tasks,
 };
 use crate::db::DbError;
@@ -10,6 +10,7 @@ use crate::image::{
     ImageId,
     task::{Task, TaskQuery},
 };
+use crate::store;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
@@ -80,7 +81,7 @@ impl Service {
         if new.kind == "import" {
             let from = new.input.get("import_from").and_then(Value::as_str).unwrap_or_default();
             check_source(from)?;
-            if !external::may_ask(&self.settings().import_filtering, from).await {
+            if !store::may_ask(&self.settings().import_filtering, from).await {
                 let from: String = from.chars().take(300).collect();
                 return Err(Fault::Invalid(format!("URI for legacy import task does not pass filtering: {from}")));
             }

@@ -1,5 +1,6 @@
 //! The HTTP client as the options of the store ask for it.
 
+use super::{filter::Filtering, resolve::Judging};
 use crate::store::{OpenError, Settings};
 use reqwest::{Certificate, Client, ClientBuilder, Proxy, redirect};
 use std::{collections::BTreeMap, fs, time::Duration};
@@ -21,7 +22,8 @@ pub fn web_client() -> ClientBuilder {
         .no_proxy()
 }
 
-pub(super) fn build(settings: &Settings) -> Result<Client, OpenError> {
+/// The store's own, which connects only where `rules` let it.
+pub(super) fn build(settings: &Settings, rules: &Filtering) -> Result<Client, OpenError> {
     let failed = |what: String, source: Option<Box<dyn std::error::Error + Send + Sync>>| OpenError::Options {
         kind: "http",
         what,
@@ -41,8 +43,10 @@ pub(super) fn build(settings: &Settings) -> Result<Client, OpenError> {
     } else if settings.https_insecure {
         builder = builder.tls_certs_only([]).tls_danger_accept_invalid_certs(true);
     }
-    if !settings.http_proxy_information.is_empty() {
-        let proxies = proxies(&settings.http_proxy_information)?;
+    let proxies = proxies(&settings.http_proxy_information)?;
+    let known = proxies.values().filter_map(|it| it.host_str().map(str::to_ascii_lowercase)).collect();
+    builder = builder.dns_resolver(Judging::new(rules.clone(), known));
+    if !proxies.is_empty() {
         builder = builder.proxy(Proxy::custom(move |url| choose(&proxies, url).cloned()));
     }
     builder.build().map_err(|e| failed("no HTTP client can be made of its options".to_owned(), Some(e.into())))

@@ -1,5 +1,6 @@
 //! Asking a web server for the size of data, and for the data.
 
+use super::filter::{Filtering, may_follow};
 use crate::store::{Blocks, StoreError};
 use async_stream::try_stream;
 use futures_util::StreamExt;
@@ -14,10 +15,17 @@ const MOST_REQUESTS: usize = 5;
 /// All that it may take to learn a size.
 const SIZE_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// The way to web servers.
+pub(super) struct Web {
+    pub(super) client: Client,
+    /// Where redirects may lead.
+    pub(super) rules: Filtering,
+}
+
 /// Bytes by `HEAD`; by `GET`, which is then broken off, where the server has no `HEAD` or tells no length in it.
-pub(super) async fn size(client: &Client, url: &str) -> Result<u64, StoreError> {
+pub(super) async fn size(web: &Web, url: &str) -> Result<u64, StoreError> {
     let ask = async {
-        match follow(client, Method::HEAD, url, None).await {
+        match follow(web, Method::HEAD, url, None).await {
             Ok(response) => {
                 if let Some(size) = length(&response) {
                     return Ok(size);
@@ -28,7 +36,7 @@ pub(super) async fn size(client: &Client, url: &str) -> Result<u64, StoreError> 
             )) => {}
             Err(refused) => return Err(refused.of(url)),
         }
-        let response = follow(client, Method::GET, url, None).await.map_err(|it| it.of(url))?;
+        let response = follow(web, Method::GET, url, None).await.map_err(|it| it.of(url))?;
         length(&response).ok_or_else(|| StoreError::Unmeasured { url: shown(url) })
     };
     let late = |_| remote(url, "it does not answer in time", None);
@@ -36,12 +44,12 @@ pub(super) async fn size(client: &Client, url: &str) -> Result<u64, StoreError> 
 }
 
 /// The bytes of `range`; a server that does not know ranges is read from the start.
-pub(super) async fn read(client: &Client, url: &str, range: Range<u64>) -> Result<Blocks, StoreError> {
+pub(super) async fn read(web: &Web, url: &str, range: Range<u64>) -> Result<Blocks, StoreError> {
     if range.is_empty() {
         return Ok(futures_util::stream::empty().boxed());
     }
     let asked = (range.start > 0).then_some(&range);
-    let response = follow(client, Method::GET, url, asked).await.map_err(|it| it.of(url))?;
+    let response = follow(web, Method::GET, url, asked).await.map_err(|it| it.of(url))?;
     let mut skip = range.start;
     if response.status() == StatusCode::PARTIAL_CONTENT {
         let sent = response.headers().get(header::CONTENT_RANGE).and_then(|it| it.to_str().ok()).unwrap_or_default();
@@ -87,12 +95,13 @@ enum Refused {
     Other(StoreError),
 }
 
-/// Asks, and goes where 301 and 302 lead.
-async fn follow(client: &Client, method: Method, url: &str, range: Option<&Range<u64>>) -> Result<Response, Refused> {
+/// Asks, and goes where 301 and 302 lead, if it may.
+async fn follow(web: &Web, method: Method, url: &str, range: Option<&Range<u64>>) -> Result<Response, Refused> {
     let other = |what: &str| Refused::Other(remote(url, what, None));
-    let mut at = parse(url).map_err(Refused::Other)?;
+    let first = parse(url).map_err(Refused::Other)?;
+    let mut at = first.clone();
     for _ in 0..MOST_REQUESTS {
-        let mut request = client.request(method.clone(), at.clone()).header(header::ACCEPT_ENCODING, "identity");
+        let mut request = web.client.request(method.clone(), at.clone()).header(header::ACCEPT_ENCODING, "identity");
         if let Some(range) = range {
             request = request.header(header::RANGE, format!("bytes={}-{}", range.start, range.end - 1));
         }
@@ -109,6 +118,9 @@ async fn follow(client: &Client, method: Method, url: &str, range: Option<&Range
             Some(Ok(to)) if matches!(to.scheme(), "http" | "https") => to,
             _ => return Err(other("it redirects to no web address")),
         };
+        if !may_follow(&web.rules.now(), &first, &at) {
+            return Err(other("it redirects to where [import_filtering_opts] lets nobody go"));
+        }
     }
     Err(other("it redirects too often"))
 }

@@ -3,10 +3,7 @@
 
 use crate::base::chain;
 use crate::image::{ImageId, Location, shown_url};
-use crate::store::{
-    Backend, OpenError, Settings, Store, StoreError,
-    open::{open, open_as},
-};
+use crate::store::{Backend, ImportFiltering, OpenError, Settings, Store, StoreError, http::Filtering, open::open_as};
 use futures_util::future::join_all;
 use std::{cmp::Reverse, sync::Arc, time::Duration};
 
@@ -27,6 +24,7 @@ const BACKEND: &str = "backend";
 pub struct Stores {
     all: Arc<[Opened]>,
     main: usize,
+    filtering: Filtering,
 }
 
 struct Opened {
@@ -40,33 +38,41 @@ struct Opened {
 
 impl Stores {
     /// Opens those of `enabled_backends`, or, where there are none, the one that is written to and those of `stores`. Those
-    /// that this build does not have are told in the log. Blocking.
+    /// that this build does not have are told in the log. Web servers are asked as `rules` let. Blocking.
     ///
     /// # Errors
     /// [`OpenError`] of a store, and of any kind that is written to.
-    pub fn open(settings: &Settings) -> Result<Self, OpenError> {
-        if settings.backends.is_empty() { Self::open_kinds(settings) } else { Self::open_backends(settings) }
+    pub fn open(settings: &Settings, rules: ImportFiltering) -> Result<Self, OpenError> {
+        let filtering = Filtering::new(rules);
+        let open = if settings.backends.is_empty() { Self::open_kinds } else { Self::open_backends };
+        let (all, main) = open(settings, &filtering)?;
+        Ok(Self { all: all.into(), main, filtering })
     }
 
-    fn open_kinds(settings: &Settings) -> Result<Self, OpenError> {
+    /// Web servers are asked as these rules let from now on.
+    pub fn filter(&self, rules: ImportFiltering) {
+        self.filtering.set(rules);
+    }
+
+    fn open_kinds(settings: &Settings, rules: &Filtering) -> Result<(Vec<Opened>, usize), OpenError> {
         let opened = |store| Opened { id: None, weight: 0, store };
-        let mut all = vec![opened(open(settings)?)];
+        let mut all = vec![opened(open_as(None, settings, rules)?)];
         for kind in &settings.stores {
             let has =
                 |it: &Opened| it.store.name() == kind || it.store.schemes().contains(&format!("{kind}://").as_str());
             if all.iter().any(has) {
                 continue;
             }
-            let found = open(&Settings { default_store: kind.clone(), ..settings.clone() });
+            let found = open_as(None, &Settings { default_store: kind.clone(), ..settings.clone() }, rules);
             all.extend(built(found, kind)?.map(opened));
         }
-        Ok(Self { all: all.into(), main: 0 })
+        Ok((all, 0))
     }
 
-    fn open_backends(settings: &Settings) -> Result<Self, OpenError> {
+    fn open_backends(settings: &Settings, rules: &Filtering) -> Result<(Vec<Opened>, usize), OpenError> {
         let mut all = Vec::new();
         for Backend { id, weight, settings: own, .. } in &settings.backends {
-            let found = open_as(Some(id), own);
+            let found = open_as(Some(id), own, rules);
             let found = if *id == settings.default_backend { Some(found?) } else { built(found, id)? };
             all.extend(found.map(|store| Opened { id: Some(id.clone()), weight: *weight, store }));
         }
@@ -76,7 +82,7 @@ impl Stores {
             known: settings.backends.iter().map(|it| it.id.as_str()).collect::<Vec<_>>().join(", "),
         };
         let main = all.iter().position(is_main).ok_or_else(unknown)?;
-        Ok(Self { all: all.into(), main })
+        Ok((all, main))
     }
 
     /// The one that uploads go to.

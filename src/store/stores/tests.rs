@@ -2,7 +2,7 @@
 
 use super::Stores;
 use crate::image::Location;
-use crate::store::{Backend, S3Settings, Settings};
+use crate::store::{Backend, ImportFiltering, S3Settings, Settings};
 use serde_json::{Value, json};
 
 const ID: &str = "7c1d4a0e-3d4c-4b0e-9c58-000000000001";
@@ -36,7 +36,11 @@ fn stores(dir: &std::path::Path) -> Stores {
         backend("west", "s3", 5),
         backend("web", "http", 0),
     ];
-    Stores::open(&Settings { backends, default_backend: "ssd".to_owned(), ..Settings::default() }).unwrap()
+    Stores::open(
+        &Settings { backends, default_backend: "ssd".to_owned(), ..Settings::default() },
+        ImportFiltering::default(),
+    )
+    .unwrap()
 }
 
 fn place(url: &str, noted: Value) -> Location {

@@ -2,13 +2,14 @@
 
 use super::{Answer, exchange};
 use crate::support::{
-    balancer::Balancer, daemon::Daemon, database::Scratch, free_port, own_server::Cluster, wait_until,
+    balancer::Balancer, daemon::Daemon, database::Scratch, free_port, larder, own_server::Cluster, wait_until,
 };
 use serde_json::{Value, json};
 use std::{
     cell::{Cell, RefCell},
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
+    process::Command,
     time::Duration,
 };
 use tempfile::TempDir;
@@ -31,6 +32,9 @@ struct Beside {
     _server: Server,
     _balancer: Balancer,
 }
+
+/// How it is started in its folder.
+pub(crate) const START: [&str; 3] = ["catalogue", "--config-file", "catalogue.conf"];
 
 /// Makes databases.
 type Engine = fn() -> Option<Scratch>;
@@ -128,18 +132,25 @@ impl Server {
             dir = dir.path().display(),
         );
         std::fs::write(dir.path().join("catalogue.conf"), config).unwrap();
-        let mut daemon = Daemon::start(dir.path(), "catalogue", &["catalogue", "--config-file", "catalogue.conf"]);
-        wait_until("the catalogue listens", Duration::from_secs(300), || {
-            assert!(daemon.ended().is_none(), "{}", daemon.log());
-            TcpStream::connect(address).is_ok()
-        });
-        Self { address, daemon, dir, connection: connection.to_owned(), _beside: None, _scratch: None }
+        let daemon = Daemon::start(dir.path(), "catalogue", &START);
+        let mut server =
+            Self { address, daemon, dir, connection: connection.to_owned(), _beside: None, _scratch: None };
+        server.listens();
+        server
     }
 
     /// Starts it again after its end, where it was.
     pub(crate) fn again(&mut self) {
-        let dir = self.dir.path();
-        self.daemon = Daemon::start(dir, "catalogue", &["catalogue", "--config-file", "catalogue.conf"]);
+        self.again_as(&mut larder(&START));
+    }
+
+    /// Likewise, by a command that ends in `larder` with [`START`].
+    pub(crate) fn again_as(&mut self, command: &mut Command) {
+        self.daemon = Daemon::spawn(self.dir.path(), "catalogue", command.current_dir(self.dir.path()));
+        self.listens();
+    }
+
+    fn listens(&mut self) {
         let (daemon, address) = (&mut self.daemon, self.address);
         wait_until("the catalogue listens", Duration::from_secs(300), || {
             assert!(daemon.ended().is_none(), "{}", daemon.log());

@@ -1,14 +1,15 @@
 //! Data on web servers, read through the catalogue.
 
-use super::{Answer, Server};
+use super::{Answer, START, Server};
 use crate::support::{
-    skip,
+    have_root, larder, skip,
     web::{Web, data},
 };
 use serde_json::json;
 use std::{
+    fs,
     io::{BufRead, BufReader, Read, Write},
-    net::TcpStream,
+    net::{Ipv4Addr, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
 };
@@ -99,6 +100,53 @@ fn what_breaks_off_is_never_a_whole_answer() {
     let text = String::from_utf8_lossy(&answer).to_lowercase();
     let body = text.split_once("\r\n\r\n").map_or(0, |it| it.1.len());
     assert!(text.contains("content-length: 5000") && body < 5000, "{body} bytes after {text:.300}");
+}
+
+/// An address of this machine that is not loopback; none, and it is said why, where it has none.
+fn outside() -> Option<Ipv4Addr> {
+    let all = nix::ifaddrs::getifaddrs().unwrap().filter_map(|it| Some(it.address?.as_sockaddr_in()?.ip()));
+    let found = all.into_iter().find(|it| !it.is_loopback() && !it.is_link_local());
+    if found.is_none() {
+        skip("this machine has no address but loopback");
+    }
+    found
+}
+
+/// Whoever has a name may let it stand for another address as soon as it was judged (DNS rebinding).
+#[test]
+fn a_name_that_comes_to_stand_for_this_machine_gives_no_data() {
+    let Some(outside) = outside().filter(|_| have_root()) else { return };
+    let mut server = Server::with(
+        "show_multiple_locations = true\n[import_filtering_opts]\nallowed_ports = []\nallowed_hosts = []\n",
+    );
+    let web = Web::at(Ipv4Addr::UNSPECIFIED);
+    let hosts = server.dir.path().join("hosts");
+    // In place: another file would not be the one that is mounted.
+    let stands_for = |it: Ipv4Addr| fs::write(&hosts, format!("{it} images.test images.test.\n")).unwrap();
+    stands_for(outside);
+    let mut command = Command::new("unshare");
+    let larder = larder(&START);
+    command.args(["--mount", "sh", "-c", "mount --bind hosts /etc/hosts && exec \"$0\" \"$@\""]);
+    command.arg(larder.get_program()).args(larder.get_args());
+    for (key, value) in larder.get_envs() {
+        command.env(key, value.unwrap_or_default());
+    }
+    server.daemon.stop();
+    server.again_as(&mut command);
+
+    let id = image(&server, &[&format!("http://images.test:{}/a", web.port())]);
+    let path = format!("/v2/images/{id}/file");
+    assert_eq!(server.get(&path).body, data("/a").unwrap());
+    let asked = web.requests();
+    for inside in [Ipv4Addr::LOCALHOST, Ipv4Addr::new(0, 0, 0, 0), Ipv4Addr::new(127, 0, 1, 1)] {
+        stands_for(inside);
+        let answer = server.get(&path);
+        assert_eq!((answer.status, web.requests()), (503, asked), "{inside} {answer:?}");
+        assert!(server.daemon.log().contains("images.test stands for addresses of this machine"));
+        assert_eq!(part(&server, &id, "bytes=10-19").status, 503);
+    }
+    stands_for(outside);
+    assert_eq!(server.get(&path).body, data("/a").unwrap());
 }
 
 /// A web server with TLS, under an authority of its own; killed when it is dropped.

@@ -4,9 +4,7 @@
 //! up where it broke, if the server says that it still has the same data. Nothing waits for ever: there are bounds for
 //! a connection, for a silence, and for how little comes in a while.
 
-use super::filter::addresses_of;
-use crate::catalogue::ImportFiltering;
-use crate::store::web_client;
+use crate::store::{ImportFiltering, addresses_of, web_client};
 use async_stream::try_stream;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};

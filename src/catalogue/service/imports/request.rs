@@ -6,7 +6,7 @@ use super::{
     staging::Staged,
 };
 use crate::catalogue::{
-    service::{Fault, Service, access::Access, external, records::seen, tasks::NewTask},
+    service::{Fault, Service, access::Access, records::seen, tasks::NewTask},
     tables::{
         images, imports,
         processes::{self, Process},
@@ -98,7 +98,7 @@ impl Service {
             return Ok(());
         }
         let uri = import.uri.as_deref().unwrap_or_default();
-        if external::may_ask(&self.settings().import_filtering, uri).await {
+        if store::may_ask(&self.settings().import_filtering, uri).await {
             return Ok(());
         }
         let uri: String = import.uri.as_deref().unwrap_or("None").chars().take(300).collect();
