@@ -122,6 +122,8 @@ impl Catalogue {
         let Self { service, listener, address, configuration } = self;
         let (dial, limits) = Dial::new(service.settings().server.clone());
         let background = tokio::spawn(workers::run(service.clone(), shutdown.clone()));
+        let ended = CancellationToken::new();
+        let beats = tokio::spawn(workers::beats(service.clone(), ended.clone()));
         if let Some(configuration) = configuration {
             tokio::spawn(configuration.follow(service.clone(), dial, shutdown.clone()));
         }
@@ -135,6 +137,10 @@ impl Catalogue {
         }
         if tokio::time::timeout(SETTLE, service.settle()).await.is_err() {
             tracing::warn!("some uploads were still being undone; the next start goes on with them");
+        }
+        ended.cancel();
+        if let Err(error) = beats.await {
+            tracing::error!(error = %chain(&error), "the signs of life broke off");
         }
         service.end_notes(LAST_NOTES).await;
         Ok(())

@@ -1,6 +1,5 @@
 //! Changing what is known of an image.
 
-use crate::base::chain;
 use crate::catalogue::{
     Settings,
     service::{
@@ -65,20 +64,11 @@ impl Service {
                 }
                 None => {
                     if relocates && edited.is_ok() {
-                        self.forget_data(id).await;
+                        self.remove_data(id).await;
                     }
                     return edited;
                 }
             }
-        }
-    }
-
-    /// Removes data that an image has no more locations of. What cannot be removed now is removed later.
-    async fn forget_data(&self, id: &ImageId) {
-        let (service, id) = (self.clone(), id.clone());
-        let removed = self.see_through(async move { service.remove_leftovers(Some(&id)).await });
-        if let Err(error) = removed.await {
-            tracing::error!(error = %chain(&error), "the data of a removed location is not removed yet");
         }
     }
 

@@ -3,13 +3,20 @@
 use crate::base::chain;
 use crate::catalogue::{
     service::{Expected, Fault, Service, check, records::seen},
-    tables::{images, locations},
+    tables::{
+        images,
+        locations::{self, Leftover},
+    },
 };
 use crate::db::DbError;
 use crate::identity::Caller;
 use crate::image::{Image, ImageId, Location, Status};
 use crate::store::StoreError;
-use std::time::Duration;
+use futures_util::future::join_all;
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 use tokio::time::timeout;
 
 /// Why data stays (Glance's words).
@@ -18,6 +25,9 @@ pub(super) const IN_USE: &str =
 
 /// How long stores are asked whether data is in use.
 const LOOK: Duration = Duration::from_secs(15);
+
+/// How long a request waits for stores to remove data.
+const REMOVAL: Duration = Duration::from_secs(20);
 
 /// Leftovers looked at in one transaction.
 const PAGE: u64 = 100;
@@ -43,9 +53,7 @@ impl Service {
             let in_use = service.image_in_use(&caller, &id).await?;
             service.delete_rows(&caller, &id, (expected, in_use)).await?;
             tracing::info!(image.id = %id, "image deleted");
-            if let Err(error) = service.remove_leftovers(Some(&id)).await {
-                tracing::error!(image.id = %id, error = %chain(&error), "a deleted image's data is not removed yet");
-            }
+            service.remove_data(&id).await;
             service.unstage(&id).await;
             if let Err(error) = service.uncache(&id).await {
                 tracing::error!(image.id = %id, error = %chain(&error), "a deleted image is still cached; that is looked at again");
@@ -105,6 +113,20 @@ impl Service {
         Ok(())
     }
 
+    /// Removes the data that an image has no more. What cannot be removed now is removed later; a store that does not answer
+    /// is not waited for to the end.
+    pub(super) async fn remove_data(&self, id: &ImageId) {
+        let (service, image) = (self.clone(), id.clone());
+        let removing = self.in_background(async move {
+            if let Err(error) = service.remove_leftovers(Some(&image)).await {
+                tracing::error!(image.id = %image, error = %chain(&error), "data that no image has is not removed yet");
+            }
+        });
+        if timeout(REMOVAL, removing).await.is_err() {
+            tracing::warn!(image.id = %id, "a store takes long to remove data; nobody waits for it any more");
+        }
+    }
+
     /// Removes the data that is still there of one deleted image, or of all of them, and of locations that images have no
     /// more. With `delayed_delete`, the latter wait for the scrubber, which takes them with their image (Glance's
     /// behaviour). What cannot be removed stays noted.
@@ -113,7 +135,7 @@ impl Service {
     /// That of the database. Those of the store are logged.
     pub(crate) async fn remove_leftovers(&self, id: Option<&ImageId>) -> Result<(), Fault> {
         let wanted = locations::Wanted { image: id.cloned(), of_live: !self.settings().delayed_delete };
-        let mut after = 0;
+        let (mut after, mut failing) = (0, HashSet::new());
         loop {
             let (wanted, cipher) = (wanted.clone(), self.cipher().clone());
             let found =
@@ -121,27 +143,62 @@ impl Service {
             let found = found.await?;
             let Some(last) = found.last() else { return Ok(()) };
             after = last.row;
-            let mut removed = Vec::new();
-            for leftover in found {
-                match self.stores().remove(&leftover.location).await {
-                    Ok(()) | Err(StoreError::NotFound { .. } | StoreError::ReadOnly { .. }) => {
-                        removed.push(leftover.row)
-                    }
-                    // Of a store that Glance has and this program does not: it stays noted for one that can.
-                    Err(error @ StoreError::Foreign { .. }) => {
-                        tracing::debug!(image.id = leftover.image, %error, "a deleted image's data is elsewhere");
-                    }
-                    Err(error) => {
-                        let error = chain(&error);
-                        tracing::warn!(image.id = leftover.image, %error, "a deleted image's data cannot be removed");
-                    }
-                }
-            }
+            let removed = self.remove_each(found, &mut failing).await;
             let now = self.now();
             self.db().write::<_, DbError, _>(move |tx| locations::removed(tx, &removed, now)).await?;
         }
     }
+
+    /// The rows whose data is gone. No store waits for another one, and one that fails is left alone from then on: it may be
+    /// one that hangs.
+    async fn remove_each(&self, found: Vec<Leftover>, failing: &mut HashSet<String>) -> Vec<i64> {
+        let mut by_store: HashMap<String, Vec<Leftover>> = HashMap::new();
+        for leftover in found {
+            let store = self.stores().of(&leftover.location).map_or("", |it| it.name()).to_owned();
+            by_store.entry(store).or_default().push(leftover);
+        }
+        by_store.retain(|store, _| !failing.contains(store));
+        let of_one = async |store: String, leftovers: Vec<Leftover>| {
+            let mut removed = Vec::new();
+            for leftover in leftovers {
+                match self.remove_one(&leftover).await {
+                    Ok(true) => removed.push(leftover.row),
+                    Ok(false) => {}
+                    Err(Failing) => return (removed, Some(store)),
+                }
+            }
+            (removed, None)
+        };
+        let mut rows = Vec::new();
+        for (removed, failed) in join_all(by_store.into_iter().map(|(store, it)| of_one(store, it))).await {
+            rows.extend(removed);
+            failing.extend(failed);
+        }
+        rows
+    }
+
+    /// Whether the data of a location is gone.
+    async fn remove_one(&self, leftover: &Leftover) -> Result<bool, Failing> {
+        let image = &leftover.image;
+        match self.stores().remove(&leftover.location).await {
+            Ok(()) | Err(StoreError::NotFound { .. } | StoreError::ReadOnly { .. }) => Ok(true),
+            // Of a store that Glance has and this program does not: it stays noted for one that can.
+            Err(error @ StoreError::Foreign { .. }) => {
+                tracing::debug!(image.id = image, %error, "a deleted image's data is elsewhere");
+                Ok(false)
+            }
+            Err(error) => {
+                let is_alone =
+                    matches!(error, StoreError::InUse { .. } | StoreError::Io { .. } | StoreError::Denied { .. });
+                tracing::warn!(image.id = image, error = %chain(&error), "a deleted image's data cannot be removed");
+                if is_alone { Ok(false) } else { Err(Failing) }
+            }
+        }
+    }
 }
+
+/// A store does not do what it should, whatever the data.
+struct Failing;
 
 /// What a deletion makes of an image.
 ///

@@ -31,7 +31,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard},
     time::Duration,
 };
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, task::JoinHandle};
 use tokio_util::task::TaskTracker;
 
 /// The catalogue's verbs; clones share everything.
@@ -281,9 +281,9 @@ impl Service {
         self.shared.cache.is_some()
     }
 
-    /// Runs work that nobody waits for, but the end of the program for a while.
-    pub(super) fn in_background(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.shared.tasks.spawn(work);
+    /// Runs work that nobody needs to wait for, but the end of the program for a while.
+    pub(crate) fn in_background(&self, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        self.shared.tasks.spawn(work)
     }
 
     /// Runs work to its end, whether or not the caller goes on waiting for it.

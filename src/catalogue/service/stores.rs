@@ -1,6 +1,5 @@
 //! Several stores (`enabled_backends`).
 
-use crate::base::chain;
 use crate::catalogue::service::{Fault, Service, access::Access, delete::IN_USE};
 use crate::identity::Caller;
 use crate::image::{Image, ImageId, Status};
@@ -56,9 +55,7 @@ impl Service {
             });
             edited.await?;
             tracing::info!(image.id = %id, store, "image deleted from a store");
-            if let Err(error) = service.remove_leftovers(Some(&id)).await {
-                tracing::error!(image.id = %id, store, error = %chain(&error), "data of an image is not removed yet");
-            }
+            service.remove_data(&id).await;
             Ok(())
         })
         .await

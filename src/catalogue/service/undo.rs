@@ -38,8 +38,9 @@ impl Service {
     }
 
     /// Undoes an upload of this process: first the object, then `saving` or `uploading` → `queued`, so that nobody writes the object
-    /// anew while it is being removed. An upload that is over, or somebody else's, is left alone.
-    pub(crate) async fn undo(&self, image: &str) -> Result<(), Fault> {
+    /// anew while it is being removed. An upload that is over, or somebody else's, is left alone. `written` are the stores
+    /// that it went to, where that is known: no other one is waited for.
+    pub(crate) async fn undo(&self, image: &str, written: Option<&[&dyn Store]>) -> Result<(), Fault> {
         let (id, process) = (image.to_owned(), self.process().id.clone());
         let mine = self.db().read::<_, DbError, _>(move |tx| uploads::of(tx, &process)).await?;
         let Some(upload) = mine.into_iter().find(|it| it.image == id) else { return Ok(()) };
@@ -49,7 +50,7 @@ impl Service {
         {
             self.discard(url).await?;
         }
-        self.stores().clear(&id).await;
+        self.stores().clear(&id, written).await;
         let (process, now) = (self.process().id.clone(), self.now());
         let (tell, cipher) = (self.notes().tell_of_images(), self.cipher().clone());
         let undone = self.db().write::<_, DbError, _>(move |tx| {

@@ -43,7 +43,7 @@ pub struct Upload {
 }
 
 /// An image that this process is writing, for as long as this lives.
-pub(super) struct Entered {
+pub(crate) struct Entered {
     service: Service,
     id: ImageId,
 }
@@ -92,7 +92,7 @@ impl Service {
         let taken = self.write(&image, cap, (upload, &*store)).await;
         if let Err(fault) = &taken {
             self.notes().upload_failed(id, fault);
-            if let Err(error) = self.undo(id.as_str()).await {
+            if let Err(error) = self.undo(id.as_str(), Some(&[&*store])).await {
                 // The entry stays, and the worker that looks for such entries tries again.
                 tracing::error!(image.id = %id, error = %chain(&error), "a failed upload is not undone yet");
             }
@@ -244,7 +244,7 @@ impl Service {
         (!self.settings().store.backends.is_empty()).then(|| store.name().to_owned())
     }
 
-    pub(super) fn enter(&self, id: &ImageId) -> Option<Entered> {
+    pub(crate) fn enter(&self, id: &ImageId) -> Option<Entered> {
         let entered = self.uploading().insert(id.clone());
         entered.then(|| Entered { service: self.clone(), id: id.clone() })
     }

@@ -1,7 +1,7 @@
 //! What goes on behind the requests.
 //!
 //! ```text
-//! beat     while this process writes data, it says so in `larder_processes`
+//! beat     while this process writes data, it says so in `larder_processes`, until the last request has ended
 //! recover  undoes uploads of processes that are dead, and own ones that could not be undone at once
 //! sweep    removes data of deleted images that could not be removed at once, what dead writers left in the stores, and
 //!          staged data that nothing waits for; frees images whose import a Glance left behind
@@ -33,41 +33,47 @@ const SOON: Duration = Duration::from_secs(75);
 /// How often the fleet's tables are tended.
 const TEND: Duration = Duration::from_secs(60);
 
-/// Runs until `shutdown`. A step that fails is logged and comes again. No kind of work waits for another: a store that
-/// hangs must hold up no sign of life, or others take this process for dead.
+/// Runs until `shutdown`. A step that fails is logged and comes again. No kind of work waits for another, nor does the end
+/// wait for any: what is left half-done is found by the next start.
 pub(crate) async fn run(service: Service, shutdown: CancellationToken) {
     tokio::select! {
-        () = chores(&service, &shutdown) => {}
-        () = beats(&service) => {}
+        () = shutdown.cancelled() => {}
+        () = recoveries(&service) => {}
+        () = tends(&service) => {}
         () = sweeps(&service) => {}
         () = cache::run(&service) => {}
         () = imports::run(&service) => {}
     }
+    service.end_feeds();
+    service.end_imports();
 }
 
-async fn chores(service: &Service, shutdown: &CancellationToken) {
-    let mut recover_tick = patient((service.settings().lease / 2).max(Duration::from_millis(30)));
-    let mut tend = patient(TEND);
-    loop {
-        let (step, outcome) = tokio::select! {
-            () = shutdown.cancelled() => {
-                service.end_feeds();
-                service.end_imports();
-                return;
-            }
-            _ = tend.tick() => ("tend", service.tend_fleet().await),
-            _ = recover_tick.tick() => ("recover", recover(service).await),
-        };
-        told(step, outcome);
-    }
-}
-
-async fn beats(service: &Service) {
+/// Gives signs of life until `end`, which is when no request takes data in any more. Nothing may hold them up, or others
+/// take this process for dead.
+pub(crate) async fn beats(service: Service, end: CancellationToken) {
     // Six beats to a lease: one that is late does no harm.
     let mut beat = patient((service.settings().lease / 6).max(Duration::from_millis(10)));
     loop {
-        beat.tick().await;
-        told("beat", recover::beat(service).await);
+        tokio::select! {
+            () = end.cancelled() => return,
+            _ = beat.tick() => told("beat", recover::beat(&service).await),
+        }
+    }
+}
+
+async fn recoveries(service: &Service) {
+    let mut tick = patient((service.settings().lease / 2).max(Duration::from_millis(30)));
+    loop {
+        tick.tick().await;
+        told("recover", recover::begin(service).await.map(drop));
+    }
+}
+
+async fn tends(service: &Service) {
+    let mut tick = patient(TEND);
+    loop {
+        tick.tick().await;
+        told("tend", service.tend_fleet().await);
     }
 }
 

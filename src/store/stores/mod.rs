@@ -166,10 +166,10 @@ impl Stores {
         locations.sort_by_key(|it| Reverse(noted(it).map_or(0, |it| it.weight)));
     }
 
-    /// Removes what writers of this image left half-written, whose process is dead or has given it up. What fails, or takes
-    /// long, is logged.
-    pub async fn clear(&self, id: &ImageId) {
-        let one = async |store: &Arc<dyn Store>| {
+    /// Removes what writers of this image left half-written, whose process is dead or has given it up: in these stores, or,
+    /// where nobody knows which it was, in all. What fails, or takes long, is logged.
+    pub async fn clear(&self, id: &ImageId, written: Option<&[&dyn Store]>) {
+        let one = async |store: &dyn Store| {
             let (name, words) = (store.name(), "what an interrupted upload left is not removed yet");
             match tokio::time::timeout(CLEARING, store.clear(id)).await {
                 Ok(Ok(())) => {}
@@ -177,7 +177,10 @@ impl Stores {
                 Err(_) => tracing::warn!(store = name, image.id = %id, "{words}: the store does not answer in time"),
             }
         };
-        join_all(self.all.iter().map(|it| one(&it.store))).await;
+        match written {
+            Some(stores) => drop(join_all(stores.iter().map(|it| one(*it))).await),
+            None => drop(join_all(self.all.iter().map(|it| one(&*it.store))).await),
+        }
     }
 
     /// Removes what dead writers left half-written. What fails, or takes long, is logged.

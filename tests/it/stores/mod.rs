@@ -1,6 +1,7 @@
 //! Back ends on servers: each on real ones.
 
 mod alike;
+mod hanging;
 mod network;
 mod rbd;
 mod s3;

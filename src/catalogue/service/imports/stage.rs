@@ -46,7 +46,7 @@ impl Service {
             Err(fault) => {
                 tracing::warn!(image.id = %id, error = %chain(fault), "data could not be staged");
                 self.unstage(id).await;
-                if let Err(error) = self.undo(id.as_str()).await {
+                if let Err(error) = self.undo(id.as_str(), Some(&[])).await {
                     // The entry stays, and the worker that looks for such entries tries again.
                     tracing::error!(image.id = %id, error = %chain(&error), "a failed staging is not undone yet");
                 }
