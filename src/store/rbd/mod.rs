@@ -7,6 +7,7 @@
 //!
 //! Ceph's libraries are opened at run time (`ceph`).
 
+mod alone;
 mod aside;
 mod ceph;
 mod cut;

@@ -1,6 +1,7 @@
 //! Writing: some blocks are on their way at the same time, into an image that nobody looks for yet.
 
 use super::{
+    alone::Alone,
     aside::{Names, is_taken},
     ceph::{CephError, Cluster, Opened, Pool},
     cut::{Cutter, Pieces, data},
@@ -148,13 +149,18 @@ impl Unfinished {
     }
 
     /// Gives it its name; none where there is one of that name already. Blocks.
-    fn publish(self) -> Result<Option<Published>, CephError> {
+    fn publish(self, beat: &AtomicU64) -> Result<Option<Published>, CephError> {
         let Self { image, names } = self;
+        let alone = Alone::take(image.pool(), &names.image, &names.aside, beat)?;
+        if is_taken(image.pool(), &names.image, beat)? {
+            return Ok(None);
+        }
         match image.pool().rename(&names.aside, &names.image) {
             Ok(()) => {}
             Err(error) if error.is(Errno::EEXIST) => return Ok(None),
             Err(error) => return Err(error),
         }
+        drop(alone);
         let pool = Arc::clone(image.pool());
         image.then(None);
         // All writes have come back, so that nobody else holds it; whoever wants to remove it next finds it closed.
@@ -270,7 +276,7 @@ impl StagedData for RbdStaged {
     fn commit(self: Box<Self>) -> BoxFuture<'static, Result<(), StoreError>> {
         async move {
             let Self { target, unfinished } = *self;
-            let published = target.site.link.work(move |_, _| unfinished.publish());
+            let published = target.site.link.work(move |_, beat| unfinished.publish(beat));
             let published = published.await.map_err(|error| target.failed("published", error))?;
             let mut published = published.ok_or_else(|| StoreError::Duplicate { url: target.url.clone() })?;
             published.0 = None;

@@ -1,7 +1,7 @@
 //! The functions of the two libraries that are used here, with the prototypes of Ceph's headers (librados.h, librbd.h).
 
 use libloading::Library;
-use nix::libc::{iovec, time_t};
+use nix::libc::{iovec, time_t, timeval};
 use std::{
     ffi::{c_char, c_int, c_void},
     ptr,
@@ -90,6 +90,8 @@ functions! {
     rados_stat(RawPool, *const c_char, *mut u64, *mut time_t) -> c_int;
     rados_read(RawPool, *const c_char, *mut c_char, usize, u64) -> c_int;
     rados_remove(RawPool, *const c_char) -> c_int;
+    rados_lock_exclusive(RawPool, *const c_char, *const c_char, *const c_char, *const c_char, *mut timeval, u8) -> c_int;
+    rados_unlock(RawPool, *const c_char, *const c_char, *const c_char) -> c_int;
     rados_exec(RawPool, *const c_char, *const c_char, *const c_char, *const c_char, usize, *mut c_char, usize) -> c_int;
 }
     rbd {

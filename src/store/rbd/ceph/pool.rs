@@ -6,7 +6,7 @@ use super::{
     image::Image,
     library::RawPool,
 };
-use nix::errno::Errno;
+use nix::{errno::Errno, libc::timeval};
 use std::{
     ffi::{CString, c_char, c_int, c_void},
     ptr,
@@ -14,6 +14,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 /// Most objects that are read here have some bytes.
@@ -105,7 +106,43 @@ impl Pool {
         check("rbd_remove", removed).map(drop)
     }
 
-    /// Fails with EEXIST where there is one of that name.
+    /// Locks an object under a name, for so long at the most; EBUSY when somebody else has that lock.
+    pub(in crate::store::rbd) fn lock(
+        &self,
+        object: &str,
+        name: &str,
+        cookie: &str,
+        held: Duration,
+    ) -> Result<(), CephError> {
+        const CALL: &str = "rados_lock_exclusive";
+        let (object, name, cookie) = (text(CALL, object)?, text(CALL, name)?, text(CALL, cookie)?);
+        let seconds = held.as_secs().try_into().map_err(|_| CephError::new(CALL, Errno::EINVAL))?;
+        let mut held = timeval { tv_sec: seconds, tv_usec: 0 };
+        // SAFETY: all texts end with NUL, and the time is only read.
+        let locked = unsafe {
+            (self.cluster.ceph.rados_lock_exclusive)(
+                self.raw,
+                object.as_ptr(),
+                name.as_ptr(),
+                cookie.as_ptr(),
+                c"".as_ptr(),
+                &raw mut held,
+                0,
+            )
+        };
+        check(CALL, locked).map(drop)
+    }
+
+    pub(in crate::store::rbd) fn unlock(&self, object: &str, name: &str, cookie: &str) -> Result<(), CephError> {
+        const CALL: &str = "rados_unlock";
+        let (object, name, cookie) = (text(CALL, object)?, text(CALL, name)?, text(CALL, cookie)?);
+        // SAFETY: all texts end with NUL.
+        let done =
+            unsafe { (self.cluster.ceph.rados_unlock)(self.raw, object.as_ptr(), name.as_ptr(), cookie.as_ptr()) };
+        check(CALL, done).map(drop)
+    }
+
+    /// Fails with EEXIST where there is one of that name, but not always where two do this at the same moment.
     pub(in crate::store::rbd) fn rename(&self, from: &str, to: &str) -> Result<(), CephError> {
         let (from, to) = (text("rbd_rename", from)?, text("rbd_rename", to)?);
         // SAFETY: both texts end with NUL.

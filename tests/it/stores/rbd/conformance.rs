@@ -12,7 +12,7 @@ use larder::store::{
 };
 use std::sync::Arc;
 
-fn settings(ceph: &Ceph) -> RbdSettings {
+pub(super) fn settings(ceph: &Ceph) -> RbdSettings {
     RbdSettings {
         rbd_store_user: Some("glance".to_owned()),
         rbd_store_ceph_conf: Some(ceph.conf()),
@@ -20,7 +20,7 @@ fn settings(ceph: &Ceph) -> RbdSettings {
     }
 }
 
-fn store(rbd: RbdSettings) -> Arc<dyn Store> {
+pub(super) fn store(rbd: RbdSettings) -> Arc<dyn Store> {
     open(&Settings { default_store: "rbd".to_owned(), rbd, ..Settings::default() }).unwrap()
 }
 

@@ -1,6 +1,6 @@
 //! What goes wrong, and what is said then.
 
-use super::{command, direct_url, disk, images, options, raw, rbd};
+use super::{command, direct_url, disk, images, options, raw, rbd, server_of};
 use crate::{
     api::Server,
     support::{
@@ -243,7 +243,7 @@ fn a_full_pool_and_a_cluster_without_osds_are_told_in_time() {
     assert_eq!(server.put_file(&id, &[], &data).status, 204, "{}", server.daemon.log());
 
     // The OSD stands still, as with a disk that hangs.
-    let osd = osd_of(&ceph);
+    let osd = server_of(&ceph, "ceph-osd");
     crate::support::daemon::signal(osd, nix::sys::signal::Signal::SIGSTOP);
     let waiting = raw(&server);
     for (method, path) in [("GET", format!("/v2/images/{id}/file")), ("PUT", format!("/v2/images/{waiting}/file"))] {
@@ -263,15 +263,4 @@ fn a_full_pool_and_a_cluster_without_osds_are_told_in_time() {
     crate::support::daemon::signal(osd, nix::sys::signal::Signal::SIGCONT);
     // How soon this OSD is itself again is Ceph's matter.
     drop(server);
-}
-
-/// The process of the OSD.
-fn osd_of(ceph: &Ceph) -> u32 {
-    let data = ceph.dir.display().to_string();
-    let mine = |pid: &u32| {
-        let read = |what: &str| fs::read(format!("/proc/{pid}/{what}")).map(|it| text(&it)).unwrap_or_default();
-        read("cmdline").starts_with("ceph-osd") && read("environ").contains(&format!("{data}/ceph.conf"))
-    };
-    let pids = fs::read_dir("/proc").unwrap().flatten().filter_map(|it| it.file_name().to_str()?.parse().ok());
-    pids.into_iter().find(mine).unwrap()
 }

@@ -2,8 +2,10 @@
 
 mod clones;
 mod conformance;
+mod down;
 mod faults;
 mod glance;
+mod race;
 mod service;
 
 use crate::{
@@ -11,7 +13,7 @@ use crate::{
     support::{output, rig::Ceph, text},
 };
 use serde_json::json;
-use std::process::Command;
+use std::{fs, process::Command};
 
 /// What a catalogue is told that keeps its images in Ceph; `more` goes to `[glance_store]`.
 fn options(ceph: &Ceph, more: &str) -> String {
@@ -24,6 +26,17 @@ fn options(ceph: &Ceph, more: &str) -> String {
 /// The options of the store itself.
 fn section(ceph: &Ceph) -> String {
     format!("rbd_store_user = glance\nrbd_store_ceph_conf = {}\nrados_connect_timeout = 20\n", ceph.conf().display())
+}
+
+/// The process of one of its servers (`ceph-osd`, `ceph-mon`).
+fn server_of(ceph: &Ceph, program: &str) -> u32 {
+    let data = ceph.dir.display().to_string();
+    let mine = |pid: &u32| {
+        let read = |what: &str| fs::read(format!("/proc/{pid}/{what}")).map(|it| text(&it)).unwrap_or_default();
+        read("cmdline").starts_with(program) && read("environ").contains(&format!("{data}/ceph.conf"))
+    };
+    let pids = fs::read_dir("/proc").unwrap().flatten().filter_map(|it| it.file_name().to_str()?.parse().ok());
+    pids.into_iter().find(mine).unwrap()
 }
 
 /// What one of Ceph's commands prints; it must work.
