@@ -24,4 +24,4 @@ mod web_store;
 
 pub(crate) use access::{behind, behind_with};
 pub(crate) use requests::{Answer, exchange, parse, try_exchange};
-pub(crate) use server::{START, Server, is_on_engine, on_cluster, on_engine};
+pub(crate) use server::{Server, is_on_engine, on_cluster, on_engine};

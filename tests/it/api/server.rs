@@ -34,7 +34,7 @@ struct Beside {
 }
 
 /// How it is started in its folder.
-pub(crate) const START: [&str; 3] = ["catalogue", "--config-file", "catalogue.conf"];
+const START: [&str; 3] = ["catalogue", "--config-file", "catalogue.conf"];
 
 /// Makes databases.
 type Engine = fn() -> Option<Scratch>;
@@ -141,11 +141,20 @@ impl Server {
 
     /// Starts it again after its end, where it was.
     pub(crate) fn again(&mut self) {
-        self.again_as(&mut larder(&START));
+        self.daemon = Daemon::start(self.dir.path(), "catalogue", &START);
+        self.listens();
     }
 
-    /// Likewise, by a command that ends in `larder` with [`START`].
-    pub(crate) fn again_as(&mut self, command: &mut Command) {
+    /// Ends it and starts it where `/etc/hosts` is the file `hosts` in its folder, which may be written anew in place. For root.
+    pub(crate) fn again_with_hosts(&mut self, hosts: &str) {
+        self.daemon.stop();
+        std::fs::write(self.dir.path().join("hosts"), hosts).unwrap();
+        let (larder, mut command) = (larder(&START), Command::new("unshare"));
+        command.args(["--mount", "sh", "-c", "mount --bind hosts /etc/hosts && exec \"$0\" \"$@\""]);
+        command.arg(larder.get_program()).args(larder.get_args());
+        for (key, value) in larder.get_envs() {
+            command.env(key, value.unwrap_or_default());
+        }
         self.daemon = Daemon::spawn(self.dir.path(), "catalogue", command.current_dir(self.dir.path()));
         self.listens();
     }

@@ -1,8 +1,8 @@
 //! Data on web servers, read through the catalogue.
 
-use super::{Answer, START, Server};
+use super::{Answer, Server};
 use crate::support::{
-    have_root, larder, skip,
+    have_root, skip,
     web::{Web, data},
 };
 use serde_json::json;
@@ -122,17 +122,9 @@ fn a_name_that_comes_to_stand_for_this_machine_gives_no_data() {
     let web = Web::at(Ipv4Addr::UNSPECIFIED);
     let hosts = server.dir.path().join("hosts");
     // In place: another file would not be the one that is mounted.
-    let stands_for = |it: Ipv4Addr| fs::write(&hosts, format!("{it} images.test images.test.\n")).unwrap();
-    stands_for(outside);
-    let mut command = Command::new("unshare");
-    let larder = larder(&START);
-    command.args(["--mount", "sh", "-c", "mount --bind hosts /etc/hosts && exec \"$0\" \"$@\""]);
-    command.arg(larder.get_program()).args(larder.get_args());
-    for (key, value) in larder.get_envs() {
-        command.env(key, value.unwrap_or_default());
-    }
-    server.daemon.stop();
-    server.again_as(&mut command);
+    let line = |it: Ipv4Addr| format!("{it} images.test images.test.\n");
+    let stands_for = |it| fs::write(&hosts, line(it)).unwrap();
+    server.again_with_hosts(&line(outside));
 
     let id = image(&server, &[&format!("http://images.test:{}/a", web.port())]);
     let path = format!("/v2/images/{id}/file");

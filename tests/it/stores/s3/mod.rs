@@ -5,6 +5,7 @@ mod conforms;
 mod glance;
 mod killed;
 mod network;
+mod servers;
 pub(super) mod site;
 
 use crate::support::rig::{self, S3};

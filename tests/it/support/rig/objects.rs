@@ -20,16 +20,41 @@ pub(crate) struct S3 {
     pub(crate) secret: &'static str,
 }
 
+/// Ceph's gateway, in its different guises.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    /// As it is.
+    pub(crate) plain: S3,
+    /// With TLS (`https://127.0.0.1:<port>`).
+    pub(crate) tls: S3,
+    /// The certificate of the authority that has signed its own.
+    pub(crate) authority: PathBuf,
+    /// With buckets as hosts, `http://<bucket>.s3.test:<port>`; who wants it makes such a name known.
+    pub(crate) by_name: S3,
+}
+
 /// Ceph's gateway. None where there is none, which in CI is a failure.
 pub(crate) fn ceph_s3() -> Option<&'static S3> {
-    static SERVER: OnceLock<Option<S3>> = OnceLock::new();
+    gateway().map(|it| &it.plain)
+}
+
+/// Likewise, in all its guises.
+pub(crate) fn gateway() -> Option<&'static Gateway> {
+    static SERVER: OnceLock<Option<Gateway>> = OnceLock::new();
     let run = || {
         if !installed(&["radosgw", "radosgw-admin"]) {
             return None;
         }
-        let (port, ceph) = (free_port(), ceph()?);
-        start("s3", &[&port.to_string(), ceph.dir.to_str()?], "", On::Sqlite)?;
-        Some(S3 { url: format!("http://127.0.0.1:{port}"), access: "glance", secret: "secret/+=" })
+        let (port, tls_port, ceph) = (free_port(), free_port(), ceph()?);
+        let args = [&port.to_string(), &tls_port.to_string(), ceph.dir.to_str()?];
+        let dir = start("s3", &args, "", On::Sqlite)?;
+        let at = |url: String| S3 { url, access: "glance", secret: "secret/+=" };
+        Some(Gateway {
+            plain: at(format!("http://127.0.0.1:{port}")),
+            tls: at(format!("https://127.0.0.1:{tls_port}")),
+            authority: dir.join("ca.pem"),
+            by_name: at(format!("http://s3.test:{port}")),
+        })
     };
     SERVER.get_or_init(run).as_ref()
 }
