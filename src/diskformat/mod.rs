@@ -20,6 +20,8 @@ pub mod convert;
 mod extent;
 mod file;
 mod format;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzed;
 mod inspection;
 mod inspector;
 mod recognise;

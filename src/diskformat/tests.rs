@@ -1,6 +1,6 @@
 //! Tests of recognising and judging. Images that qemu-img makes are looked at in the integration tests.
 
-use super::{Format, Inspection, Inspector, Problem, Refusal, Rules, backing_file, inspect, references};
+use super::{Format, Inspection, Inspector, Problem, Refusal, Rules, backing_file, fuzzed, inspect, references};
 use proptest::prelude::*;
 use std::io::Cursor;
 
@@ -321,4 +321,14 @@ proptest! {
             let _ = backing.resolve("/a/disk".as_ref());
         }
     }
+}
+
+/// Inputs that the fuzzer found worth keeping, some of which were findings once.
+#[test]
+fn what_the_fuzzer_found_holds() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/inspector");
+    let inputs: Vec<_> =
+        std::fs::read_dir(corpus).unwrap().map(|it| std::fs::read(it.unwrap().path()).unwrap()).collect();
+    assert!(inputs.len() > 20, "{}", inputs.len());
+    inputs.iter().for_each(|it| fuzzed::check(it));
 }

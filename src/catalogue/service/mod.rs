@@ -43,6 +43,8 @@ pub use download::Download;
 pub use expected::Expected;
 pub use fault::Fault;
 pub use fleet::{Bounds, ChangeStream};
+#[cfg(any(test, fuzzing))]
+pub use imports::fuzzed_decompression;
 pub use imports::{Conversion, Decompression, Inject, NewImport, Plugin, PluginSettings, UnknownPlugin};
 pub use limits::Limited;
 pub use locations::Addition;

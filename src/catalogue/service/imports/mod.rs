@@ -35,6 +35,8 @@ pub(super) use lock::{LOCK, check as check_lock};
 pub(super) use measure::enter as enter_measuring;
 pub(super) use order::InPlace;
 pub(super) use plugins::Changes;
+#[cfg(any(test, fuzzing))]
+pub use plugins::fuzzed_decompression;
 pub use plugins::{Conversion, Decompression, Inject, Plugin, Settings as PluginSettings, UnknownPlugin};
 pub use request::NewImport;
 pub(super) use staging::Staging;

@@ -21,6 +21,8 @@ mod tests;
 pub(in crate::catalogue::service) use changes::Changes;
 pub(super) use convert::Reserved;
 pub(super) use decompress::DecompressError;
+#[cfg(any(test, fuzzing))]
+pub use decompress::fuzzed as fuzzed_decompression;
 pub(super) use pipeline::Prepared;
 pub(super) use scratch::images as images_with_scratch;
 pub use settings::{Conversion, Decompression, Inject, Plugin, Settings, UnknownPlugin};

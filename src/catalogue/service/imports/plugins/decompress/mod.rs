@@ -9,6 +9,8 @@
 
 mod decode;
 mod error;
+#[cfg(any(test, fuzzing))]
+mod fuzzed;
 mod input;
 mod output;
 #[cfg(test)]
@@ -16,6 +18,8 @@ mod tests;
 mod zip;
 
 pub(in crate::catalogue::service::imports) use error::DecompressError;
+#[cfg(any(test, fuzzing))]
+pub use fuzzed::check as fuzzed;
 
 use super::Decompression;
 use crate::catalogue::service::{BoxError, imports::source::Source};

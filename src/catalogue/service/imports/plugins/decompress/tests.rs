@@ -1,6 +1,6 @@
 //! Decompression: what the crates and the system's programs write, what is damaged, and bombs.
 
-use super::{Decompression, decompress};
+use super::{Decompression, decompress, fuzzed};
 use crate::catalogue::service::{BoxError, imports::source::Source};
 use bytes::Bytes;
 use flate2::{Compression, Crc, write::DeflateEncoder, write::GzEncoder};
@@ -266,4 +266,14 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let _ = runtime.block_on(unpacked(&packed, piece));
     }
+}
+
+/// Inputs that the fuzzer found worth keeping.
+#[test]
+fn what_the_fuzzer_found_holds() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/decompression");
+    let inputs: Vec<_> =
+        std::fs::read_dir(corpus).unwrap().map(|it| std::fs::read(it.unwrap().path()).unwrap()).collect();
+    assert!(inputs.len() > 6, "{}", inputs.len());
+    inputs.iter().for_each(|it| fuzzed::check(it));
 }
