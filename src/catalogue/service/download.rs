@@ -17,7 +17,11 @@ use futures_util::{
     StreamExt, TryStreamExt,
     stream::{self, BoxStream},
 };
-use std::{net::IpAddr, ops::Range, sync::Arc};
+use std::{net::IpAddr, ops::Range, sync::Arc, time::Duration};
+use tokio::time::timeout;
+
+/// How long a store is waited for to say that it has the data, while others have it too.
+const HASTE: Duration = Duration::from_secs(5);
 
 /// Data on its way out.
 pub struct Download {
@@ -103,9 +107,10 @@ impl Service {
         Ok(())
     }
 
-    /// The first location that has the data; the cache is not asked.
-    pub(super) async fn locate(&self, image: Image) -> Result<Option<Download>, Fault> {
+    /// The first location that has the data, of those in stores that work before the others; the cache is not asked.
+    pub(super) async fn locate(&self, mut image: Image) -> Result<Option<Download>, Fault> {
         let stores = self.stores();
+        stores.by_health(&mut image.locations);
         let Some((at, size)) = find(stores, &image, 0).await? else { return Ok(None) };
         let url = image.locations[at].url.clone();
         let (store, more) = (Arc::clone(stores.of(&image.locations[at])?), Some((stores.clone(), at + 1)));
@@ -115,16 +120,29 @@ impl Service {
 
 /// The first location from `from` on that has the data, and the data's size; none when it is nowhere.
 async fn find(stores: &Stores, image: &Image, from: usize) -> Result<Option<(usize, u64)>, Fault> {
-    let mut failed = None;
+    let (mut failed, mut slow) = (None, None);
+    let alone = image.locations.len() <= from + 1;
     for (at, location) in image.locations.iter().enumerate().skip(from) {
         if is_sealed(&location.url) {
             tracing::error!(image.id = %image.id, "metadata_encryption_key does not open a location of the image");
             failed = Some(Fault::Unavailable("The place of the image's data cannot be read.".to_owned()));
             continue;
         }
-        match measure(stores, image, location).await {
-            Ok(size) => return Ok(Some((at, size))),
+        let measuring = measure(stores, image, location);
+        match if alone { Ok(measuring.await) } else { timeout(HASTE, measuring).await } {
+            Ok(Ok(size)) => return Ok(Some((at, size))),
             // Said only when no other location has the data.
+            Ok(Err(fault)) => failed = fault.or(failed),
+            Err(_) => {
+                stores.is_slow(location);
+                slow = slow.or(Some(at));
+            }
+        }
+    }
+    // Late is better than never.
+    if let Some(at) = slow {
+        match measure(stores, image, &image.locations[at]).await {
+            Ok(size) => return Ok(Some((at, size))),
             Err(fault) => failed = fault.or(failed),
         }
     }
@@ -184,7 +202,7 @@ impl Download {
     }
 
     /// From the first location that gives them, and on from the next one when that breaks off.
-    async fn stored(&self, range: Range<u64>) -> Result<BoxStream<'static, Result<Bytes, BoxError>>, Fault> {
+    pub(super) async fn stored(&self, range: Range<u64>) -> Result<BoxStream<'static, Result<Bytes, BoxError>>, Fault> {
         let opened = self.store.read(&self.url, range.clone()).await;
         let Some((stores, next)) = self.more.clone() else { return Ok(opened?.map_err(BoxError::from).boxed()) };
         let mut reading = Reading { image: self.image.clone(), stores, next, left: range, blocks: None };
@@ -219,7 +237,11 @@ impl Reading {
 
     /// Opens the next location that has the data, after this error of the one before; that one's when there is none.
     async fn go_on(&mut self, mut error: StoreError) -> Result<(), StoreError> {
-        while let Ok(Some((at, _))) = find(&self.stores, &self.image, self.next).await {
+        loop {
+            if let Some(location) = self.image.locations.get(self.next.saturating_sub(1)) {
+                self.stores.failed(location, &error);
+            }
+            let Ok(Some((at, _))) = find(&self.stores, &self.image, self.next).await else { return Err(error) };
             tracing::warn!(image.id = %self.image.id, at = self.left.start, error = %chain(&error), "the next location is read");
             self.next = at + 1;
             let location = &self.image.locations[at];
@@ -231,6 +253,5 @@ impl Reading {
                 Err(other) => error = other,
             }
         }
-        Err(error)
     }
 }

@@ -1,11 +1,16 @@
 //! All stores of a catalogue: data is written to one of them, and read from the one that is noted with its place, or else
 //! from the one that its URL is of.
 
+mod health;
+#[cfg(test)]
+mod tests;
+
 use crate::base::chain;
 use crate::image::{ImageId, Location, shown_url};
 use crate::store::{Backend, ImportFiltering, OpenError, Settings, Store, StoreError, http::Filtering, open::open_as};
 use futures_util::future::join_all;
-use std::{cmp::Reverse, sync::Arc, time::Duration};
+use health::Health;
+use std::{cmp::Reverse, fmt::Display, sync::Arc, time::Duration};
 
 /// The longest that a store is waited for to clear up after an upload.
 const CLEARING: Duration = Duration::from_secs(30);
@@ -32,6 +37,7 @@ struct Opened {
     id: Option<String>,
     weight: i64,
     store: Arc<dyn Store>,
+    health: Health,
 }
 
 // === impl Stores ===
@@ -55,7 +61,7 @@ impl Stores {
     }
 
     fn open_kinds(settings: &Settings, rules: &Filtering) -> Result<(Vec<Opened>, usize), OpenError> {
-        let opened = |store| Opened { id: None, weight: 0, store };
+        let opened = |store| Opened { id: None, weight: 0, store, health: Health::default() };
         let mut all = vec![opened(open_as(None, settings, rules)?)];
         for kind in &settings.stores {
             let has =
@@ -74,7 +80,8 @@ impl Stores {
         for Backend { id, weight, settings: own, .. } in &settings.backends {
             let found = open_as(Some(id), own, rules);
             let found = if *id == settings.default_backend { Some(found?) } else { built(found, id)? };
-            all.extend(found.map(|store| Opened { id: Some(id.clone()), weight: *weight, store }));
+            let (id, weight) = (Some(id.clone()), *weight);
+            all.extend(found.map(|store| Opened { id, weight, store, health: Health::default() }));
         }
         let is_main = |it: &Opened| it.id.as_ref() == Some(&settings.default_backend);
         let unknown = || OpenError::Unknown {
@@ -196,12 +203,43 @@ impl Stores {
         join_all(self.all.iter().map(|it| one(&it.store))).await;
     }
 
-    /// Length of the data, bytes.
+    /// Length of the data, bytes. What comes of it is noted as the store's health.
     ///
     /// # Errors
     /// That of the store, or of [`Stores::of`].
     pub async fn size(&self, location: &Location) -> Result<u64, StoreError> {
-        self.of(location)?.size(&location.url).await
+        let opened = self.opened_at(location)?;
+        let size = opened.store.size(&location.url).await;
+        match &size {
+            Ok(_) => opened.health.recover(),
+            Err(error) => self.failed(location, error),
+        }
+        size
+    }
+
+    /// Brings the places in stores that failed lately to the end.
+    pub fn by_health(&self, locations: &mut [Location]) {
+        locations.sort_by_key(|it| self.opened_at(it).is_ok_and(|it| it.health.is_ill()));
+    }
+
+    /// Notes that data could not be read at this place. An error that is not the store's says nothing of its health.
+    pub fn failed(&self, location: &Location, error: &StoreError) {
+        if health::is_of_store(error) {
+            self.is_ill(location, &chain(error));
+        }
+    }
+
+    /// Notes that the store of this place does not answer in time.
+    pub fn is_slow(&self, location: &Location) {
+        self.is_ill(location, &"it does not answer in time");
+    }
+
+    fn is_ill(&self, location: &Location, why: &dyn Display) {
+        if let Ok(opened) = self.opened_at(location)
+            && opened.health.fall_ill()
+        {
+            tracing::warn!(store = opened.store.name(), %why, "other stores are asked before this one for a while");
+        }
     }
 
     /// Looks whether something needs the data, so that it cannot be removed.
@@ -252,6 +290,3 @@ fn built(found: Result<Arc<dyn Store>, OpenError>, name: &str) -> Result<Option<
         Err(other) => Err(other),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -16,6 +16,7 @@ use crate::{
 use nix::sys::signal::Signal;
 use serde_json::json;
 use std::{
+    fs,
     io::{Read, Write},
     net::TcpStream,
     path::Path,
@@ -188,4 +189,40 @@ fn nothing_else_waits_and_leftovers_go_when_it_answers_again() {
         assert_eq!(server.ask("DELETE", &format!("/v2/images/{id}"), &[], b"").status, 204);
     }
     block_on(bucket::soon_empty(&direct, "hanging"));
+}
+
+#[test]
+fn a_copy_elsewhere_is_read_and_the_store_that_hangs_is_asked_last() {
+    let Some([(_, direct), _]) = servers() else { return };
+    let (chaos, folder) = (Chaos::before(&direct.url), tempfile::tempdir().unwrap());
+    // Data is read from the bucket while that works.
+    let options = options(&S3 { url: chaos.url(), ..direct.clone() }, folder.path())
+        .replace("[objects]\n", "[objects]\nweight = 9\n")
+        .replace("hanging", "heavy");
+    let server = Server::with(&options);
+    let (data, id) = (noise(3 << 20, 43), queued(&server));
+    assert_eq!(server.put_file(&id, &[("X-Image-Meta-Store", "objects")], &data).status, 204);
+    let copy = json!({"method": {"name": "copy-image"}, "stores": ["local"]});
+    assert_eq!(server.post(&format!("/v2/images/{id}/import"), &copy).status, 202);
+    let path = format!("/v2/images/{id}");
+    wait_until("it is in both", Duration::from_secs(120), || server.get(&path).json()["stores"] == "objects,local");
+
+    let file = format!("{path}/file");
+    let before = chaos.sent();
+    assert!(server.get(&file).body == data);
+    assert!(chaos.sent() - before > data.len() as u64, "it comes from the bucket");
+
+    chaos.always(Fault::StallAfter(0));
+    assert!(server.get(&file).body == data, "the copy is read, a little later");
+    let before = chaos.connections();
+    for _ in 0..3 {
+        assert!(server.get(&file).body == data);
+    }
+    assert_eq!(chaos.connections(), before, "it is not asked again at once");
+    // What is only there is asked for there.
+    fs::remove_file(folder.path().join("local").join(&id)).unwrap();
+    chaos.always(Fault::None);
+    assert!(server.get(&file).body == data);
+    assert_eq!(server.ask("DELETE", &path, &[], b"").status, 204);
+    block_on(bucket::soon_empty(&direct, "heavy"));
 }

@@ -6,12 +6,12 @@ use super::{
 };
 use crate::base::chain;
 use crate::catalogue::{
-    service::{BoxError, Fault, Service},
+    service::{Fault, Service},
     tables::images,
 };
 use crate::db::DbError;
 use crate::image::{ImageId, Status};
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::StreamExt;
 use std::sync::Arc;
 
 /// Images that are fetched at the same time.
@@ -116,7 +116,7 @@ impl Service {
         self.stores().arrange(&mut image.locations);
         let _place = Place::take(cache, id).ok_or(NotCached::Busy)?;
         let download = self.locate(image).await?.ok_or(NotCached::Gone)?;
-        let blocks = download.store.read(&download.url, 0..download.size).await?;
-        self.fill(cache, &download.image, download.size, blocks.map_err(BoxError::from)).await
+        let blocks = download.stored(0..download.size).await?;
+        self.fill(cache, &download.image, download.size, blocks).await
     }
 }

@@ -125,7 +125,7 @@ pub(in crate::catalogue::service) async fn hit(
         }
         if at < range.end {
             let rest = service.locate(image).await?.ok_or_else(|| Fault::Unavailable("its data is gone".to_owned()))?;
-            let mut rest = rest.store.read(&rest.url, at..range.end).await?;
+            let mut rest = rest.stored(at..range.end).await?;
             while let Some(block) = rest.next().await {
                 yield block?;
             }
