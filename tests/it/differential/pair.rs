@@ -3,6 +3,7 @@
 use super::{
     compare::Times,
     request::{Request, Who},
+    stores,
 };
 use crate::{
     api::Answer,
@@ -13,6 +14,7 @@ use crate::{
         free_port,
         rig::{self, Keystone, OwnGlance, PASSWORD},
         wait_until,
+        web::Web,
     },
 };
 use http::Method;
@@ -44,6 +46,16 @@ const TIMED: [&str; 9] = [
     "metadef_namespace_resource_types",
 ];
 
+/// What a pair is configured for, and what is asked of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Theme {
+    /// Everything but imports.
+    All,
+    Imports,
+    /// Imports, copies and locations, with several stores.
+    Stores,
+}
+
 pub(super) struct Pair {
     pub(super) addresses: [SocketAddr; 2],
     pub(super) dirs: [TempDir; 2],
@@ -51,6 +63,8 @@ pub(super) struct Pair {
     ids: Vec<[String; 2]>,
     known: [HashMap<String, usize>; 2],
     pub(super) tokens: Tokens,
+    /// What web-download and locations of the web lead to.
+    pub(super) web: Web,
     _glance: OwnGlance,
     _larder: Daemon,
     /// Dropped after the two that use them.
@@ -182,7 +196,7 @@ fn made_id(answer: &Answer) -> Option<String> {
 impl Pair {
     /// Starts both on databases of their own on MariaDB: on SQLite Glance may find its file locked, answer 500, and lose
     /// what it was about to write. None where there is no rig or no such server.
-    pub(super) fn start(imports: bool) -> Option<Self> {
+    pub(super) fn start(theme: Theme) -> Option<Self> {
         let keystone = rig::keystone()?;
         let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let ports = [free_port(), free_port()];
@@ -190,8 +204,12 @@ impl Pair {
         for ((dir, port), database) in dirs.iter().zip(ports).zip(&databases) {
             let database = connection(Some(database), dir.path());
             let text = configuration(dir.path(), port, &keystone.auth_url, &database);
-            let methods = if imports { "[glance-direct, web-download]" } else { "[]" };
-            let text = text.replace("enabled_import_methods = []", &format!("enabled_import_methods = {methods}"));
+            let direct = "enabled_import_methods = [glance-direct, web-download]";
+            let text = match theme {
+                Theme::All => text,
+                Theme::Imports => text.replace("enabled_import_methods = []", direct),
+                Theme::Stores => stores::configuration(&text, dir.path()),
+            };
             fs::write(dir.path().join("glance-api.conf"), text).unwrap();
         }
         let larder = start_larder(dirs[LARDER].path(), ports[LARDER]);
@@ -205,6 +223,7 @@ impl Pair {
             ids: Vec::new(),
             known: Default::default(),
             tokens,
+            web: Web::start(),
             _glance: glance,
             _larder: larder,
             databases,
@@ -250,11 +269,18 @@ impl Pair {
     /// Waits until neither imports the image any more; false when one of them goes on for a minute.
     pub(super) fn wait_for_import(&self, number: usize) -> bool {
         let begun = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-        let show = Request::new(Who::Admin, "GET", format!("/v2/images/@{number}@"));
+        let image = Request::new(Who::Admin, "GET", format!("/v2/images/@{number}@"));
+        let tasks = Request::new(Who::Admin, "GET", format!("/v2/images/@{number}@/tasks"));
+        let read = |side: usize, request: &Request| {
+            let answer = self.ask_one(side, request)?;
+            serde_json::from_slice::<Value>(&answer.body).ok()
+        };
+        // The status alone says nothing: an import by Glance whose store has failed stays `importing`.
         let is_done = |side: usize| {
-            let Some(answer) = self.ask_one(side, &show) else { return false };
-            let image: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-            image["status"] != "importing" && image.get("os_glance_import_task").is_none()
+            let over = |it: &Value| it["status"] == "success" || it["status"] == "failure";
+            let tasks =
+                read(side, &tasks).is_some_and(|it| it["tasks"].as_array().is_some_and(|it| it.iter().all(over)));
+            tasks && read(side, &image).is_some_and(|it| it.get("os_glance_import_task").is_none())
         };
         for _ in 0..600 {
             if is_done(LARDER) && is_done(GLANCE) {
@@ -318,8 +344,9 @@ impl Pair {
         answer
     }
 
-    /// `@7@` becomes this server's id.
+    /// `@7@` becomes this server's id, `file://DIR` its folder.
     fn fill(&self, side: usize, text: &str) -> String {
+        let text = &text.replace("file://DIR/", &format!("file://{}/", self.dirs[side].path().display()));
         if !text.contains('@') {
             return text.to_owned();
         }
@@ -345,7 +372,7 @@ impl Pair {
         filled
     }
 
-    fn neutral(&self, side: usize, text: &str) -> String {
+    pub(super) fn neutral(&self, side: usize, text: &str) -> String {
         let text = text.replace(&self.addresses[side].to_string(), "HOST");
         let text = text.replace(&self.dirs[side].path().display().to_string(), "DIR");
         let (mut neutral, mut rest) = (String::with_capacity(text.len()), text.as_str());

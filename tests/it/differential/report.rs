@@ -38,6 +38,11 @@ pub(super) struct Report {
 impl Report {
     pub(super) fn take(&mut self, request: &Request, asked: &Asked) {
         self.requests += 1;
+        self.look(request, asked);
+    }
+
+    /// Takes what was asked only to see what a request has left behind.
+    pub(super) fn look(&mut self, request: &Request, asked: &Asked) {
         let answers = &asked.answers;
         if let Some(answer) = &answers[GLANCE] {
             *self.statuses.entry(answer.status).or_default() += 1;

@@ -1,26 +1,31 @@
 //! The runs.
 
 use super::{
-    compare::differences,
+    compare::{Difference, differences},
     generate::Generator,
     known,
-    model::{Effect, Image},
-    pair::{Asked, GLANCE, LARDER, Pair},
+    model::{Effect, Image, State},
+    pair::{Asked, GLANCE, LARDER, Pair, Theme},
     report::Report,
     request::{Request, Who},
+    stores,
     values::encoded,
 };
 use serde_json::{Value, json};
 use std::{env, fs, fs::File, io::Write};
 
-/// So many requests from this seed, all kinds or those around imports; nothing where there is no rig.
-fn run(report: &mut Report, seed: u64, requests: usize, imports: bool) {
-    let Some(mut pair) = Pair::start(imports) else { return };
+/// So many requests from this seed; nothing where there is no rig.
+fn run(report: &mut Report, seed: u64, requests: usize, theme: Theme) {
+    let Some(mut pair) = Pair::start(theme) else { return };
     eprintln!("seed {seed}, {requests} requests");
-    let mut generator = Generator::new(seed, pair.tokens.projects.clone());
+    let mut generator = Generator::new(seed, pair.tokens.projects.clone(), pair.web.url(""));
     let mut trace = env::var_os("LARDER_DIFFERENTIAL_TRACE").map(|it| File::create(it).unwrap());
     for _ in 0..requests {
-        let (request, effect) = if imports { generator.step_of_imports() } else { generator.step() };
+        let (request, effect) = match theme {
+            Theme::All => generator.step(),
+            Theme::Imports => generator.step_of_imports(),
+            Theme::Stores => generator.step_of_stores(),
+        };
         let asked = pair.ask(&request);
         if let Some(trace) = &mut trace {
             let status = |side: usize| asked.answers[side].as_ref().map_or(0, |it| it.status);
@@ -43,7 +48,17 @@ fn run(report: &mut Report, seed: u64, requests: usize, imports: bool) {
                 continue;
             }
         }
-        learn(&pair, &mut generator, &request, &asked, &effect);
+        learn(&pair, &mut generator, (&request, &asked, &effect), theme);
+        let touched = match effect {
+            Effect::Changes(number) | Effect::Imports(number) | Effect::Deletes(number) => Some(number),
+            Effect::MakesImage => asked.made,
+            Effect::Reads | Effect::Namespace(_) => None,
+        };
+        if let Some(number) = touched.filter(|_| theme == Theme::Stores)
+            && !stores::look(&mut pair, report, &mut generator, number)
+        {
+            remove(&pair, &mut generator, number);
+        }
     }
 }
 
@@ -61,7 +76,7 @@ fn judge(report: &Report, seeds: &[u64]) {
 const LEAVES_NOTHING: [&str; 2] = ["content-length", "body.updated_at"];
 
 /// Brings the model up to date; what differs now on the two servers is taken away from both.
-fn learn(pair: &Pair, generator: &mut Generator, request: &Request, asked: &Asked, effect: &Effect) {
+fn learn(pair: &Pair, generator: &mut Generator, (request, asked, effect): (&Request, &Asked, &Effect), theme: Theme) {
     let (answers, made) = (&asked.answers, asked.made);
     let done = answers.each_ref().map(|it| it.as_ref().is_some_and(|it| it.status < 300));
     // What both refuse changes nothing.
@@ -71,9 +86,11 @@ fn learn(pair: &Pair, generator: &mut Generator, request: &Request, asked: &Aske
     let glance = |statuses: &[u16]| answers[GLANCE].as_ref().is_some_and(|it| statuses.contains(&it.status));
     let rejected = request.path.ends_with("/file") && glance(&[415])
         || request.method == "POST" && request.path == "/v2/metadefs/namespaces" && glance(&[400, 409, 500]);
+    // With several stores all that is left behind is looked at, so that what answers say is only that.
+    let leaves_nothing = |it: &Difference| theme == Theme::Stores || LEAVES_NOTHING.contains(&it.what.as_str());
     let same = !rejected
         && !known::has_wide_path(&request.path)
-        && (done == [false; 2] || done == [true; 2] && !found.any(|it| !LEAVES_NOTHING.contains(&it.what.as_str())));
+        && (done == [false; 2] || done == [true; 2] && found.all(|it| leaves_nothing(&it)));
     if let Effect::Changes(number) = effect
         && request.method == "PUT"
         && (request.path.contains("/tags/") && done == [true; 2]
@@ -85,7 +102,7 @@ fn learn(pair: &Pair, generator: &mut Generator, request: &Request, asked: &Aske
         Effect::Reads => {}
         Effect::MakesImage => match made {
             Some(number) => {
-                generator.model.images.push(Image { number, maker: request.who });
+                generator.model.images.push(Image { number, maker: request.who, state: State::default() });
                 let chosen = serde_json::from_slice(&request.body).is_ok_and(|it: Value| it["id"].is_string());
                 if !same || !chosen {
                     remove(pair, generator, number);
@@ -171,15 +188,22 @@ fn make_types(pair: &Pair, side: usize, path: &str, body: &Value) {
 #[test]
 fn the_same_requests_are_answered_the_same() {
     let mut report = Report::default();
-    run(&mut report, 1, 400, false);
+    run(&mut report, 1, 400, Theme::All);
     judge(&report, &[1]);
 }
 
 #[test]
 fn the_same_imports_are_answered_the_same() {
     let mut report = Report::default();
-    run(&mut report, 2, 150, true);
+    run(&mut report, 2, 150, Theme::Imports);
     judge(&report, &[2]);
+}
+
+#[test]
+fn the_same_requests_to_several_stores_are_answered_the_same() {
+    let mut report = Report::default();
+    run(&mut report, 3, 120, Theme::Stores);
+    judge(&report, &[3]);
 }
 
 /// As many others as are asked for, from each seed; none by default, since what chance finds is to be looked at and not to fail a build.
@@ -189,9 +213,15 @@ fn other_requests_are_answered_the_same() {
     let requests: usize = requests.parse().unwrap();
     let seeds = env::var("LARDER_DIFFERENTIAL_SEED").unwrap_or_else(|_| rand::random::<u32>().to_string());
     let seeds: Vec<u64> = seeds.split(',').map(|it| it.parse().unwrap()).collect();
+    let asked = |name: &str| env::var_os(name).is_some();
+    let theme = match () {
+        () if asked("LARDER_DIFFERENTIAL_STORES") => Theme::Stores,
+        () if asked("LARDER_DIFFERENTIAL_IMPORTS") => Theme::Imports,
+        () => Theme::All,
+    };
     let mut report = Report::default();
     for seed in &seeds {
-        run(&mut report, *seed, requests, env::var_os("LARDER_DIFFERENTIAL_IMPORTS").is_some());
+        run(&mut report, *seed, requests, theme);
     }
     judge(&report, &seeds);
     assert_eq!(report.requests(), seeds.len() * requests, "there is no rig, or no MariaDB");

@@ -3,7 +3,7 @@
 use super::{Generator, Step};
 use crate::differential::{
     model::Effect,
-    request::Request,
+    request::{Request, Who},
     values::{percent, pick},
 };
 use rand::{Rng, RngCore};
@@ -13,7 +13,7 @@ impl Generator {
         if percent(&mut self.random, 45) { self.upload() } else { self.download() }
     }
 
-    fn content(&mut self) -> Vec<u8> {
+    pub(super) fn content(&mut self) -> Vec<u8> {
         let random = &mut self.random;
         match random.random_range(0..20) {
             0 => Vec::new(),
@@ -60,6 +60,10 @@ impl Generator {
 
     fn download(&mut self) -> Step {
         let (id, who, _) = self.image();
+        self.download_of(&id, who)
+    }
+
+    pub(super) fn download_of(&mut self, id: &str, who: Who) -> Step {
         let mut request = Request::new(who, "GET", format!("/v2/images/{id}/file"));
         let random = &mut self.random;
         if percent(random, 50) {

@@ -4,9 +4,11 @@ mod create;
 mod data;
 mod imports;
 mod list;
+mod locations;
 mod metadefs;
 mod odd;
 mod patch;
+mod stores;
 
 use super::{
     model::{Effect, Model},
@@ -21,6 +23,8 @@ pub(super) struct Generator {
     pub(super) model: Model,
     /// Projects demo and alt_demo.
     pub(super) projects: [String; 2],
+    /// Where the tests' web server is.
+    pub(super) web: String,
 }
 
 /// A request, and what it changes when both servers grant it.
@@ -29,8 +33,8 @@ pub(super) type Step = (Request, Effect);
 // === impl Generator ===
 
 impl Generator {
-    pub(super) fn new(seed: u64, projects: [String; 2]) -> Self {
-        Self { random: StdRng::seed_from_u64(seed), model: Model::default(), projects }
+    pub(super) fn new(seed: u64, projects: [String; 2], web: String) -> Self {
+        Self { random: StdRng::seed_from_u64(seed), model: Model::default(), projects, web }
     }
 
     /// A request around an import.
