@@ -112,8 +112,7 @@ fn document(text: Option<&str>) -> Value {
     text.map_or(Value::Null, |it| serde_json::from_str(it).unwrap_or_else(|_| it.into()))
 }
 
-/// As Python prints a time: microseconds only if there are some, and no zone.
+/// With microseconds, and without a zone.
 fn precise(at: DateTime<Utc>) -> String {
-    let form = if at.timestamp_subsec_micros() == 0 { "%Y-%m-%dT%H:%M:%S" } else { "%Y-%m-%dT%H:%M:%S%.6f" };
-    at.format(form).to_string()
+    at.format("%Y-%m-%dT%H:%M:%S%.6f").to_string()
 }

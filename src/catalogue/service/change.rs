@@ -42,6 +42,7 @@ impl Service {
             expected.check(&image)?;
             return Ok(image);
         }
+        let changes = relocate::placed(self.stores(), changes);
         let (is_admin, looks, changes) = (caller.is_admin, Looks::default(), Arc::new(changes));
         let relocates = changes.iter().any(|it| matches!(it, Change::RemoveLocation(_)));
         loop {

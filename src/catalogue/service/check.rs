@@ -70,9 +70,13 @@ fn formats(settings: &Settings, before: Option<&Image>, image: &Image) -> Result
     Ok(())
 }
 
-/// What is over a quota may still become less.
-fn quotas(settings: &Settings, before: Option<&Image>, image: &Image) -> Result<(), Fault> {
-    let counts = |it: &Image| [it.properties.len(), it.tags.len()];
+/// What is over a quota may still become less. What Glance and Larder note of an image is nobody's property.
+///
+/// # Errors
+/// `TooLarge`.
+pub(super) fn quotas(settings: &Settings, before: Option<&Image>, image: &Image) -> Result<(), Fault> {
+    let properties = |it: &Image| it.properties.keys().filter(|name| !attribute::is_reserved(name)).count();
+    let counts = |it: &Image| [properties(it), it.tags.len()];
     let (old, new) = (before.map_or([0; 2], counts), counts(image));
     let rules = [("image properties", settings.image_property_quota), ("image tags", settings.image_tag_quota)];
     for (index, (what, quota)) in rules.into_iter().enumerate() {

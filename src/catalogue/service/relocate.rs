@@ -10,7 +10,7 @@ use crate::catalogue::{
     service::{Fault, Service, upload::has_formats},
 };
 use crate::image::{Change, Image, Location, NewLocation, Place, Status, Validation};
-use crate::store;
+use crate::store::{self, Stores};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -84,6 +84,18 @@ impl Service {
             }
         }
     }
+}
+
+/// The same changes, in which places have the stores that they are in.
+pub(super) fn placed(stores: &Stores, mut changes: Vec<Change>) -> Vec<Change> {
+    for change in &mut changes {
+        match change {
+            Change::AddLocation { location, .. } => stores.note_store(&mut location.location),
+            Change::ReplaceLocations(all) => all.iter_mut().for_each(|it| stores.note_store(&mut it.location)),
+            Change::Set(..) | Change::SetProperty { .. } | Change::Remove(_) | Change::RemoveLocation(_) => {}
+        }
+    }
+    changes
 }
 
 /// Applies a change if it is one of locations; false when it is another one.

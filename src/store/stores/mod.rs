@@ -156,6 +156,13 @@ impl Stores {
         Location { metadata, url }
     }
 
+    /// Notes in which store of `enabled_backends` a place is, whatever a client says of it.
+    pub fn note_store(&self, location: &mut Location) {
+        if let Some(id) = self.opened_of(&location.url).ok().and_then(|it| it.id.clone()) {
+            location.metadata.insert(STORE.to_owned(), id.into());
+        }
+    }
+
     /// With `enabled_backends`: notes the store of each place where none, or one that there is no more, is noted, and brings
     /// those in the heaviest stores to the front (Glance does both when it reads an image). Else nothing.
     pub fn arrange(&self, locations: &mut [Location]) {

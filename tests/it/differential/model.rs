@@ -17,6 +17,8 @@ pub(super) struct Image {
 pub(super) struct State {
     /// As in the image; empty when it is new.
     pub(super) status: String,
+    /// Bytes.
+    pub(super) size: Option<u64>,
     pub(super) stores: Vec<String>,
     /// As in the image, with what is particular to a server made the same.
     pub(super) locations: Vec<Value>,

@@ -235,6 +235,11 @@ impl Pair {
         self.known[GLANCE].get(id).copied()
     }
 
+    /// The id that this server has for what has this number.
+    pub(super) fn id(&self, side: usize, number: usize) -> &str {
+        &self.ids[number][side]
+    }
+
     /// Notes what both have made; its number.
     fn made(&mut self, ids: [String; 2]) -> usize {
         for (known, id) in self.known.iter_mut().zip(&ids) {

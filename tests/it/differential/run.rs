@@ -146,6 +146,7 @@ fn remove(pair: &Pair, generator: &mut Generator, number: usize) {
     for side in [LARDER, GLANCE] {
         clear_image(pair, side, &format!("@{number}@"));
     }
+    stores::sweep(pair, number);
     generator.model.forget(number);
 }
 

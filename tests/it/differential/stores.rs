@@ -64,15 +64,27 @@ pub(super) fn look(pair: &mut Pair, report: &mut Report, generator: &mut Generat
             }
         }
     }
-    let asked = stored(pair);
-    report.look(&Request::new(Who::Admin, "LS", "/stores"), &asked);
-    same && differences(&asked.answers, asked.times).is_empty()
+    for (path, asked) in [("/stores", stored(pair)), ("/records", recorded(pair, generator, number))] {
+        report.look(&Request::new(Who::Admin, "LS", path), &asked);
+        same &= differences(&asked.answers, asked.times).is_empty();
+    }
+    same
+}
+
+/// In which folders Larder has the image, beside those that its record tells.
+fn recorded(pair: &Pair, generator: &Generator, number: usize) -> Asked {
+    let image = generator.model.images.iter().find(|it| it.number == number);
+    let told = image.map(|it| it.state.stores.clone()).unwrap_or_default();
+    let path = |folder: &str| pair.dirs[LARDER].path().join(folder).join(pair.id(LARDER, number));
+    let has = |which: &dyn Fn(&str) -> bool| json!(FOLDERS.into_iter().filter(|it| which(it)).collect::<Vec<_>>());
+    as_answers([has(&|it| path(it).exists()), has(&|it| told.iter().any(|told| told == it))])
 }
 
 fn state(image: &Value) -> State {
     let text = |name: &str| image[name].as_str().unwrap_or_default().to_owned();
     State {
         status: text("status"),
+        size: image["size"].as_u64(),
         stores: text("stores").split(',').filter(|it| !it.is_empty()).map(str::to_owned).collect(),
         locations: image["locations"].as_array().cloned().unwrap_or_default(),
     }
@@ -90,6 +102,22 @@ fn stored(pair: &Pair) -> Asked {
         }
         thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Takes away what is still in the folders of an image that is gone; [`look`] has told of it.
+pub(super) fn sweep(pair: &Pair, number: usize) {
+    for side in [LARDER, GLANCE] {
+        let id = pair.id(side, number);
+        for folder in FOLDERS.into_iter().chain(["staging"]) {
+            // Most often there is none.
+            let _ = fs::remove_file(pair.dirs[side].path().join(folder).join(id));
+        }
+    }
+}
+
+fn as_answers(found: [Value; 2]) -> Asked {
+    let answers = found.map(|it| Some(Answer { status: 200, headers: Vec::new(), body: it.to_string().into() }));
+    Asked { answers, made: None, times: Times::Same }
 }
 
 fn listing(pair: &Pair, side: usize) -> Value {

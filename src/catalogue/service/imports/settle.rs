@@ -13,6 +13,7 @@ use crate::catalogue::{
     service::{
         Fault, Service,
         change::check_storage,
+        check,
         tasks::{Ended, ended},
     },
     tables::{images, imports, staged, tasks},
@@ -65,8 +66,11 @@ impl Service {
             }
             let Some(before) = images::find(tx, &cipher, &case.row.image)? else { return Ok(None) };
             let mut after = Image { updated_at: case.now, ..before.clone() };
-            if !copies {
+            if copies {
+                learn(&mut after, &stored);
+            } else {
                 fill(&mut after, &judged, &stored)?;
+                check::quotas(&settings, Some(&before), &after)?;
             }
             let new: Vec<_> = places.iter().filter(|it| !before.locations.contains(it)).cloned().collect();
             after.locations.extend(new);
@@ -238,6 +242,16 @@ fn fill(after: &mut Image, judged: &Image, stored: &Stored) -> Result<(), Fault>
     (after.os_hash_algo, after.os_hash_value) = (Some(facts.hash_algo.to_string()), Some(facts.hash_value.clone()));
     stored.changes.apply(after);
     Ok(())
+}
+
+/// What was not known of the data of an image that is copied: its places were only told.
+fn learn(after: &mut Image, stored: &Stored) {
+    if after.os_hash_value.as_deref().is_none_or(str::is_empty) {
+        let facts = &stored.facts;
+        (after.os_hash_algo, after.os_hash_value) = (Some(facts.hash_algo.to_string()), Some(facts.hash_value.clone()));
+        after.checksum = Some(facts.checksum.clone());
+        (after.size, after.virtual_size) = (Some(facts.size), stored.virtual_size);
+    }
 }
 
 /// The properties that an import leaves.

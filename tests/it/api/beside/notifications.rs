@@ -9,10 +9,11 @@ use crate::{
     support::{
         rig::{self, Listener},
         wait_until,
-        web::Web,
+        web::{Web, data},
     },
 };
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 const DATA: &str = "application/octet-stream";
@@ -53,7 +54,12 @@ impl Heard {
 
     /// An import, waited for on both servers. False when Glance has lost its task, which happens.
     fn import(&self, who: &As, id: &str, body: &Value) -> bool {
-        let asked = self.pair.send(who, "POST", &format!("/v2/images/{id}/import"), body);
+        self.work(who, id, ("import", body))
+    }
+
+    /// Work behind the answer to a POST, likewise.
+    fn work(&self, who: &As, id: &str, (verb, body): (&str, &Value)) -> bool {
+        let asked = self.pair.send(who, "POST", &format!("/v2/images/{id}/{verb}"), body);
         assert_eq!(asked.larder.status, 202, "{}", asked.print());
         // The task ends last.
         let done = |it: &Listener| {
@@ -239,6 +245,47 @@ fn imports_are_told_of_as_by_glance() {
     let id = pair.image(&owner, json!({}));
     let add = json!([{"op": "add", "path": "/locations/-", "value": {"url": web.url("/c"), "metadata": {}}}]);
     pair.ask_freely(&owner, ("PATCH", &format!("/v2/images/{id}")), PATCH, add.to_string().as_bytes());
+    heard.end();
+}
+
+#[test]
+fn locations_are_told_of_as_by_glance() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(heard) = Heard::start(folder.path(), "locations") else { return };
+    let (web, pair, owner, admin) = (Web::start(), &heard.pair, As::member("p"), As::admin());
+    let place = |path: &str, metadata: Value| json!({"url": web.url(path), "metadata": metadata});
+    // Glance's own answer has the new place where it is not from then on.
+    let patch = |who: &As, id: &str, op: &str, at: &str, value: Value| {
+        let body = json!([{"op": op, "path": format!("/locations{at}"), "value": value}]).to_string();
+        let both = pair.ask_freely(who, ("PATCH", &format!("/v2/images/{id}")), PATCH, body.as_bytes());
+        assert_eq!(both.glance.status, both.larder.status, "{body} {}", both.print());
+        both.larder.status
+    };
+    let id = pair.image(&owner, json!({}));
+    assert_eq!(patch(&owner, &id, "add", "/-", place("/a", json!({}))), 200);
+    assert_eq!(patch(&owner, &id, "add", "/-", place("/b", json!({"k": "v"}))), 200);
+    assert_eq!(patch(&owner, &id, "add", "/-", place("/b", json!({"k": "v"}))), 400);
+    let both = json!([place("/a", json!({"k": "w"})), place("/b", json!({"k": "v"}))]);
+    patch(&owner, &id, "replace", "", both);
+    assert_eq!(patch(&owner, &id, "remove", "/0", json!(null)), 403);
+    assert_eq!(patch(&admin, &id, "remove", "/0", json!(null)), 200);
+    assert_eq!(patch(&admin, &id, "remove", "/0", json!(null)), 403);
+    let id = pair.image(&owner, json!({}));
+    assert_eq!(patch(&owner, &id, "replace", "", json!([place("/a", json!({})), place("/c", json!({}))])), 200);
+    let id = pair.image(&owner, json!({}));
+    assert_eq!(patch(&owner, &id, "add", "/-", place("/none", json!({}))), 400);
+    let sum = |hash: String| json!({"os_hash_algo": "sha256", "os_hash_value": hash});
+    let right: String = Sha256::digest(data("/c").unwrap()).iter().map(|it| format!("{it:02x}")).collect();
+    for (page, validation) in
+        [("/c", None), ("/c", Some(sum(right))), ("/c", Some(sum("a".repeat(64)))), ("/none", None)]
+    {
+        let id = pair.image(&owner, json!({}));
+        let mut body = json!({"url": web.url(page)});
+        body["validation_data"] = validation.unwrap_or_else(|| json!({}));
+        if !heard.work(&owner, &id, ("locations", &body)) {
+            return;
+        }
+    }
     heard.end();
 }
 

@@ -1,10 +1,14 @@
 //! Import plugins: what becomes of the image and of its data.
 
 use super::{
+    Pair, address,
     imports::{compare, direct, import, stage_data},
-    stores::start_with_plugins,
+    stores::{start_with_plugins, three},
 };
-use crate::{api::access::As, support::run};
+use crate::{
+    api::{Server, access::As},
+    support::{rig, run},
+};
 use serde_json::json;
 use std::{fs, path::Path, process::Command};
 
@@ -109,6 +113,37 @@ fn disks_become_raw() {
         let image = pair.ask_freely(&owner, ("GET", &format!("/v2/images/{id}")), "", b"").larder.json();
         let expected = if active { "active" } else { "queued" };
         assert_eq!(image["status"], expected, "{declared}: {image}");
+    }
+    pair.end();
+}
+
+/// Properties of the operator's count against the quota, and what Glance notes of an import does not.
+#[test]
+fn injected_properties_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = format!("image_property_quota = 3\n{}", rig::PLUGINS);
+    let Some(glance) = rig::trusting_glance_with("quota", &options) else { return };
+    let config = format!("image_property_quota = 3\n{}\n{}", three(folder.path()), rig::PLUGINS);
+    let pair = Pair::of(Server::with(&config), address(&glance));
+    let owner = As::member("p");
+    for (fields, fits) in [
+        (json!({"a": "1"}), true),
+        (json!({"a": "1", "hw_disk_bus": "ide"}), true),
+        (json!({"a": "1", "b": "2"}), false),
+        (json!({"a": "1", "b": "2", "c": "3"}), false),
+        (json!({"a": "1", "hw_disk_bus": "ide", "site": "south"}), true),
+    ] {
+        let id = pair.image(&owner, fields);
+        stage_data(&pair, &owner, &id, b"some data");
+        assert_eq!(import(&pair, &owner, &id, &direct(&[])).larder.status, 202);
+        if !compare(&pair, &owner, &id) {
+            return;
+        }
+        let image = pair.ask_freely(&owner, ("GET", &format!("/v2/images/{id}")), "", b"").larder.json();
+        assert_eq!(image["status"] == "active", fits, "{image}");
+        for name in ["d", "e", "f"] {
+            pair.patch(&owner, &id, &json!([{"op": "add", "path": format!("/{name}"), "value": "x"}]));
+        }
     }
     pair.end();
 }

@@ -11,7 +11,7 @@ use crate::{
 use serde_json::json;
 
 /// As [`rig::trusting_glance_with_stores`] is configured, with folders in this one.
-fn three(folder: &std::path::Path) -> String {
+pub(super) fn three(folder: &std::path::Path) -> String {
     let folder = folder.display();
     format!(
         "{SHOWING}do_secure_hash = true\nenabled_backends = slow:file, fast:file, web:http\n\

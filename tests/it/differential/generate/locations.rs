@@ -25,7 +25,7 @@ impl Generator {
                     8 => "0".to_owned(),
                     _ => pick(random, &["", "x", "-1", "00"]).to_owned(),
                 };
-                json!({"op": "add", "path": format!("/locations/{place}"), "value": self.place()})
+                json!({"op": "add", "path": format!("/locations/{place}"), "value": self.place(state)})
             }
             9..14 => {
                 let place = random.random_range(0..=count + 1);
@@ -33,7 +33,7 @@ impl Generator {
                 json!({"op": "remove", "path": format!("/locations/{place}")})
             }
             14..17 => {
-                let places: Vec<_> = (0..self.random.random_range(0..3)).map(|_| self.place()).collect();
+                let places: Vec<_> = (0..self.random.random_range(0..3)).map(|_| self.place(state)).collect();
                 json!({"op": "replace", "path": "/locations", "value": places})
             }
             _ => {
@@ -50,7 +50,7 @@ impl Generator {
         };
         let mut operations = vec![operation];
         if percent(&mut self.random, 15) {
-            operations.push(json!({"op": "add", "path": "/locations/-", "value": self.place()}));
+            operations.push(json!({"op": "add", "path": "/locations/-", "value": self.place(state)}));
         }
         if percent(&mut self.random, 10) {
             operations.push(json!({"op": "replace", "path": "/name", "value": "other"}));
@@ -61,8 +61,15 @@ impl Generator {
     }
 
     /// A place for a patch.
-    fn place(&mut self) -> Value {
-        let url = self.address();
+    fn place(&mut self, state: &State) -> Value {
+        // Where the same data is, mostly.
+        let page = match state.size {
+            Some(500) => "/c",
+            Some(_) => "/a",
+            None => "",
+        };
+        let same = !page.is_empty() && percent(&mut self.random, 85);
+        let url = if same { format!("{}{page}", self.web) } else { self.address() };
         let random = &mut self.random;
         let mut place = json!({"url": url, "metadata": {}});
         match random.random_range(0..16) {

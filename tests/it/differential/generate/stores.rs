@@ -7,7 +7,8 @@ use crate::differential::{
     stores::FOLDERS,
     values::{anything, percent, pick},
 };
-use rand::{Rng, RngCore, seq::SliceRandom};
+use crate::support::web::data;
+use rand::{Rng, seq::SliceRandom};
 use serde_json::{Value, json};
 
 /// What the tests' web server has, most often what is an image's data.
@@ -118,7 +119,7 @@ impl Generator {
     }
 
     fn upload_to(&mut self, (id, who, number): (&str, Who, Option<usize>)) -> Step {
-        let data = self.content();
+        let data = self.data_of_page();
         let mut request =
             Request::new(who, "PUT", format!("/v2/images/{id}/file")).body("application/octet-stream", data);
         if percent(&mut self.random, 70) {
@@ -128,12 +129,7 @@ impl Generator {
     }
 
     fn stage_of(&mut self, (id, who, number): (&str, Who, Option<usize>)) -> Step {
-        let random = &mut self.random;
-        let mut data = vec![b'r'; random.random_range(1..5000)];
-        random.fill_bytes(&mut data[1..]);
-        if percent(random, 5) {
-            data.clear();
-        }
+        let data = self.data_of_page();
         let request = Request::new(who, "PUT", format!("/v2/images/{id}/stage"));
         (request.body("application/octet-stream", data), Self::changes(number))
     }
@@ -150,6 +146,15 @@ impl Generator {
     /// The address of something on the tests' web server.
     pub(super) fn page(&mut self) -> String {
         format!("{}{}", self.web, pick(&mut self.random, &PAGES))
+    }
+
+    /// Data of an image, most often what a page has, so that this page is a place of the image.
+    fn data_of_page(&mut self) -> Vec<u8> {
+        match self.random.random_range(0..10) {
+            0..4 => data("/a").unwrap(),
+            4..8 => data("/c").unwrap(),
+            _ => self.content(),
+        }
     }
 
     fn copy(&mut self, (id, who, number): (&str, Who, Option<usize>), state: &State) -> Step {

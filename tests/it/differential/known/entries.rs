@@ -7,6 +7,7 @@ use super::{
     case::has_wide_path,
     faults, row, words,
 };
+use crate::api::Answer;
 use serde_json::Value;
 
 pub(in crate::differential) const KNOWN: &[Known] = &[
@@ -353,6 +354,74 @@ pub(in crate::differential) const KNOWN: &[Known] = &[
         readme: "the time of this change",
         is: When(|case| {
             case.is("PUT", "/v2/metadefs/namespaces/*") && case.both(200) && case.differs_in("body.updated_at")
+        }),
+    },
+    Known {
+        name: "reserved-stores",
+        reason: "Clients put nothing into the stores that Glance keeps for itself (os_glance_*); Glance tells of them once it has used them.",
+        readme: "names no reserved store",
+        is: When(|case| {
+            let ids = |text: &str| -> Vec<String> {
+                text.split(',').filter(|it| !it.starts_with("os_glance_")).map(str::to_owned).collect()
+            };
+            case.differs_in("openstack-image-store-ids")
+                && ids(&case.difference.glance) == ids(&case.difference.larder)
+                && ids(&case.difference.larder).join(",") == case.difference.larder
+        }),
+    },
+    Known {
+        name: "refused-data",
+        reason: "Data that was refused, or staged for an import that failed, is not kept; Glance leaves it in its stores and in its staging, where nothing looks for it again.",
+        readme: "Data that was refused is not kept",
+        is: When(|case| case.is("LS", "/stores") && case.difference.larder == "(absent)"),
+    },
+    Known {
+        name: "kept-locations",
+        reason: "A location that cannot be read, or whose data has another hash than was told, is none; of one on the web Glance's task fails and leaves it with the queued image, whose data it is then.",
+        readme: "that cannot be read, or has a wrong hash, is none",
+        is: When(|case| {
+            let list = |it: Option<&Answer>| it.map(Answer::json).unwrap_or_default();
+            let [larder, glance] = [list(case.larder), list(case.glance)];
+            let is_kept = |larder: &Value, glance: &Value| {
+                larder.as_array().is_some_and(Vec::is_empty) && glance.as_array().is_some_and(|it| it.len() == 1)
+            };
+            case.both(200)
+                && (case.is("GET", "/v2/images/*/locations") && is_kept(&larder, &glance)
+                    || case.is("GET", "/v2/images/*")
+                        && larder["status"] == "queued"
+                        && is_kept(&larder["locations"], &glance["locations"]))
+        }),
+    },
+    Known {
+        name: "order-of-locations",
+        reason: "The answer to a change of locations has them as every other answer has them, those in the heaviest stores first; Glance's has them as they were sent, with what else was sent of them.",
+        readme: "an answer to a change of locations",
+        is: When(|case| {
+            let places = ["body.locations", "body.stores", "body.direct_url"];
+            case.is("PATCH", "/v2/images/*")
+                && case.both(200)
+                && case.body().contains("/locations")
+                && places.iter().any(|it| case.difference.what.starts_with(it))
+        }),
+    },
+    Known {
+        name: "unreached-stores",
+        reason: "When an import has failed, the stores that it never came to have not got the data either (os_glance_failed_import); Glance leaves them as stores that it still imports to.",
+        readme: "stores that it never came to",
+        is: When(|case| {
+            let lists = ["body.os_glance_importing_to_stores", "body.os_glance_failed_import"];
+            let list = |it: Option<&Answer>, name: &str| -> Vec<String> {
+                let image = it.map(Answer::json).unwrap_or_default();
+                let text = image[name].as_str().unwrap_or_default();
+                text.split(',').filter(|it| !it.is_empty()).map(str::to_owned).collect()
+            };
+            let of = |it: Option<&Answer>| lists.map(|name| list(it, &name["body.".len()..]));
+            let ([left, failed], [glances_left, glances_failed]) = (of(case.larder), of(case.glance));
+            case.is("GET", "/v2/images/*")
+                && lists.iter().any(|it| case.differs_in(it))
+                && left.is_empty()
+                && !glances_left.is_empty()
+                && glances_left.iter().chain(&glances_failed).all(|it| failed.contains(it))
         }),
     },
     Known {

@@ -42,6 +42,11 @@ pub(super) const SEVERAL: &[Row] = &[
     row("* /v2/metadefs/namespaces/*", (400, "takes ASCII characters only."), (404, "Namespace * not found")),
     row("* /v2/metadefs/namespaces/*", (400, "takes ASCII characters only."), (400, "could not be decoded by Glance")),
     row("POST /v2/metadefs/namespaces/*/tags", (400, "does not match schema 'tags'"), (404, "Namespace * not found")),
+    // Which stores are asked for is looked at before the image.
+    row("POST /v2/images/*/import", (400, "'stores' must be a list of ids of stores"), (403, "")),
+    row("POST /v2/images/*/import", (400, "'stores' must be a list of ids of stores"), (404, "")),
+    row("POST /v2/images/*/import", (400, "'stores' must be a list of ids of stores"), (409, "")),
+    row("PUT /v2/images/*/file", (410, ""), (403, "You are not authorized to complete upload_image action.")),
     // A size in a header that is below 0 or beyond 64 bits.
     row(
         "PUT /v2/images/*/file",
@@ -99,6 +104,7 @@ pub(super) const FAILS: &[Row] = &[
     row("PATCH /v2/images/*", (400, "The path of an operation must be a JSON pointer."), (500, "")),
     row("POST /v2/images", (400, "Malformed JSON in request body."), (500, "")),
     row("POST /v2/images/*/import", (400, "Import request requires a '*' field."), (500, "")),
+    row("POST /v2/images/*/import", (400, "'stores' must be a list of ids of stores"), (500, "")),
     row("* /v2/metadefs/namespaces*", (400, "Unknown attribute '*' of *"), (500, "")),
     row("* /v2/metadefs/namespaces*", (400, "Invalid value for attribute '*' of *"), (500, "")),
 ];

@@ -56,6 +56,16 @@ pub(super) const FULLER: &[Row] = &[
         (400, "can't contain 4 byte unicode characters."),
         (400, "Couldn't * metadata *: * can't contain 4 byte unicode characters."),
     ),
+    row(
+        "PATCH /v2/images/*",
+        (409, "New values of hashes may only be provided when image status is 'queued'"),
+        (409, "New value(s) for * may only be provided when image status is 'queued'"),
+    ),
+    row(
+        "PUT /v2/images/*/file",
+        (400, "There is no store '*' that takes uploads"),
+        (400, "Store for identifier * not found"),
+    ),
     row("POST /v2/tasks", (400, "Invalid location: an import needs one."), (400, "Invalid location: None")),
     row(
         "GET /v2/images/*/members",
