@@ -11,3 +11,4 @@ mod imports;
 mod openstack;
 mod pair;
 mod sdk;
+mod stores;

@@ -3,18 +3,22 @@
 use super::drive::{Driver, Ended};
 use crate::{
     api::{Server, behind_with},
+    differential::{self, GLANCE, LARDER, Theme},
     identity::admin::Cloud,
-    support::rig,
+    support::{rig, wait_until},
 };
 use fancy_regex::Regex;
 use serde_json::Value;
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{collections::BTreeMap, sync::LazyLock, time::Duration};
 use tempfile::TempDir;
 
 /// It does what it is for, and prints the same.
 pub(super) const DONE: &str = "";
 /// It does what it is for; what it prints depends on the site.
 pub(super) const DIFFERS: &str = "~";
+
+/// Begins a row that shows an image, again and again until its import is over.
+const SETTLED: &str = "settled:";
 
 /// Who, the command, how it ends, what its id is called.
 pub(super) type Row = (&'static str, &'static str, &'static str, &'static str);
@@ -34,8 +38,14 @@ struct Side {
 /// A catalogue and a Glance.
 pub(super) struct Pair {
     /// Kept running.
-    _server: Server,
+    _servers: Servers,
     sides: [Side; 2],
+}
+
+#[allow(dead_code, reason = "they are dropped")]
+enum Servers {
+    Plain(Server),
+    Stores(Box<differential::Pair>),
 }
 
 // === impl Pair ===
@@ -46,15 +56,31 @@ impl Pair {
         let (keystone, glance) = (rig::keystone()?, rig::plain_glance(program)?);
         let server = behind_with(keystone, "enabled_import_methods = []\n");
         let endpoints = [format!("http://{}", server.address), glance.url];
-        let sides = endpoints.map(|endpoint| Side {
+        Some(Self { sides: Self::sides(program, keystone, endpoints), _servers: Servers::Plain(server) })
+    }
+
+    /// Likewise, of two with the stores `fast`, `slow`, `spare` and `web`, and with imports. Rows have the addresses `{web}` of a
+    /// web server and `{dir}` of the folders of stores.
+    pub(super) fn with_stores(program: &'static str) -> Option<Self> {
+        let (keystone, servers) = (rig::keystone()?, differential::Pair::start(Theme::Stores)?);
+        let endpoints = [LARDER, GLANCE].map(|side| format!("http://{}", servers.addresses[side]));
+        let mut sides = Self::sides(program, keystone, endpoints);
+        for (side, at) in sides.iter_mut().zip([LARDER, GLANCE]) {
+            side.names.insert("dir".to_owned(), servers.dirs[at].path().display().to_string());
+            side.names.insert("web".to_owned(), servers.web.url(""));
+        }
+        Some(Self { sides, _servers: Servers::Stores(Box::new(servers)) })
+    }
+
+    fn sides(program: &'static str, keystone: &rig::Keystone, endpoints: [String; 2]) -> [Side; 2] {
+        endpoints.map(|endpoint| Side {
             program,
             drivers: BTreeMap::new(),
             folder: tempfile::tempdir().unwrap(),
             auth_url: keystone.auth_url.clone(),
             endpoint,
             names: BTreeMap::new(),
-        });
-        Some(Self { _server: server, sides })
+        })
     }
 
     /// Has `name` stand for the same text at both.
@@ -104,7 +130,10 @@ impl Side {
         let args: Vec<String> = words(line).into_iter().map(|it| self.filled(it)).collect();
         let (folder, servers) = (self.folder.path(), (self.auth_url.as_str(), self.endpoint.as_str()));
         let driver = self.drivers.entry(user).or_insert_with(|| Driver::start(self.program, user, folder, servers));
-        let mut ended = driver.run(&args);
+        let mut ended = match args.split_first() {
+            Some((word, shown)) if word == SETTLED => settle(driver, shown),
+            _ => driver.run(&args),
+        };
         if !name.is_empty()
             && let Some(id) = id_of(&ended.out)
         {
@@ -133,6 +162,16 @@ impl Side {
         }
         text
     }
+}
+
+/// Shows an image until no import works on it any more.
+fn settle(driver: &mut Driver, shown: &[String]) -> Ended {
+    let mut ended = None;
+    wait_until("the import ends", Duration::from_secs(120), || {
+        let shown = ended.insert(driver.run(shown));
+        shown.code != 0 || !shown.out.contains("os_glance_import_task")
+    });
+    ended.unwrap()
 }
 
 /// What of a row went wrong.

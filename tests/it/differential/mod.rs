@@ -16,3 +16,5 @@ mod request;
 mod run;
 mod stores;
 mod values;
+
+pub(crate) use pair::{GLANCE, LARDER, Pair, Theme};

@@ -30,8 +30,8 @@ use std::{
 use tempfile::TempDir;
 
 /// One of the two, in the order of all pairs.
-pub(super) const LARDER: usize = 0;
-pub(super) const GLANCE: usize = 1;
+pub(crate) const LARDER: usize = 0;
+pub(crate) const GLANCE: usize = 1;
 
 /// Tables whose rows have the times of their making and of their last change.
 const TIMED: [&str; 9] = [
@@ -48,7 +48,7 @@ const TIMED: [&str; 9] = [
 
 /// What a pair is configured for, and what is asked of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Theme {
+pub(crate) enum Theme {
     /// Everything but imports.
     All,
     Imports,
@@ -56,15 +56,15 @@ pub(super) enum Theme {
     Stores,
 }
 
-pub(super) struct Pair {
-    pub(super) addresses: [SocketAddr; 2],
-    pub(super) dirs: [TempDir; 2],
+pub(crate) struct Pair {
+    pub(crate) addresses: [SocketAddr; 2],
+    pub(crate) dirs: [TempDir; 2],
     /// What both made for the same request: Larder's id, Glance's.
     ids: Vec<[String; 2]>,
     known: [HashMap<String, usize>; 2],
     pub(super) tokens: Tokens,
     /// What web-download and locations of the web lead to.
-    pub(super) web: Web,
+    pub(crate) web: Web,
     _glance: OwnGlance,
     _larder: Daemon,
     /// Dropped after the two that use them.
@@ -196,7 +196,7 @@ fn made_id(answer: &Answer) -> Option<String> {
 impl Pair {
     /// Starts both on databases of their own on MariaDB: on SQLite Glance may find its file locked, answer 500, and lose
     /// what it was about to write. None where there is no rig or no such server.
-    pub(super) fn start(theme: Theme) -> Option<Self> {
+    pub(crate) fn start(theme: Theme) -> Option<Self> {
         let keystone = rig::keystone()?;
         let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let ports = [free_port(), free_port()];

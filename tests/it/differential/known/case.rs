@@ -92,6 +92,12 @@ impl Case<'_> {
         String::from_utf8_lossy(&self.request.body).into_owned()
     }
 
+    /// Both answers as JSON; null where that is none.
+    pub(super) fn documents(&self) -> [Value; 2] {
+        let parse = |it: Option<&Answer>| it.and_then(|it| serde_json::from_slice(&it.body).ok()).unwrap_or_default();
+        [parse(self.larder), parse(self.glance)]
+    }
+
     /// The images that Glance lists and Larder does not; none when it is not that.
     pub(super) fn more_of_glances(&self) -> Option<Vec<Value>> {
         let images = |it: Option<&Answer>| Some(it?.json()["images"].as_array()?.clone());

@@ -7,7 +7,6 @@ use super::{
     case::has_wide_path,
     faults, row, words,
 };
-use crate::api::Answer;
 use serde_json::Value;
 
 pub(in crate::differential) const KNOWN: &[Known] = &[
@@ -380,8 +379,7 @@ pub(in crate::differential) const KNOWN: &[Known] = &[
         reason: "A location that cannot be read, or whose data has another hash than was told, is none; of one on the web Glance's task fails and leaves it with the queued image, whose data it is then.",
         readme: "that cannot be read, or has a wrong hash, is none",
         is: When(|case| {
-            let list = |it: Option<&Answer>| it.map(Answer::json).unwrap_or_default();
-            let [larder, glance] = [list(case.larder), list(case.glance)];
+            let [larder, glance] = case.documents();
             let is_kept = |larder: &Value, glance: &Value| {
                 larder.as_array().is_some_and(Vec::is_empty) && glance.as_array().is_some_and(|it| it.len() == 1)
             };
@@ -410,13 +408,12 @@ pub(in crate::differential) const KNOWN: &[Known] = &[
         readme: "stores that it never came to",
         is: When(|case| {
             let lists = ["body.os_glance_importing_to_stores", "body.os_glance_failed_import"];
-            let list = |it: Option<&Answer>, name: &str| -> Vec<String> {
-                let image = it.map(Answer::json).unwrap_or_default();
-                let text = image[name].as_str().unwrap_or_default();
+            let list = |image: &Value, name: &str| -> Vec<String> {
+                let text = image[&name["body.".len()..]].as_str().unwrap_or_default();
                 text.split(',').filter(|it| !it.is_empty()).map(str::to_owned).collect()
             };
-            let of = |it: Option<&Answer>| lists.map(|name| list(it, &name["body.".len()..]));
-            let ([left, failed], [glances_left, glances_failed]) = (of(case.larder), of(case.glance));
+            let of = |image: &Value| lists.map(|name| list(image, name));
+            let [[left, failed], [glances_left, glances_failed]] = case.documents().each_ref().map(of);
             case.is("GET", "/v2/images/*")
                 && lists.iter().any(|it| case.differs_in(it))
                 && left.is_empty()
