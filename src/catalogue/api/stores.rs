@@ -29,5 +29,5 @@ pub(super) async fn delete(
         Err(fault) => Err(fault),
     };
     outcome.no_image(words)?;
-    Ok(reply::bare(StatusCode::NO_CONTENT))
+    Ok(reply::empty(StatusCode::NO_CONTENT))
 }

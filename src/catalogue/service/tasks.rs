@@ -159,7 +159,7 @@ impl Service {
         self.read_judged(&judge, move |tx| {
             let image = seen(tx, &access, &id)?;
             access.may("get_image", &image)?;
-            Ok(tasks::of_image(tx, &id, now)?)
+            Ok(tasks::of_image(tx, owner(&access), &id, now)?)
         })
         .await
     }

@@ -75,12 +75,20 @@ pub(crate) fn find(tx: &Tx<'_>, id: &str, owner: Option<&str>) -> Result<Option<
     tx.select_one(&query)?.map(|row| read(&row, true)).transpose()
 }
 
-/// The tasks of an image, whole, in the order in which they began.
+/// The tasks of an image, whole, in the order in which they began; of `owner` alone, or (none) of everybody.
 ///
 /// # Errors
 /// [`DbError`] of the statement.
-pub(crate) fn of_image(tx: &Tx<'_>, id: &ImageId, now: DateTime<Utc>) -> Result<Vec<Task>, DbError> {
+pub(crate) fn of_image(
+    tx: &Tx<'_>,
+    owner: Option<&str>,
+    id: &ImageId,
+    now: DateTime<Utc>,
+) -> Result<Vec<Task>, DbError> {
     let mut query = whole();
+    if let Some(owner) = owner {
+        query.and_where(col(Tasks::Owner).eq(owner));
+    }
     query.and_where(col(Tasks::ImageId).eq(id.as_str()));
     query.and_where(col(Tasks::ExpiresAt).is_null().or(col(Tasks::ExpiresAt).gte(Expr::val(time(now)))));
     query.order_by((Tasks::Table, Tasks::CreatedAt), Order::Desc).order_by((Tasks::Table, Tasks::Id), Order::Desc);

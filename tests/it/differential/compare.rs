@@ -183,6 +183,7 @@ fn even(value: Value, times: Times) -> Value {
                     }
                     ("tasks", Value::Array(tasks)) if tasks.iter().all(|it| it["request_id"].is_string()) => {
                         let mut tasks: Vec<_> = tasks.into_iter().map(|it| even(outcome(it), times)).collect();
+                        tasks.iter_mut().for_each(Value::sort_all_objects);
                         tasks.sort_by_key(Value::to_string);
                         tasks.into()
                     }

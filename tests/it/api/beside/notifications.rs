@@ -98,7 +98,8 @@ impl Heard {
         for (name, wanted) in &glance {
             let said = larder.get(name).cloned().unwrap_or_default();
             for (at, (larder, glance)) in said.iter().zip(wanted).enumerate() {
-                assert_eq!(larder, glance, "{name}: number {at}");
+                let kinds = |it: &[Value]| it.iter().map(|it| kind(it).to_owned()).collect::<Vec<_>>();
+                assert_eq!(larder, glance, "{name}: number {at} of {:?} and {:?}", kinds(&said), kinds(wanted));
             }
             assert_eq!(said.len(), wanted.len(), "{name}\nLarder {said:#?}\nGlance {wanted:#?}");
         }

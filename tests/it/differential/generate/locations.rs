@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256, Sha512};
 
 impl Generator {
     pub(super) fn patch_locations(&mut self, (id, who, number): (&str, Who, Option<usize>), state: &State) -> Step {
+        let page = self.page_of(state);
         let random = &mut self.random;
         let who = if percent(random, 30) { Who::Admin } else { who };
         let count = state.locations.len();
@@ -25,7 +26,7 @@ impl Generator {
                     8 => "0".to_owned(),
                     _ => pick(random, &["", "x", "-1", "00"]).to_owned(),
                 };
-                json!({"op": "add", "path": format!("/locations/{place}"), "value": self.place(state)})
+                json!({"op": "add", "path": format!("/locations/{place}"), "value": self.place(&page)})
             }
             9..14 => {
                 let place = random.random_range(0..=count + 1);
@@ -33,7 +34,7 @@ impl Generator {
                 json!({"op": "remove", "path": format!("/locations/{place}")})
             }
             14..17 => {
-                let places: Vec<_> = (0..self.random.random_range(0..3)).map(|_| self.place(state)).collect();
+                let places: Vec<_> = (0..self.random.random_range(0..3)).map(|_| self.place(&page)).collect();
                 json!({"op": "replace", "path": "/locations", "value": places})
             }
             _ => {
@@ -50,7 +51,7 @@ impl Generator {
         };
         let mut operations = vec![operation];
         if percent(&mut self.random, 15) {
-            operations.push(json!({"op": "add", "path": "/locations/-", "value": self.place(state)}));
+            operations.push(json!({"op": "add", "path": "/locations/-", "value": self.place(&page)}));
         }
         if percent(&mut self.random, 10) {
             operations.push(json!({"op": "replace", "path": "/name", "value": "other"}));
@@ -60,16 +61,30 @@ impl Generator {
         (Request::new(who, "PATCH", format!("/v2/images/{id}")).body(kind, body), Self::changes(number))
     }
 
-    /// A place for a patch.
-    fn place(&mut self, state: &State) -> Value {
-        // Where the same data is, mostly.
-        let page = match state.size {
+    /// A page with the data of the image, or, mostly, one that cannot be a place: no image has two kinds of data, of which
+    /// Glance would send any.
+    fn page_of(&mut self, state: &State) -> String {
+        let same = match state.size {
             Some(500) => "/c",
-            Some(_) => "/a",
-            None => "",
+            Some(1000) => "/a",
+            Some(3_000_000) => "/big",
+            Some(_) => "/none",
+            None => pick(&mut self.random, &["/a", "/c", "/redirect/1", "/big"]),
         };
-        let same = !page.is_empty() && percent(&mut self.random, 85);
-        let url = if same { format!("{}{page}", self.web) } else { self.address() };
+        let random = &mut self.random;
+        match random.random_range(0..20) {
+            0 => pick(
+                random,
+                &["file://DIR/fast/x", "file:///etc/passwd", "http://127.0.0.1:1/x", "ftp://h/x", "nonsense"],
+            )
+            .to_owned(),
+            1..4 => format!("{}{}", self.web, pick(random, &["/none", "/empty", "/status/404", "/status/500"])),
+            _ => format!("{}{same}", self.web),
+        }
+    }
+
+    /// A place for a patch.
+    fn place(&mut self, url: &str) -> Value {
         let random = &mut self.random;
         let mut place = json!({"url": url, "metadata": {}});
         match random.random_range(0..16) {
@@ -80,15 +95,9 @@ impl Generator {
             _ => {}
         }
         if percent(random, 15) {
-            place["validation_data"] = self.hash(&url, &["sha512", "sha512", "sha512", "sha256"]);
+            place["validation_data"] = self.hash(url, &["sha512", "sha512", "sha512", "sha256"]);
         }
         place
-    }
-
-    /// One of the web mostly.
-    fn address(&mut self) -> String {
-        let odd = ["file://DIR/fast/x", "file:///etc/passwd", "http://127.0.0.1:1/x", "ftp://h/x", "nonsense"];
-        if percent(&mut self.random, 90) { self.page() } else { pick(&mut self.random, &odd).to_owned() }
     }
 
     /// What is at this address, or what is not.
@@ -109,7 +118,7 @@ impl Generator {
 
     pub(super) fn post_location(&mut self, (id, who, number): (&str, Who, Option<usize>)) -> Step {
         let who = if percent(&mut self.random, 50) { Who::Service } else { who };
-        let url = self.address();
+        let url = self.page_of(&State::default());
         let mut body = json!({"url": url});
         if percent(&mut self.random, 50) {
             body["validation_data"] = self.hash(&url, &["sha512", "sha512", "sha256", "md5"]);

@@ -369,6 +369,34 @@ pub(in crate::differential) const KNOWN: &[Known] = &[
         }),
     },
     Known {
+        name: "no-stores",
+        reason: "An import into an empty list of stores, or one that is none, is refused; Glance takes it, and puts the data nowhere.",
+        readme: "an empty list of stores",
+        is: Rows(&[row("POST /v2/images/*/import", (400, "'stores' must be a list of ids of stores"), (202, ""))]),
+    },
+    Known {
+        name: "ranges-of-all-stores",
+        reason: "A part of an image can be had from every store; Glance has parts of what is in folders only.",
+        readme: "Parts can be had from every store",
+        is: Rows(&[row(
+            "GET /v2/images/*/file",
+            (206, ""),
+            (400, "Getting images randomly from this store is not supported."),
+        )]),
+    },
+    Known {
+        name: "size-of-locations",
+        reason: "Of a location whose data is read for its hash, the size that a guest sees is known, too.",
+        readme: "its `virtual_size` is known",
+        is: When(|case| {
+            case.is("GET", "/v2/images/*")
+                && case.both(200)
+                && case.differs_in("body.virtual_size")
+                && case.difference.glance == "null"
+                && case.documents()[0]["locations"].to_string().contains("\"http")
+        }),
+    },
+    Known {
         name: "refused-data",
         reason: "Data that was refused, or staged for an import that failed, is not kept; Glance leaves it in its stores and in its staging, where nothing looks for it again.",
         readme: "Data that was refused is not kept",

@@ -56,6 +56,7 @@ pub(super) const FULLER: &[Row] = &[
         (400, "can't contain 4 byte unicode characters."),
         (400, "Couldn't * metadata *: * can't contain 4 byte unicode characters."),
     ),
+    row("PATCH /v2/images/*", (400, "Invalid location"), (400, "The Store URI was malformed.")),
     row(
         "PATCH /v2/images/*",
         (409, "New values of hashes may only be provided when image status is 'queued'"),
