@@ -116,3 +116,10 @@ fn document(text: Option<&str>) -> Value {
 fn precise(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%dT%H:%M:%S%.6f").to_string()
 }
+
+#[test]
+fn the_times_of_an_images_tasks_have_their_microseconds() {
+    let at = DateTime::from_timestamp(1_795_000_000, 5_000).unwrap_or_default();
+    assert_eq!(precise(at), "2026-11-18T11:06:40.000005");
+    assert_eq!(precise(DateTime::UNIX_EPOCH), "1970-01-01T00:00:00.000000");
+}

@@ -257,6 +257,48 @@ async fn a_damaged_image_is_not_copied() {
     assert!(fixture.dir.path().join("fast").join(id.as_str()).exists());
 }
 
+/// Data whose hash nobody has told, as that of a location of the web.
+#[tokio::test]
+async fn a_copy_tells_what_was_not_known_of_the_data() {
+    let fixture = several().await;
+    let id = fixture.queued().await.id;
+    fixture.put(&id, b"data").await.unwrap();
+    let before = fixture.show(&id).await;
+    let forget = "UPDATE images SET checksum = NULL, os_hash_algo = NULL, os_hash_value = NULL, virtual_size = NULL";
+    for (format, stores) in [("raw", vec!["fast", "slow"]), ("qcow2", vec!["fast"])] {
+        fixture.sql(forget);
+        fixture.sql(&format!("UPDATE images SET disk_format = '{format}'"));
+        ask(&fixture, &id, copy_to(&["slow"])).await.unwrap();
+        work(&fixture, &fixture.service).await;
+        let after = fixture.show(&id).await;
+        assert_eq!((after.status, stores_of(&after)), (Status::Active, stores.clone()));
+        let known = |it: &Image| (it.checksum.clone(), it.os_hash_value.clone(), it.virtual_size);
+        if stores.len() > 1 {
+            assert_eq!(known(&after), known(&before));
+            fixture.service.delete_from_store(&Caller::admin(), "slow", &id).await.unwrap();
+        } else {
+            assert_eq!(known(&after), (None, None, None));
+            assert!(task(&fixture, &id).await.message.unwrap().contains("not accepted as disk_format qcow2"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn tasks_are_shown_to_their_owners() {
+    let fixture = fixture().await;
+    let id = staged(&fixture, b"data").await;
+    ask(&fixture, &id, direct()).await.unwrap();
+    work(&fixture, &fixture.service).await;
+    fixture.sql("UPDATE images SET visibility = 'public'");
+    let reader =
+        Caller { is_admin: false, project: Some("p".to_owned()), roles: vec!["reader".to_owned()], ..Caller::admin() };
+    for (owner, count) in [("q", 0), ("p", 1)] {
+        fixture.sql(&format!("UPDATE tasks SET owner = '{owner}'"));
+        assert_eq!(fixture.service.tasks_of(&reader, &id).await.unwrap().len(), count, "{owner}");
+        assert_eq!(fixture.service.tasks_of(&Caller::admin(), &id).await.unwrap().len(), 1);
+    }
+}
+
 /// An import as a process leaves it that is killed; with objects that stand already, or without.
 async fn killed(fixture: &Fixture, standing: bool) -> ImageId {
     let id = staged(fixture, b"data").await;

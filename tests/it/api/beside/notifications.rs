@@ -78,7 +78,8 @@ impl Heard {
         is_done
     }
 
-    /// That the same was heard of both, but for how a task changed the image on its way to what it is in the end.
+    /// That the same was heard of both, but for how a task changed the image on its way to what it is in the end, and for the
+    /// `image.send` with which Glance tells of its own reading for a hash as of a download.
     fn end_of_tasks(self) {
         self.compare(true);
     }
@@ -127,6 +128,9 @@ fn streams(heard: &[Value], only_last: bool) -> BTreeMap<String, Vec<Value>> {
         let of = note["payload"]["id"].as_str().or(note["payload"]["image_id"].as_str()).map(str::to_owned);
         let name = if group == "image" { of.or(in_words).unwrap_or_default() } else { group.to_owned() };
         let said = plain(note);
+        if only_last && kind(note) == "image.send" {
+            continue;
+        }
         let stream = streams.entry(name).or_default();
         if only_last && kind(note) == "image.update" && stream.last().is_some_and(|it| kind(it) == "image.update") {
             stream.pop();

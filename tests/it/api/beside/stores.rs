@@ -160,3 +160,24 @@ fn data_is_taken_out_of_one_store() {
     }
     pair.end();
 }
+
+#[test]
+fn a_place_is_in_its_store_whatever_a_client_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(pair) = start(folder.path()) else { return };
+    let (web, owner, admin) = (Web::start(), As::member("p"), As::admin());
+    let id = pair.image(&owner, json!({}));
+    fill(&pair, &owner, &id, "slow");
+    for (metadata, status) in [(json!({"store": "fast"}), 200), (json!({}), 400), (json!({"store": "tape"}), 400)] {
+        let change =
+            json!([{"op": "add", "path": "/locations/-", "value": {"url": web.url("/c"), "metadata": metadata}}]);
+        let path = format!("/v2/images/{id}");
+        let both = pair.ask_freely(&owner, ("PATCH", &path), super::PATCH, change.to_string().as_bytes());
+        assert_eq!((both.glance.status, both.larder.status), (status, status), "{}", both.print());
+        show(&pair, &id);
+    }
+    let from = |store: &str| format!("/v2/stores/{store}/{id}");
+    assert_eq!(pair.ask(&admin, ("DELETE", &from("fast")), "", b"").larder.status, 404);
+    assert_eq!(pair.ask(&admin, ("DELETE", &from("slow")), "", b"").larder.status, 204);
+    pair.end();
+}

@@ -3,13 +3,13 @@
 use crate::catalogue::{
     Settings,
     service::{
-        Inject, Plugin, Service,
+        Fault, Inject, Plugin, Service,
         imports::tests::{ask, copy_to, direct, fail, property, staged, staging_files, with_stores, work},
         tests::{Fixture, fixture, raw, read_all, settings, upload},
     },
 };
 use crate::identity::Caller;
-use crate::image::{ImageId, NewImage, Status};
+use crate::image::{Change, How, ImageId, NewImage, Status};
 use flate2::{Compression, write::GzEncoder};
 use std::{collections::BTreeMap, io::Write};
 
@@ -64,6 +64,31 @@ async fn what_fails_injects_nothing() {
     let id = fixture.service.create(&Caller::admin(), qcow2).await.unwrap().id;
     fail(&fixture, &id, b"no qcow2", "not accepted as disk_format qcow2").await;
     assert_eq!(property(&fixture.show(&id).await, "site"), None);
+}
+
+/// What the operator injects counts, what an import notes does not.
+#[tokio::test]
+async fn injected_properties_are_within_the_quota() {
+    let fixture = with(|it| {
+        injecting(it, &[("site", "north")]);
+        it.plugins.inject.ignore_user_roles.clear();
+        it.image_property_quota = Some(1);
+    })
+    .await;
+    let mut new = raw();
+    new.properties.insert("mine".to_owned(), Some("x".to_owned()));
+    let id = fixture.service.create(&Caller::admin(), new).await.unwrap().id;
+    fail(&fixture, &id, b"data", "The limit has been exceeded on the number of allowed image properties").await;
+    let id = staged(&fixture, b"data").await;
+    ask(&fixture, &id, direct()).await.unwrap();
+    work(&fixture, &fixture.service).await;
+    let image = fixture.show(&id).await;
+    assert_eq!((image.status, property(&image, "site")), (Status::Active, Some("north")));
+    let put = || Change::SetProperty { name: "mine".to_owned(), value: None, how: How::Put };
+    let too_many = fixture.service.change(&Caller::admin(), &id, vec![put()]).await;
+    assert!(matches!(too_many, Err(Fault::TooLarge(_))), "{too_many:?}");
+    fixture.service.change(&Caller::admin(), &id, vec![Change::Remove("site".to_owned())]).await.unwrap();
+    fixture.service.change(&Caller::admin(), &id, vec![put()]).await.unwrap();
 }
 
 async fn compressed(fixture: &Fixture, data: &[u8], container: &str) -> ImageId {
