@@ -29,11 +29,10 @@ use std::sync::{
 /// How often work on an import begins; one that breaks off as often would for ever.
 const MOST_ATTEMPTS: u64 = 5;
 
-/// Why an import fails, for the task, and which stores are to blame.
+/// Why an import fails, for the task.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) why: String,
-    pub(super) stores: Vec<String>,
 }
 
 /// Data that stands aside in the stores, and what is to become of the image with it.
@@ -147,7 +146,7 @@ impl Service {
         self.remove_orphan(&begun.image.id, &written).await?;
         if !missing.is_empty() && (order.all_must_succeed || targets.is_empty()) {
             let why = format!("Nothing can be written to {}.", missing.join(", "));
-            return Ok(Err(Failure { why, stores: missing }));
+            return Ok(Err(Failure { why }));
         }
         let Brought { spread, changes } = match self.bring_in(begun, row, order, (&targets, copied)).await {
             Ok(brought) => brought,
@@ -234,12 +233,8 @@ impl Service {
             Brought { spread, changes }
         };
         spread.map(brought).map_err(|error| {
-            let stores = match &error {
-                IngestError::StoreOf { store, .. } => vec![store.clone()],
-                _ => Vec::new(),
-            };
             tracing::warn!(image.id = %begun.image.id, error = %chain(&error), "the data of an import does not get in");
-            Failure { why: told(error), stores }
+            Failure { why: told(error) }
         })
     }
 
@@ -290,9 +285,7 @@ impl Service {
             }
         }
         match why {
-            Some(why) if order.all_must_succeed || stored.places.is_empty() => {
-                Ok(Some(Err(Failure { why, stores: stored.failed })))
-            }
+            Some(why) if order.all_must_succeed || stored.places.is_empty() => Ok(Some(Err(Failure { why }))),
             _ => Ok(Some(Ok(stored))),
         }
     }
@@ -306,7 +299,7 @@ fn check(service: &Service, image: &Image, spread: &Spread, method: ImportMethod
     }
     match difference(image, &spread.facts) {
         // Nobody has looked at data whose place was only told.
-        None if image.os_hash_value.as_deref().is_none_or(str::is_empty) => judged(),
+        None if image.virtual_size.is_none() => judged(),
         None => Ok(image.virtual_size),
         Some(it) => Err(format!("The image's data is damaged: its {} is {}, not {}.", it.what, it.found, it.wanted)),
     }
@@ -337,6 +330,6 @@ pub(super) fn told(error: IngestError) -> String {
 
 impl From<String> for Failure {
     fn from(why: String) -> Self {
-        Self { why, stores: Vec::new() }
+        Self { why }
     }
 }

@@ -121,9 +121,8 @@ impl Service {
                     after.status = Status::Queued;
                     (after.size, after.virtual_size) = (None, None);
                 }
-                // Where it is not a store's fault, none of them has the data.
-                let failed = if failure.stores.is_empty() { order.ids() } else { &failure.stores };
-                release(&mut after, &order, failed);
+                // Whichever is to blame, none of them has the data.
+                release(&mut after, &order, order.ids());
                 image = images::update(tx, &cipher, &before, &after)?.then_some(after);
             }
             let task = case.end(tx, Err(failure.why.clone()))?;
@@ -246,12 +245,12 @@ fn fill(after: &mut Image, judged: &Image, stored: &Stored) -> Result<(), Fault>
 
 /// What was not known of the data of an image that is copied: its places were only told.
 fn learn(after: &mut Image, stored: &Stored) {
+    let facts = &stored.facts;
     if after.os_hash_value.as_deref().is_none_or(str::is_empty) {
-        let facts = &stored.facts;
         (after.os_hash_algo, after.os_hash_value) = (Some(facts.hash_algo.to_string()), Some(facts.hash_value.clone()));
-        after.checksum = Some(facts.checksum.clone());
-        (after.size, after.virtual_size) = (Some(facts.size), stored.virtual_size);
+        (after.checksum, after.size) = (Some(facts.checksum.clone()), Some(facts.size));
     }
+    after.virtual_size = after.virtual_size.or(stored.virtual_size);
 }
 
 /// The properties that an import leaves.

@@ -79,7 +79,7 @@ impl Heard {
     }
 
     /// That the same was heard of both, but for how a task changed the image on its way to what it is in the end, and for the
-    /// `image.send` with which Glance tells of its own reading for a hash as of a download.
+    /// `image.send` with which Glance tells of its own reading for a hash as of a download. Larder has seen then what the data is.
     fn end_of_tasks(self) {
         self.compare(true);
     }
@@ -127,9 +127,12 @@ fn streams(heard: &[Value], only_last: bool) -> BTreeMap<String, Vec<Value>> {
         let in_words = words.and_then(|it| it.into_iter().find(|it| it.len() == 36).map(str::to_owned));
         let of = note["payload"]["id"].as_str().or(note["payload"]["image_id"].as_str()).map(str::to_owned);
         let name = if group == "image" { of.or(in_words).unwrap_or_default() } else { group.to_owned() };
-        let said = plain(note);
+        let mut said = plain(note);
         if only_last && kind(note) == "image.send" {
             continue;
+        }
+        if only_last && kind(note) == "image.update" {
+            said["payload"]["virtual_size"].take();
         }
         let stream = streams.entry(name).or_default();
         if only_last && kind(note) == "image.update" && stream.last().is_some_and(|it| kind(it) == "image.update") {
