@@ -1,11 +1,17 @@
-//! Keystone v3 as every client of it needs it: how a login is asked for, and where services are.
+//! Keystone v3 as every client of it needs it: how a login is asked for, what its answer says, and where services are.
 //!
 //! The options are those of keystoneauth, as they stand in `[keystone_authtoken]`, `[oslo_limit]` and like sections.
 
 use crate::base::Secret;
+use chrono::{DateTime, Utc};
+use http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::time::Duration;
 use url::Url;
+
+/// How many endpoints of a service a message names at the most.
+const MOST_OFFERED: usize = 20;
 
 /// Who logs in, and for what. A password, a token or an application credential is needed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,6 +74,20 @@ pub enum InvalidCredentials {
     },
 }
 
+/// The body of Keystone's answer to a login; the token itself is a header ([`subject_token`]).
+#[derive(Clone, Debug, Deserialize)]
+pub struct LoginAnswer {
+    token: LoginToken,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct LoginToken {
+    expires_at: DateTime<Utc>,
+    issued_at: DateTime<Utc>,
+    #[serde(default)]
+    catalog: Vec<CatalogService>,
+}
+
 /// A service in Keystone's catalogue.
 #[derive(Clone, Debug, Deserialize)]
 pub struct CatalogService {
@@ -86,6 +106,8 @@ pub struct Endpoint {
     pub interface: String,
     /// Where it stands.
     pub region_id: Option<String>,
+    /// Likewise, as Keystones of old write it.
+    pub region: Option<String>,
     /// Its address.
     pub url: String,
 }
@@ -157,6 +179,36 @@ impl Credentials {
     }
 }
 
+// === impl LoginAnswer ===
+
+impl LoginAnswer {
+    /// How long the token is good for, from when it was asked for. Both times are Keystone's, so that its clock need not
+    /// agree with ours.
+    pub fn life(&self) -> Duration {
+        (self.token.expires_at - self.token.issued_at).to_std().unwrap_or_default()
+    }
+
+    /// The services that the token is good for.
+    pub fn catalog(&self) -> &[CatalogService] {
+        &self.token.catalog
+    }
+}
+
+/// The token that an answer to a login holds, marked as a secret.
+pub fn subject_token(headers: &HeaderMap) -> Option<HeaderValue> {
+    let mut token = headers.get("x-subject-token").filter(|it| !it.is_empty()).cloned()?;
+    token.set_sensitive(true);
+    Some(token)
+}
+
+// === impl Endpoint ===
+
+impl Endpoint {
+    fn region(&self) -> Option<&str> {
+        self.region_id.as_deref().or(self.region.as_deref())
+    }
+}
+
 /// `{id}` or `{name, domain}`: users and projects are named the same way.
 fn named(name: &Option<String>, id: &Option<String>, domain: &Value) -> Option<Value> {
     match id {
@@ -189,10 +241,23 @@ pub fn endpoint<'a>(
     region: Option<&str>,
 ) -> Option<&'a Endpoint> {
     let interface = interface.trim_end_matches("URL");
-    let all = catalog.iter().filter(|it| it.kind == kind).flat_map(|it| &it.endpoints);
     let mut fits =
-        all.filter(|it| it.interface == interface && (region.is_none() || it.region_id.as_deref() == region));
+        of_kind(catalog, kind).filter(|it| it.interface == interface && (region.is_none() || it.region() == region));
     fits.next()
+}
+
+/// What there is of a service, for messages: `internal in RegionTwo, public in RegionOne`; `none` without any.
+pub fn offered(catalog: &[CatalogService], kind: &str) -> String {
+    let mut list: Vec<String> = of_kind(catalog, kind)
+        .take(MOST_OFFERED)
+        .map(|it| format!("{} in {}", it.interface, it.region().unwrap_or("no region")))
+        .collect();
+    list.sort();
+    if list.is_empty() { "none".to_owned() } else { list.join(", ") }
+}
+
+fn of_kind<'a>(catalog: &'a [CatalogService], kind: &str) -> impl Iterator<Item = &'a Endpoint> {
+    catalog.iter().filter(move |it| it.kind == kind).flat_map(|it| &it.endpoints)
 }
 
 #[cfg(test)]
@@ -209,6 +274,42 @@ mod tests {
             assert!(v3_root(text).is_err(), "{text}");
         }
         assert!(matches!(Credentials::default().root(), Err(InvalidCredentials::Missing("auth_url"))));
+    }
+
+    #[test]
+    fn an_answer_tells_the_life_of_the_token_and_where_services_are() {
+        let answer: LoginAnswer = serde_json::from_value(json!({"token": {
+            "issued_at": "2026-11-22T05:00:00.000000Z", "expires_at": "2026-11-22T05:00:08.000000Z",
+            "user": {"id": "u"}, "catalog": [
+            {"type": "identity", "endpoints": [{"interface": "public", "region_id": "one", "url": "http://k"}]},
+            {"type": "image", "endpoints": [
+                {"interface": "public", "region_id": "one", "region": "one", "url": "http://one"},
+                {"interface": "internal", "region_id": "two", "region": "two", "url": "http://two-internal"},
+                {"interface": "public", "region": "two", "url": "http://two/image"},
+            ]},
+            {"type": "nowhere", "name": "x"},
+        ]}}))
+        .unwrap();
+        assert_eq!(answer.life(), Duration::from_secs(8));
+        let find = |kind: &str, interface: &str, region: Option<&str>| {
+            endpoint(answer.catalog(), kind, interface, region).map(|it| it.url.as_str())
+        };
+        assert_eq!(find("image", "public", None), Some("http://one"));
+        assert_eq!(find("image", "publicURL", Some("two")), Some("http://two/image"));
+        assert_eq!(find("image", "internalURL", Some("two")), Some("http://two-internal"));
+        assert_eq!(find("image", "internal", Some("one")), None);
+        assert_eq!((find("image", "admin", None), find("nowhere", "public", None)), (None, None));
+        assert_eq!(offered(answer.catalog(), "image"), "internal in two, public in one, public in two");
+        assert_eq!(offered(answer.catalog(), "nowhere"), "none");
+        // A token that never was good, and an answer that is somebody else's.
+        let turned = json!({"token": {"issued_at": "2026-11-22T05:00:00Z", "expires_at": "2026-11-22T04:00:00Z"}});
+        let turned: LoginAnswer = serde_json::from_value(turned).unwrap();
+        assert_eq!((turned.life(), turned.catalog().len()), (Duration::ZERO, 0));
+        assert!(serde_json::from_value::<LoginAnswer>(json!({"token": {}})).is_err());
+        let mut headers = HeaderMap::new();
+        assert_eq!(subject_token(&headers), None);
+        headers.insert("x-subject-token", HeaderValue::from_static("TOKEN"));
+        assert!(!format!("{:?}", subject_token(&headers).unwrap()).contains("TOKEN"));
     }
 
     #[test]

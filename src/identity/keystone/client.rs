@@ -1,11 +1,10 @@
 //! Asks Keystone as the service user.
 
-use crate::http::keystone::{CatalogService, endpoint, v3_root};
+use crate::http::keystone::{LoginAnswer, endpoint, subject_token, v3_root};
 use crate::identity::keystone::{Connection, KeystoneError};
-use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use reqwest::{Certificate, Identity, Response, redirect};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::{
     fs,
@@ -59,19 +58,6 @@ pub(in crate::identity) struct Question<'a> {
     pub(in crate::identity) path: &'a str,
     pub(in crate::identity) query: &'a [(&'a str, &'a str)],
     pub(in crate::identity) headers: HeaderMap,
-}
-
-#[derive(Deserialize)]
-struct LoginAnswer {
-    token: LoginToken,
-}
-
-#[derive(Deserialize)]
-struct LoginToken {
-    expires_at: DateTime<Utc>,
-    issued_at: DateTime<Utc>,
-    #[serde(default)]
-    catalog: Vec<CatalogService>,
 }
 
 // === impl Client ===
@@ -155,12 +141,11 @@ impl Client {
         let doing = "logging the service user in";
         let url = self.root.join("auth/tokens").map_err(|e| unusable("auth_url", Some(Box::new(e))))?;
         let response = self.send(doing, &url, || self.http.post(url.clone()).json(&self.login)).await?;
-        let token = response.headers().get("x-subject-token").cloned();
+        let token = subject_token(response.headers());
         let answer: LoginAnswer = self.read(doing, &url, response).await?;
         let missing = || KeystoneError::Malformed { doing, url: shown(&url), source: "it holds no token".into() };
-        let mut token = token.ok_or_else(missing)?;
-        token.set_sensitive(true);
-        let catalog = &answer.token.catalog;
+        let token = token.ok_or_else(missing)?;
+        let catalog = answer.catalog();
         let mut found =
             self.interfaces.iter().filter_map(|it| endpoint(catalog, "identity", it, self.region.as_deref()));
         let found = self.fixed.clone().or_else(|| found.find_map(|it| v3_root(&it.url).ok()));
@@ -168,8 +153,7 @@ impl Client {
             debug!(interfaces = ?self.interfaces, "Keystone's catalogue has no such address of itself; using auth_url");
             self.root.clone()
         });
-        // Both times are Keystone's, so that its clock need not agree with ours.
-        let life = (answer.token.expires_at - answer.token.issued_at).to_std().unwrap_or_default();
+        let life = answer.life();
         // A token that lives for less than two margins is used for half its life.
         let until = Instant::now() + life.saturating_sub(MARGIN).max(life / 2);
         Ok(Session { token, root, until })
