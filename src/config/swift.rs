@@ -49,6 +49,11 @@ pub(super) fn visit(options: &mut Options<'_>, it: &mut SwiftSettings) {
         "How often in a row a read that breaks off is taken up; 6 times anyway.",
     );
     options.bind(
+        "swift_store_expire_soon_interval",
+        &mut it.expire_soon_interval,
+        "Seconds before its end from which on a token is renewed; at least 10 s, and at most half of its life.",
+    );
+    options.bind(
         "swift_store_cacert",
         &mut it.cacert,
         "PEM file of the authorities that Keystone and Swift are trusted by. Not set: the system's.",

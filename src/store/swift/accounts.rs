@@ -2,7 +2,7 @@
 
 use super::settings::SwiftSettings;
 use crate::base::Secret;
-use serde_json::{Value, json};
+use crate::http::keystone;
 use std::{collections::BTreeMap, fs, path::Path};
 
 /// The longest configuration file, bytes.
@@ -39,17 +39,14 @@ pub(super) enum Credentials {
     },
 }
 
-/// Of the user and of the project, as Keystone takes them: `{"id": …}` or `{"name": …}`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Of the user and of the project; where neither name nor id is set it is the one with the id `default`, and an id goes
+/// before a name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Domains {
-    pub(super) user: Value,
-    pub(super) project: Value,
-}
-
-impl Default for Domains {
-    fn default() -> Self {
-        Self { user: json!({"id": "default"}), project: json!({"id": "default"}) }
-    }
+    pub(super) user_name: Option<String>,
+    pub(super) user_id: Option<String>,
+    pub(super) project_name: Option<String>,
+    pub(super) project_id: Option<String>,
 }
 
 // === impl Account ===
@@ -60,6 +57,33 @@ impl Account {
         match &self.credentials {
             Credentials::Password { user, key } => Some((user, key)),
             Credentials::Application { .. } => None,
+        }
+    }
+
+    /// As Keystone is asked for a token; none for a user that is not written as `project:user`.
+    pub(super) fn at_keystone(&self) -> Option<keystone::Credentials> {
+        let auth_url = self.address.clone();
+        match &self.credentials {
+            Credentials::Application { id, secret } => Some(keystone::Credentials {
+                auth_url,
+                application_credential_id: Some(id.clone()),
+                application_credential_secret: secret.clone(),
+                ..keystone::Credentials::default()
+            }),
+            Credentials::Password { user, key } => {
+                let ((project, user), domains) = (user.split_once(':')?, self.domains.clone());
+                Some(keystone::Credentials {
+                    auth_url,
+                    username: Some(user.to_owned()),
+                    password: key.clone(),
+                    user_domain_name: domains.user_name,
+                    user_domain_id: domains.user_id,
+                    project_name: Some(project.to_owned()),
+                    project_domain_name: domains.project_name,
+                    project_domain_id: domains.project_id,
+                    ..keystone::Credentials::default()
+                })
+            }
         }
     }
 
@@ -191,18 +215,19 @@ fn account(values: &BTreeMap<String, String>, version: Version) -> Result<Accoun
         (None, None) => Credentials::Password { user: need("user")?, key: need("key")?.into() },
         _ => return Err("an application credential takes both application_credential_id and _secret".to_owned()),
     };
-    let domain = |of: &str| match (get(&format!("{of}_domain_id")), get(&format!("{of}_domain_name"))) {
-        (Some(id), _) => json!({"id": id}),
-        (None, Some(name)) => json!({"name": name}),
-        (None, None) => json!({"id": "default"}),
+    let domains = Domains {
+        user_name: get("user_domain_name").cloned(),
+        user_id: get("user_domain_id").cloned(),
+        project_name: get("project_domain_name").cloned(),
+        project_id: get("project_domain_id").cloned(),
     };
-    let domains = Domains { user: domain("user"), project: domain("project") };
     Ok(Account { address: address(&need("auth_address")?), version, credentials, domains })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn glances_file_is_read() {
@@ -212,10 +237,25 @@ mod tests {
         let found = references(text, Version::V3).unwrap();
         let one = &found["ref1"];
         assert_eq!(one.login(), Some(("tenant:user1", &Secret::from("k ey%"))));
-        assert_eq!((one.address.as_str(), &one.domains.project), ("http://k:5000/v3", &json!({"name": "Default"})));
+        assert_eq!(one.address, "http://k:5000/v3");
+        let login = one.at_keystone().unwrap().request().unwrap();
+        assert_eq!(
+            login["auth"],
+            json!({
+                "identity": {"methods": ["password"], "password": {
+                    "user": {"name": "user1", "domain": {"id": "default"}, "password": "k ey%"},
+                }},
+                "scope": {"project": {"name": "tenant", "domain": {"name": "Default"}}},
+            })
+        );
         let two = &found["ref2"];
         assert_eq!((two.address.as_str(), two.login()), ("https://k.example.org/v3", None));
-        assert_eq!(two.domains.user, json!({"id": "here"}));
+        assert_eq!(two.domains.user_id.as_deref(), Some("here"));
+        let login = two.at_keystone().unwrap().request().unwrap();
+        assert_eq!(
+            (&login["auth"]["scope"], &login["auth"]["identity"]["methods"][0]),
+            (&json!(null), &json!("application_credential"))
+        );
         assert!(!format!("{found:?}").contains("SECRET"));
         for (text, why) in [
             ("user = x", "line 1"),

@@ -4,12 +4,12 @@ use super::{
     accounts::{Account, Credentials},
     fault::Fault,
     settings::SwiftSettings,
-    wire::{self, Access},
+    wire,
 };
+use crate::http::keystone::{self, CatalogService, LoginAnswer};
 use http::HeaderValue;
 use reqwest::{Client, Response};
-use serde::Deserialize;
-use serde_json::json;
+use std::time::Duration;
 
 /// Which of the URLs that Keystone names is the account's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,31 +22,13 @@ pub(super) struct Endpoints {
     region: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Answer {
-    token: Token,
-}
-
-#[derive(Deserialize)]
-struct Token {
-    #[serde(default)]
-    catalog: Vec<Service>,
-}
-
-#[derive(Deserialize)]
-struct Service {
-    #[serde(rename = "type")]
-    kind: String,
-    #[serde(default)]
-    endpoints: Vec<Endpoint>,
-}
-
-#[derive(Deserialize)]
-struct Endpoint {
-    interface: String,
-    region_id: Option<String>,
-    region: Option<String>,
-    url: String,
+/// What a login gives.
+pub(super) struct Fresh {
+    pub(super) token: HeaderValue,
+    /// The account's URL, without a slash at its end.
+    pub(super) storage: String,
+    /// How long the token is good for, from when it was asked for; none where that is not told.
+    pub(super) life: Option<Duration>,
 }
 
 // === impl Endpoints ===
@@ -60,31 +42,26 @@ impl Endpoints {
         if fixed.as_ref().is_some_and(|it| !it.starts_with("http://") && !it.starts_with("https://")) {
             return Err("swift_store_endpoint is no URL, such as https://swift.example.org/v1/AUTH_x".to_owned());
         }
-        let interface = match settings.endpoint_type.trim() {
-            "publicURL" => "public",
-            "internalURL" => "internal",
-            "adminURL" => "admin",
-            _ => return Err("swift_store_endpoint_type is none of publicURL, internalURL, adminURL".to_owned()),
-        };
+        let interface = settings.endpoint_type.trim().trim_end_matches("URL");
+        if !matches!(interface, "public" | "internal" | "admin") {
+            return Err("swift_store_endpoint_type is none of publicURL, internalURL, adminURL".to_owned());
+        }
         let region = some(&settings.region);
         Ok(Self { fixed, service: settings.service_type.clone(), interface: interface.to_owned(), region })
     }
 
-    fn find(&self, catalog: &[Service]) -> Result<String, Fault> {
+    fn find(&self, catalog: &[CatalogService]) -> Result<String, Fault> {
         if let Some(fixed) = &self.fixed {
             return Ok(fixed.clone());
         }
-        let all = catalog.iter().filter(|it| it.kind == self.service).flat_map(|it| &it.endpoints);
-        let region = |it: &Endpoint| it.region_id.clone().or_else(|| it.region.clone());
-        let fits =
-            |it: &&Endpoint| it.interface == self.interface && (self.region.is_none() || region(it) == self.region);
-        let found = all.clone().find(fits).map(|it| it.url.trim_end_matches('/').to_owned());
-        found.filter(|it| it.starts_with("http")).ok_or_else(|| {
-            let offered: Vec<String> =
-                all.take(20).map(|it| format!("{} in {}", it.interface, region(it).unwrap_or_default())).collect();
-            let (service, interface, offered) = (&self.service, &self.interface, offered.join(", "));
+        let Self { service, interface, region, .. } = self;
+        let found = keystone::endpoint(catalog, service, interface, region.as_deref());
+        let found = found.map(|it| it.url.trim_end_matches('/').to_owned()).filter(|it| it.starts_with("http"));
+        found.ok_or_else(|| {
+            let offered = keystone::offered(catalog, service);
+            let region = region.as_ref().map(|it| format!(" in {it}")).unwrap_or_default();
             Fault::settled(format!(
-                "Keystone's catalogue has no {service} at interface {interface} that fits (swift_store_service_type, \
+                "Keystone's catalogue has no {service} at interface {interface}{region} (swift_store_service_type, \
                  swift_store_endpoint_type, swift_store_region); it has: {offered}"
             ))
         })
@@ -92,7 +69,7 @@ impl Endpoints {
 }
 
 /// Swift's own.
-pub(super) async fn first(client: &Client, account: &Account, endpoints: &Endpoints) -> Result<Access, Fault> {
+pub(super) async fn first(client: &Client, account: &Account, endpoints: &Endpoints) -> Result<Fresh, Fault> {
     let Credentials::Password { user, key } = &account.credentials else {
         return Err(Fault::settled("an application credential is for Keystone alone"));
     };
@@ -105,34 +82,21 @@ pub(super) async fn first(client: &Client, account: &Account, endpoints: &Endpoi
     let (Some(token), Some(storage)) = (get("x-auth-token").and_then(secret_header), storage) else {
         return Err(Fault::new("its answer holds no token, or no X-Storage-Url"));
     };
-    Ok(Access { token, storage: storage.trim_end_matches('/').to_owned() })
+    let life = get("x-auth-token-expires").and_then(|it| it.parse().ok()).map(Duration::from_secs);
+    Ok(Fresh { token, storage: storage.trim_end_matches('/').to_owned(), life })
 }
 
 /// Keystone's.
-pub(super) async fn keystone(client: &Client, account: &Account, endpoints: &Endpoints) -> Result<Access, Fault> {
-    let body = match &account.credentials {
-        Credentials::Password { user, key } => {
-            let (project, user) = user.split_once(':').ok_or_else(|| unusable("project:user"))?;
-            let user = json!({"name": user, "domain": account.domains.user, "password": key.expose()});
-            json!({"auth": {
-                "identity": {"methods": ["password"], "password": {"user": user}},
-                "scope": {"project": {"name": project, "domain": account.domains.project}},
-            }})
-        }
-        Credentials::Application { id, secret } => json!({"auth": {"identity": {
-            "methods": ["application_credential"],
-            "application_credential": {"id": id, "secret": secret.expose()},
-        }}}),
-    };
-    let root = account.address.trim_end_matches('/');
-    let root = ["/v3", "/v2.0"].iter().find_map(|it| root.strip_suffix(it)).unwrap_or(root);
-    let request = client.post(format!("{root}/v3/auth/tokens")).json(&body);
+pub(super) async fn keystone(client: &Client, account: &Account, endpoints: &Endpoints) -> Result<Fresh, Fault> {
+    let credentials = account.at_keystone().ok_or_else(|| unusable("project:user"))?;
+    let settled = |it: keystone::InvalidCredentials| Fault::settled(it.to_string());
+    let url = credentials.root().map_err(settled)?.join("auth/tokens").map_err(|_| unusable("auth address"))?;
+    let request = client.post(url).json(&credentials.request().map_err(settled)?);
     let answer = good(request.send().await.map_err(Fault::of_request)?).await?;
-    let token = answer.headers().get("x-subject-token").and_then(|it| it.to_str().ok()).and_then(secret_header);
-    let token = token.ok_or_else(|| Fault::new("its answer holds no token"))?;
-    let answer: Answer =
+    let token = keystone::subject_token(answer.headers()).ok_or_else(|| Fault::new("its answer holds no token"))?;
+    let answer: LoginAnswer =
         serde_json::from_slice(&wire::body(answer).await?).map_err(|_| Fault::new("its answer is not Keystone's"))?;
-    Ok(Access { token, storage: endpoints.find(&answer.token.catalog)? })
+    Ok(Fresh { token, storage: endpoints.find(answer.catalog())?, life: Some(answer.life()) })
 }
 
 /// What a server says to a login is not told: some repeat what they were sent.
@@ -164,10 +128,11 @@ impl Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn the_endpoint_is_that_of_region_and_interface() {
-        let catalog: Vec<Service> = serde_json::from_value(json!([
+        let catalog: Vec<CatalogService> = serde_json::from_value(json!([
             {"type": "image", "endpoints": [{"interface": "public", "region_id": "one", "url": "http://i"}]},
             {"type": "object-store", "endpoints": [
                 {"interface": "admin", "region_id": "one", "url": "http://admin"},
@@ -187,9 +152,10 @@ mod tests {
         };
         assert_eq!(find("", "publicURL", "").unwrap(), "http://one/v1/AUTH_x");
         assert_eq!(find("two", "publicURL", "").unwrap(), "http://two/v1/AUTH_x");
+        assert_eq!(find("one", "admin", "").unwrap(), "http://admin");
         assert_eq!(find("two", "publicURL", "https://own/v1/AUTH_y/").unwrap(), "https://own/v1/AUTH_y");
         assert!(find("two", "adminURL", "").unwrap_err().contains("admin in one"));
-        assert!(find("", "public", "").unwrap_err().contains("swift_store_endpoint_type"));
+        assert!(find("", "private", "").unwrap_err().contains("swift_store_endpoint_type"));
         assert!(find("", "publicURL", "own").unwrap_err().contains("swift_store_endpoint"));
     }
 }

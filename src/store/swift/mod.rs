@@ -10,6 +10,7 @@
 //! Keys stand in the options or their file, and in location URLs, as Glance writes these: `swift+https://user:key@…`. No
 //! message shows them. Data at such a URL is read and removed with the key that the URL has.
 
+mod access;
 mod accounts;
 mod address;
 mod fault;
@@ -26,7 +27,7 @@ pub use settings::SwiftSettings;
 
 use crate::image::ImageId;
 use crate::store::{Blocks, OpenError, Room, Store, StoreError, Writing, settling::Settling};
-use accounts::{Account, Credentials, Domains};
+use accounts::{Account, Credentials};
 use address::{Place, Whose};
 use chrono::{TimeDelta, Utc};
 use fault::{Fault, remote};
@@ -38,6 +39,7 @@ use std::{
     collections::BTreeMap,
     ops::Range,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 use wire::Session;
 use write::{SwiftWriting, Target};
@@ -90,7 +92,8 @@ impl SwiftStore {
         let endpoints = Arc::new(Endpoints::new(settings).map_err(refused)?);
         let accounts = accounts::load(settings).map_err(refused)?;
         let client = wire::client(settings)?;
-        let new = |it: &Account| Arc::new(Session::new(it.clone(), client.clone(), Arc::clone(&endpoints)));
+        let margin = Duration::from_secs(settings.expire_soon_interval);
+        let new = |it: &Account| Arc::new(Session::new(it.clone(), client.clone(), Arc::clone(&endpoints), margin));
         let sessions: BTreeMap<_, _> = accounts.iter().map(|(name, it)| (name.clone(), new(it))).collect();
         let main = sessions.get(&settings.default_reference).cloned();
         let main = main.ok_or_else(|| refused("default_swift_reference names no account".to_owned()))?;
@@ -112,28 +115,30 @@ impl SwiftStore {
                 self.sessions.values().find(|it| it.account.address == *address).cloned()
             }
             Whose::Auth { address, login: Some((user, key)) } => {
-                let main = &self.main.account;
-                let domains = || if main.address == *address { main.domains.clone() } else { Domains::default() };
-                Some(self.session_of(Account {
-                    address: address.clone(),
-                    version: main.version,
-                    credentials: Credentials::Password { user: user.clone(), key: key.clone() },
-                    domains: domains(),
-                }))
+                let login = (user.as_str(), key);
+                let known = |it: &&Arc<Session>| it.account.address == *address && it.account.login() == Some(login);
+                if let Some(known) = self.sessions.values().find(known) {
+                    return Some(Arc::clone(known));
+                }
+                // A URL tells no domains: Glance takes those of the account that it writes to.
+                let Account { version, domains, .. } = self.main.account.clone();
+                let credentials = Credentials::Password { user: user.clone(), key: key.clone() };
+                Some(self.session_of(Account { address: address.clone(), version, credentials, domains }))
             }
         }
     }
 
     fn session_of(&self, account: Account) -> Arc<Session> {
         let mut foreign = self.foreign.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = self.sessions.values().chain(foreign.iter()).find(|it| it.account == account);
+        let known = foreign.iter().find(|it| it.account == account);
         if let Some(known) = known {
             return Arc::clone(known);
         }
         if foreign.len() >= FOREIGN_SESSIONS {
             foreign.remove(0);
         }
-        let new = Arc::new(Session::new(account, self.client.clone(), Arc::clone(&self.endpoints)));
+        let margin = Duration::from_secs(self.settings.expire_soon_interval);
+        let new = Arc::new(Session::new(account, self.client.clone(), Arc::clone(&self.endpoints), margin));
         foreign.push(Arc::clone(&new));
         new
     }

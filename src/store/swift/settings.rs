@@ -45,6 +45,9 @@ pub struct SwiftSettings {
     pub multi_tenant: bool,
     /// `swift_store_retry_get_count`: how often a read that breaks off is taken up, if that is more than it is anyway.
     pub retry_get_count: u32,
+    /// `swift_store_expire_soon_interval`: how long before its end a token is renewed, seconds; at least 10 and at most half
+    /// of its life.
+    pub expire_soon_interval: u64,
     /// `swift_store_cacert`: PEM; only what these authorities have signed is trusted.
     pub cacert: Option<PathBuf>,
     /// `swift_store_auth_insecure`: trust every server.
@@ -73,6 +76,7 @@ impl Default for SwiftSettings {
             multiple_containers_seed: 0,
             multi_tenant: false,
             retry_get_count: 0,
+            expire_soon_interval: 60,
             cacert: None,
             auth_insecure: false,
         }

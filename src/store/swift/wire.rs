@@ -2,26 +2,24 @@
 //! once.
 
 use super::{
-    accounts::{Account, Version},
+    access::{Access, Tokens},
+    accounts::Account,
     address::word,
     fault::{Fault, is_momentary},
-    login::{self, Endpoints},
+    login::Endpoints,
     settings::SwiftSettings,
 };
 use crate::store::{OpenError, resume::jittered};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use reqwest::{Body, Certificate, Client, Response};
 use std::{fs, sync::Arc, time::Duration};
-use tokio::{
-    sync::Mutex,
-    time::{Instant, sleep, timeout},
-};
+use tokio::time::{Instant, sleep, timeout};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// From the last byte sent to the head of the answer.
-const ANSWER: Duration = Duration::from_secs(60);
+pub(super) const ANSWER: Duration = Duration::from_secs(60);
 
 /// Bytes a second that are sent at the least.
 const SLOWEST: u64 = 64 << 10;
@@ -44,18 +42,9 @@ const TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 /// An account, and the way to it.
 pub(super) struct Session {
     pub(super) account: Account,
-    client: Client,
-    endpoints: Arc<Endpoints>,
-    /// None until somebody asks for something.
-    access: Mutex<Option<Access>>,
-}
-
-/// What a login gives.
-#[derive(Clone)]
-pub(super) struct Access {
-    pub(super) token: HeaderValue,
-    /// The account's URL, without a slash at its end.
-    pub(super) storage: String,
+    pub(super) client: Client,
+    pub(super) endpoints: Arc<Endpoints>,
+    pub(super) tokens: Tokens,
 }
 
 /// A request.
@@ -105,31 +94,9 @@ pub(super) fn client(settings: &SwiftSettings) -> Result<Client, OpenError> {
 // === impl Session ===
 
 impl Session {
-    pub(super) fn new(account: Account, client: Client, endpoints: Arc<Endpoints>) -> Self {
-        Self { account, client, endpoints, access: Mutex::new(None) }
-    }
-
-    /// The token to use; with one that is no longer good, another one. One login at a time.
-    async fn access(&self, stale: Option<&Access>) -> Result<Access, Fault> {
-        let mut known = self.access.lock().await;
-        if let Some(access) = &*known
-            && stale.is_none_or(|it| it.token != access.token)
-        {
-            return Ok(access.clone());
-        }
-        *known = None;
-        let log_in = || async {
-            let limit = timeout(ANSWER, async {
-                match self.account.version {
-                    Version::V1 => login::first(&self.client, &self.account, &self.endpoints).await,
-                    Version::V3 => login::keystone(&self.client, &self.account, &self.endpoints).await,
-                }
-            });
-            limit.await.unwrap_or_else(|_| Err(Fault::new("there is no answer")))
-        };
-        let fresh = attempts(log_in).await.map_err(|fault| fault.at_login(&self.account.address))?;
-        tracing::debug!(auth = self.account.address, storage = fresh.storage, "logged in");
-        Ok(known.insert(fresh).clone())
+    /// `margin`: how long before its end a token is renewed. Nothing is asked yet.
+    pub(super) fn new(account: Account, client: Client, endpoints: Arc<Endpoints>, margin: Duration) -> Self {
+        Self { account, client, endpoints, tokens: Tokens::new(margin) }
     }
 
     /// The answer, whatever its status.
@@ -197,7 +164,7 @@ impl Session {
 }
 
 /// Tries again what failed for a moment.
-async fn attempts<T, F: Future<Output = Result<T, Fault>>>(mut step: impl FnMut() -> F) -> Result<T, Fault> {
+pub(super) async fn attempts<T, F: Future<Output = Result<T, Fault>>>(mut step: impl FnMut() -> F) -> Result<T, Fault> {
     let (start, mut pause, mut attempt) = (Instant::now(), FIRST_PAUSE, 1);
     loop {
         let tried = step().await;
