@@ -2,6 +2,7 @@
 
 mod alike;
 mod hanging;
+mod in_turns;
 mod network;
 mod rbd;
 mod s3;

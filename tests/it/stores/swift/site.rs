@@ -9,35 +9,37 @@ use crate::{
 use serde_json::{Value, json};
 use std::{fs, io::Write, net::TcpStream, path::Path, time::Duration};
 
-/// Two stores: a folder, and this container, which is the one that uploads go to.
-fn options(server: &str, container: &str, folder: &Path, ways_in: &str) -> String {
+/// Two stores: a folder, and this container, which is the one that uploads go to; `ways_in` are its further options.
+pub(super) fn options(container: &str, folder: &Path, ways_in: &str) -> String {
     let folder = folder.display();
-    let ways_in = match ways_in {
-        "" => format!(
-            "swift_store_auth_address = {server}/auth/v1.0\nswift_store_user = test:tester\nswift_store_key = {KEY}\n"
-        ),
-        other => other.to_owned(),
-    };
     format!(
         "enabled_backends = local:file, objects:swift\nshow_multiple_locations = true\nshow_image_direct_url = true\n\
          process_lease = 2\n[paste_deploy]\nflavor =\n\
          [os_glance_staging_store]\nfilesystem_store_datadir = {folder}/staging\n\
          [local]\nfilesystem_store_datadir = {folder}/local\n\
-         [objects]\nswift_store_auth_version = 1\n{ways_in}swift_store_container = {container}\n\
+         [objects]\n{ways_in}swift_store_container = {container}\n\
          swift_store_create_container_on_put = true\nswift_store_large_object_size = 4\n\
          swift_store_large_object_chunk_size = 4\n[glance_store]\ndefault_backend = objects\n"
     )
 }
 
-fn show(server: &Server, id: &str) -> Value {
+/// By Swift's own login.
+fn own(server: &str) -> String {
+    format!(
+        "swift_store_auth_version = 1\nswift_store_auth_address = {server}/auth/v1.0\nswift_store_user = test:tester\n\
+         swift_store_key = {KEY}\n"
+    )
+}
+
+pub(super) fn show(server: &Server, id: &str) -> Value {
     server.get(&format!("/v2/images/{id}")).json()
 }
 
-fn delete(server: &Server, id: &str) {
+pub(super) fn delete(server: &Server, id: &str) {
     assert_eq!(server.ask("DELETE", &format!("/v2/images/{id}"), &[], b"").status, 204);
 }
 
-fn row(server: &Server, id: &str) -> String {
+pub(super) fn row(server: &Server, id: &str) -> String {
     let raw = rusqlite::Connection::open(server.dir.path().join("catalogue.sqlite")).unwrap();
     raw.busy_timeout(Duration::from_secs(60)).unwrap();
     raw.query_row("SELECT value FROM image_locations WHERE image_id = ?", [id], |it| it.get(0)).unwrap()
@@ -51,7 +53,7 @@ fn names(server: &str, container: &str) -> Vec<String> {
 fn images_go_in_and_out_and_away() {
     let Some(swift) = rig::swift() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::with(&options(swift, "site", folder.path(), ""));
+    let server = Server::with(&options("site", folder.path(), &own(swift)));
     let data = noise((12 << 20) + 345, 23);
     let id = server.upload(&data);
     let held = names(swift, "site");
@@ -99,7 +101,7 @@ fn images_go_in_and_out_and_away() {
 fn imports_fill_a_folder_and_a_container_and_copies_go_between_them() {
     let Some(swift) = rig::swift() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::with(&options(swift, "imports", folder.path(), ""));
+    let server = Server::with(&options("imports", folder.path(), &own(swift)));
     let data = noise(9 << 20, 24);
     let settled = |id: &str| {
         wait_until("the image is in its stores", Duration::from_secs(120), || {
@@ -139,8 +141,8 @@ fn accounts_of_a_file_are_used_and_named_in_locations() {
     let account = |user: &str, key: &str| format!("user = {user}\nkey = {key}\nauth_address = {swift}/auth/v1.0\n");
     let text = format!("[ref1]\n{}[old]\n{}", account("test:tester", KEY), account("test:tester3", "testing3"));
     fs::write(&file, text).unwrap();
-    let ways_in = format!("swift_store_config_file = {}\n", file.display());
-    let server = Server::with(&options(swift, "file", folder.path(), &ways_in));
+    let ways_in = format!("swift_store_auth_version = 1\nswift_store_config_file = {}\n", file.display());
+    let server = Server::with(&options("file", folder.path(), &ways_in));
     let id = server.upload(b"some data");
     assert_eq!(row(&server, &id), format!("swift+config://ref1/file/{id}"));
     assert_eq!(server.get(&format!("/v2/images/{id}/file")).body, b"some data");
@@ -174,7 +176,7 @@ fn accounts_of_a_file_are_used_and_named_in_locations() {
 fn an_upload_that_is_killed_leaves_no_image_and_no_segments() {
     let Some(swift) = rig::swift() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let mut server = Server::with(&options(swift, "killed", folder.path(), ""));
+    let mut server = Server::with(&options("killed", folder.path(), &own(swift)));
     let data = noise(24 << 20, 25);
     let other = server.upload(b"untouched");
     let id = server.create(json!({"disk_format": "raw", "container_format": "bare"}));

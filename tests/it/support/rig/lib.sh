@@ -44,6 +44,7 @@ packages() {
     done
     [ ${#missing[@]} -gt 0 ] || return 0
     [ "${CI:-}" = true ] || { echo "not installed: ${missing[*]}" >&2; return 1; }
+    mkdir -p "$CACHE"
     (
         flock 8
         [ -e /usr/sbin/policy-rc.d ] || { printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d; chmod +x /usr/sbin/policy-rc.d; }

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# swift.sh PORT SPARE SPARE SPARE SPARE MADE : a real Swift, alone: its proxy at PORT, account, container and object server and
-# memcached at the spare ports; one replica, no auditors or replicators. Ways in: tempauth (test:tester / testing, account
+# swift.sh PORT SPARE SPARE SPARE SPARE SPARE MADE : a real Swift, alone: its proxy at PORT, account, container and object
+# server, an object server whose disk counts as full (a proxy with the rings in `etc/full` uses it) and memcached at the spare
+# ports; one replica, no auditors or replicators. Ways in: tempauth (test:tester / testing, account
 # TEMP_test, http://127.0.0.1:PORT/auth/v1.0; test:tester3 / testing3 has no rights there) and S3 (the same words as keys,
-# us-east-1). MADE: its virtual environment, which is made when it is not there, in CI. Prints "ready" and runs until its
+# us-east-1); swiftproxy.sh adds a proxy under Keystone. MADE: its virtual environment, which is made when it is not there, in CI. Prints "ready" and runs until its
 # standard input ends.
 set -euo pipefail
-port=$1 cache=$5 made=$6
+port=$1 cache=$6 made=$7
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 packages memcached:memcached
@@ -25,8 +26,9 @@ if [ ! -e "$stamp" ]; then
 fi
 export PATH=$made/bin:$PATH
 user=$(id -un)
-mkdir -p etc devices/d1
-printf '[swift-hash]\nswift_hash_path_suffix = larder\n[storage-policy:0]\nname = one\ndefault = yes\n' >etc/swift.conf
+mkdir -p etc/full devices/d1
+printf '[swift-hash]\nswift_hash_path_suffix = larder\n[storage-policy:0]\nname = one\ndefault = yes\n' | tee etc/full/swift.conf >etc/swift.conf
+echo "$cache" >cache-port
 cat >etc/proxy-server.conf <<C
 [DEFAULT]
 bind_ip = 127.0.0.1
@@ -63,18 +65,13 @@ $(for name in catch_errors gatekeeper healthcheck listing_formats bulk copy slo 
     printf '[filter:%s]\nuse = egg:swift#%s\n' $name $name
 done)
 C
-servers=()
-trap 'kill -TERM "${servers[@]}" 2>/dev/null || true; wait || true' EXIT
-# run NAME COMMAND… : a server, until this script ends
-run() {
-    "${@:2}" >>"$1.log" 2>&1 </dev/null &
-    servers+=($!)
-}
+. "$here/servers.sh"
 at=2
-for server in account container object; do
-    at_port=${!at}
+for ring in account container object full/object; do
+    at_port=${!at} server=${ring#full/} reserve=0
     at=$((at + 1))
-    cat >"etc/$server-server.conf" <<C
+    [ "$ring" = "$server" ] || reserve=100%
+    cat >"etc/$ring-server.conf" <<C
 [DEFAULT]
 bind_ip = 127.0.0.1
 bind_port = $at_port
@@ -82,7 +79,7 @@ workers = 2
 swift_dir = $RIG/etc
 devices = $RIG/devices
 mount_check = false
-fallocate_reserve = 0
+fallocate_reserve = $reserve
 user = $user
 [pipeline:main]
 pipeline = healthcheck $server-server
@@ -92,14 +89,15 @@ use = egg:swift#healthcheck
 use = egg:swift#$server
 C
     {
-        swift-ring-builder "etc/$server.builder" create 6 1 1
-        swift-ring-builder "etc/$server.builder" add "r1z1-127.0.0.1:$at_port/d1" 1
-        swift-ring-builder "etc/$server.builder" rebalance
+        swift-ring-builder "etc/$ring.builder" create 6 1 1
+        swift-ring-builder "etc/$ring.builder" add "r1z1-127.0.0.1:$at_port/d1" 1
+        swift-ring-builder "etc/$ring.builder" rebalance
     } >>rings.log 2>&1
-    run "$server" "swift-$server-server" "$RIG/etc/$server-server.conf"
+    run "${ring/\//-}" "swift-$server-server" "$RIG/etc/$ring-server.conf"
 done
+cp etc/{account,container}.ring.gz etc/full/
 run memcached memcached -u "$user" -l 127.0.0.1 -p "$cache" -m 32 -I 1m
-for at_port in "$2" "$3" "$4"; do wait_http "http://127.0.0.1:$at_port/healthcheck"; done
+for at_port in "$2" "$3" "$4" "$5"; do wait_http "http://127.0.0.1:$at_port/healthcheck"; done
 run proxy swift-proxy-server "$RIG/etc/proxy-server.conf"
 wait_http "http://127.0.0.1:$port/healthcheck"
 echo ready
