@@ -8,8 +8,8 @@ use super::{
     site::{delete, options, show},
 };
 use crate::{
-    stores::network::{LIMITS, get, id, put},
     api::Server,
+    stores::network::{LIMITS, get, id, put},
     stores::s3::site::{block_on, noise},
     support::{
         rig::{self, PASSWORD},

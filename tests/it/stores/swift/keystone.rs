@@ -7,8 +7,8 @@ use super::{
     site::{delete, options, row},
 };
 use crate::{
-    stores::network::{get, id, put},
     api::Server,
+    stores::network::{get, id, put},
     stores::s3::site::{block_on, noise},
     support::{
         chaos::{Chaos, Fault},

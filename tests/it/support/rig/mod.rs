@@ -10,8 +10,8 @@ mod rabbit;
 pub(crate) use ceph::{Ceph, ceph, installed, own_ceph};
 #[allow(unused_imports, reason = "each test takes what it needs")]
 pub(crate) use objects::{
-    Gateway, S3, SHORT_LIFE, SwiftSite, boto3, ceph_s3, gateway, swift, swift_on_full_disks, swift_s3, swift_under_keystone,
-    swift_with_short_tokens, swiftclient,
+    Gateway, S3, SHORT_LIFE, SwiftSite, boto3, ceph_s3, gateway, swift, swift_on_full_disks, swift_s3,
+    swift_under_keystone, swift_with_short_tokens, swiftclient,
 };
 #[allow(unused_imports, reason = "each test takes what it needs")]
 pub(crate) use rabbit::{Listener, OwnRabbit, rabbit};
