@@ -248,8 +248,10 @@ fn learn(after: &mut Image, stored: &Stored) {
     let facts = &stored.facts;
     if after.os_hash_value.as_deref().is_none_or(str::is_empty) {
         (after.os_hash_algo, after.os_hash_value) = (Some(facts.hash_algo.to_string()), Some(facts.hash_value.clone()));
-        (after.checksum, after.size) = (Some(facts.checksum.clone()), Some(facts.size));
+        after.checksum = None;
     }
+    after.checksum = after.checksum.take().or_else(|| Some(facts.checksum.clone()));
+    after.size = after.size.or(Some(facts.size));
     after.virtual_size = after.virtual_size.or(stored.virtual_size);
 }
 

@@ -439,6 +439,21 @@ pub(in crate::differential) const KNOWN: &[Known] = &[
         }),
     },
     Known {
+        name: "importing-for-ever",
+        reason: "An image whose import has failed is queued again, and can be imported again; one whose staged data Glance could not store is importing for ever.",
+        readme: "queued again",
+        is: When(|case| {
+            let [larder, glance] = case.documents();
+            let fields = ["body.status", "body.size", "body.virtual_size", "body.updated_at"];
+            case.is("GET", "/v2/images/*")
+                && case.both(200)
+                && fields.iter().any(|it| case.differs_in(it))
+                && larder["status"] == "queued"
+                && glance["status"] == "importing"
+                && glance.get("os_glance_import_task").is_none()
+        }),
+    },
+    Known {
         name: "unreached-stores",
         reason: "When an import has failed, the stores that it never came to have not got the data either (os_glance_failed_import); Glance leaves them as stores that it still imports to.",
         readme: "stores that it never came to",
