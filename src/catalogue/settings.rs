@@ -1,7 +1,7 @@
 //! What an operator may set; the names are Glance's options.
 
 use crate::base::digest::Algorithm;
-use crate::catalogue::service::{CacheSettings, PluginSettings};
+use crate::catalogue::service::{CacheSettings, PluginSettings, SignatureSettings};
 use crate::catalogue::tables::LocationKey;
 use crate::db;
 use crate::http;
@@ -100,6 +100,8 @@ pub struct Settings {
     pub download_properties: Vec<String>,
     /// What happens to the data of imports, and its settings.
     pub plugins: PluginSettings,
+    /// `verify_signatures` and what belongs to it.
+    pub signatures: SignatureSettings,
     /// `[oslo_messaging_notifications]`, `[oslo_messaging_rabbit]` and what belongs to them.
     pub notifications: messaging::Settings,
     /// `[task] task_time_to_live`: hours that a task is kept after its end.
@@ -258,6 +260,7 @@ impl Default for Settings {
             import_filtering: store::ImportFiltering::default(),
             download_properties: words("hw_,trait:,os_distro,os_secure_boot,os_type"),
             plugins: PluginSettings::default(),
+            signatures: SignatureSettings::default(),
             notifications: messaging::Settings::default(),
             task_time_to_live: 48,
             container_formats: words("ami,ari,aki,bare,ovf,ova,docker,compressed"),

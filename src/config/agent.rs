@@ -118,7 +118,8 @@ pub(super) fn visit(options: &mut Options<'_>, it: &mut Agent) {
     transfers(options, it);
     signatures::of_nova(options, &mut it.settings.signatures);
     logins(options, &mut it.logins);
-    signatures::key_manager(options, &mut it.settings.signatures, &mut it.logins.key_manager);
+    let certificates = &mut it.settings.signatures.certificates;
+    signatures::key_manager(options, certificates, &mut it.logins.key_manager, signatures::AGENTS);
 }
 
 /// `[DEFAULT]` of nova.conf.

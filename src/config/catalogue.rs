@@ -6,11 +6,12 @@ use super::{
     imports, logs,
     notifications::{self, Urls},
     options::Options,
-    s3, swift,
+    s3, signatures, swift,
     value::{As, BYTES, Kind, NO_LIMIT_BELOW_ZERO, Refused, Secret, Value, parsed},
 };
 use crate::catalogue;
 use crate::db;
+use crate::remote;
 use crate::runtime::logging;
 use crate::store;
 use std::path::PathBuf;
@@ -31,6 +32,7 @@ pub struct Catalogue {
     /// `[os_glance_staging_store]`
     pub(super) staging_store: Option<PathBuf>,
     pub(super) urls: Urls,
+    pub(super) key_manager: signatures::KeyManager,
 }
 
 /// What the ids of Glance's own stores begin with.
@@ -47,6 +49,7 @@ pub(super) fn visit(options: &mut Options<'_>, it: &mut Catalogue) {
     deletion(options, &mut it.settings);
     quotas(options, &mut it.settings);
     cache(options, &mut it.settings.cache);
+    signatures::of_catalogue(options, &mut it.settings.signatures);
     identity::default_section(options, it);
     options.bind(
         "enabled_backends",
@@ -78,6 +81,8 @@ pub(super) fn visit(options: &mut Options<'_>, it: &mut Catalogue) {
     options.section("import_filtering_opts");
     imports::filtering(options, &mut it.settings.import_filtering);
     imports::plugins(options, &mut it.settings.plugins, &mut it.settings.download_properties);
+    let certificates = &mut it.settings.signatures.certificates;
+    signatures::key_manager(options, certificates, &mut it.key_manager, signatures::USERS);
     options.section("task");
     options.bind(
         "task_time_to_live",
@@ -509,6 +514,14 @@ impl Value for Folders<'_> {
 // === impl Catalogue ===
 
 impl Catalogue {
+    /// Where nothing else is said of Barbican, it is trusted as Keystone is.
+    pub(super) fn finish_key_manager(&mut self) {
+        let keystone = &self.settings.identity.keystone.connection;
+        let (cafile, insecure) = (keystone.cafile.clone(), keystone.insecure);
+        let others = remote::Settings { cafile, insecure, ..remote::Settings::default() };
+        self.settings.signatures.certificates.barbican = self.key_manager.settings(others);
+    }
+
     /// The id of the store of `enabled_backends` that uploads go to; none without `enabled_backends`.
     pub(super) fn main_backend(&self) -> Result<Option<String>, ConfigError> {
         if self.backends.is_empty() {

@@ -36,6 +36,7 @@ pub fn catalogue(sources: &Sources) -> Result<Loaded<Catalogue>, ConfigError> {
     super::identity::finish(&mut loaded.settings, folders);
     loaded.settings.finish_notifications()?;
     loaded.settings.settings.staging_folder = loaded.settings.staging_folder();
+    loaded.settings.finish_key_manager();
     if let Some(id) = loaded.settings.main_backend()? {
         let mut backends = loaded.settings.plain_backends();
         for it in backends.iter_mut().filter(|it| crate::store::BUILT.contains(&it.kind())) {

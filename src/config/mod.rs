@@ -36,7 +36,6 @@ mod rules;
 #[cfg(feature = "catalogue")]
 mod s3;
 mod sample;
-#[cfg(feature = "agent")]
 mod signatures;
 mod sources;
 mod substitute;

@@ -48,13 +48,12 @@ pub enum Note {
 const GLANCE: &str = include_str!("glance_options.txt");
 
 /// Options of Glance whose effect operators would miss: values that mean none, and what is so in place of it.
-const MISSED: [(&str, &str, &[&str], &str); 6] = [
+const MISSED: [(&str, &str, &[&str], &str); 5] = [
     ("DEFAULT", "cert_file", &[], "requests are plain HTTP: put a proxy with the certificate in front"),
     ("DEFAULT", "log_file", &[], LOG),
     ("DEFAULT", "log_dir", &[], LOG),
     ("DEFAULT", "use_syslog", &["false"], LOG),
     ("paste_deploy", "config_file", &[], "filters of the site's own in its pipelines do not run"),
-    ("key_manager", "backend", &[], "signatures of images are not verified, and no keys are deleted with them"),
 ];
 
 const LOG: &str = "the log goes to the journal under systemd, and to standard error otherwise";

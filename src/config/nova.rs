@@ -1,7 +1,7 @@
 //! What is read from nova.conf: only what agent and nova-compute must agree on.
 
 use super::{agent, options::Options, signatures};
-use crate::agent::plan::fetch::Signatures;
+use crate::image::signature::Signatures;
 use std::{fs, net::UdpSocket, path::PathBuf};
 
 /// The agent, and what its paths are made of in Nova.
@@ -44,7 +44,8 @@ pub(super) fn visit(options: &mut Options<'_>, it: &mut Nova) {
     options.section("compute");
     agent::compute(options, &mut it.agent.settings);
     agent::logins(options, &mut it.agent.logins);
-    signatures::key_manager(options, &mut it.agent.settings.signatures, &mut it.agent.logins.key_manager);
+    let certificates = &mut it.agent.settings.signatures.certificates;
+    signatures::key_manager(options, certificates, &mut it.agent.logins.key_manager, signatures::AGENTS);
 }
 
 // === impl Nova ===

@@ -47,7 +47,6 @@ pub(super) fn parsed<T: FromStr<Err: Display> + Display>(takes: &'static str) ->
 }
 
 /// The same, where an empty value unsets it.
-#[cfg(feature = "agent")]
 pub(super) fn parsed_or_unset<T: FromStr<Err: Display> + Display>(takes: &'static str) -> Kind<Option<T>> {
     Kind {
         takes,

@@ -1,5 +1,11 @@
 //! The signature of an image's data, in four properties of the image, as OpenStack's `cursive` has them.
 
+mod demand;
+mod signer;
+
+pub use demand::{Signatures, UnknownSignatures};
+pub use signer::Signer;
+
 use crate::base::{
     certificate::{Certificate, KeyKind, Scheme, VerifyError},
     digest::Algorithm,

@@ -92,6 +92,16 @@ fn of_application(it: &ApplicationCredential) -> Result<Credentials, RemoteError
     })
 }
 
+/// The URL of the service in a catalogue that Keystone gave somebody.
+///
+/// # Errors
+/// [`RemoteError::NoEndpoint`]; the catalogue or the URL in it makes no sense.
+pub(super) fn endpoint_in(catalog: &Value, settings: &Settings) -> Result<Url, RemoteError> {
+    let catalog = Vec::<Service>::deserialize(catalog)
+        .map_err(|e| settings_error("Keystone's catalogue is not understood", Some(Box::new(e))))?;
+    endpoint(&catalog, settings)
+}
+
 /// The URL of the service in the token's catalogue.
 fn endpoint(catalog: &[CatalogService], settings: &Settings) -> Result<Url, RemoteError> {
     let (kind, interface, region) = (&settings.service_type, &settings.interface, settings.region.as_deref());

@@ -20,7 +20,7 @@ const JSON: &str = "application/json";
 
 /// Who we are and where the service is.
 pub(super) struct Session {
-    pub(super) transport: Transport,
+    pub(super) transport: Arc<Transport>,
     settings: Settings,
     /// Held during a login, so that there is one at a time and all who wait take its result.
     access: Mutex<Option<Arc<Access>>>,
@@ -38,7 +38,12 @@ pub(super) struct Access {
 
 impl Session {
     pub(super) fn new(settings: Settings) -> Result<Self, RemoteError> {
-        let transport = Transport::new(&settings)?;
+        let transport = Arc::new(Transport::new(&settings)?);
+        Self::over(transport, settings)
+    }
+
+    /// Over connections that others use, too.
+    pub(super) fn over(transport: Arc<Transport>, settings: Settings) -> Result<Self, RemoteError> {
         let needs_endpoint = matches!(settings.auth, Auth::None | Auth::Token(_));
         if let Some(url) = &settings.endpoint {
             usable(url, &settings)?;

@@ -10,7 +10,7 @@ use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use proptest::prelude::*;
 use std::{fs, io, os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Duration};
 
-const LIMITS: Limits = Limits { size_cap: 1 << 40, expected: None, hash: Algorithm::Sha512 };
+const LIMITS: Limits = Limits { size_cap: 1 << 40, expected: None, hash: Algorithm::Sha512, also: None };
 
 fn id(last: u8) -> ImageId {
     format!("7c1d4a0e-3d4c-4b0e-9c58-0000000000{last:02x}").parse().unwrap()

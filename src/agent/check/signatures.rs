@@ -6,9 +6,9 @@ use crate::agent::{
     Settings,
     base_dir::Kind,
     lists::{FileId, Lists},
-    plan::fetch::Signatures,
 };
 use crate::base::chain;
+use crate::image::signature::Signatures;
 use crate::remote::certificates::Certificates;
 use std::fs;
 

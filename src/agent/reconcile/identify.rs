@@ -1,12 +1,8 @@
 //! Which image a base is of, and what its bytes must be: nova leaves nothing but the SHA-1 of the image's id.
 
-use crate::agent::{
-    execute::scrub::Expected,
-    index::Known,
-    plan::fetch::{self, Signatures},
-};
+use crate::agent::{execute::scrub::Expected, index::Known, plan::fetch};
 use crate::base::chain;
-use crate::image::ImageId;
+use crate::image::{ImageId, signature::Signatures};
 use crate::remote::Catalogue;
 use crate::wire::image::RemoteImage;
 use std::{

@@ -7,4 +7,4 @@ mod signer;
 mod tests;
 
 pub use settings::{Settings, UnknownVerify, Verify};
-pub use signer::{Signer, SignerError, Signers};
+pub use signer::{SignerError, Signers};

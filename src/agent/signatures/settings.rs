@@ -1,7 +1,6 @@
 //! What an operator sets about signatures.
 
-use crate::agent::plan::fetch::Signatures;
-use crate::image::signature::CertificateId;
+use crate::image::signature::{CertificateId, Signatures};
 use crate::remote::certificates;
 use std::{fmt, str::FromStr};
 

@@ -1,8 +1,8 @@
 //! Who has signed an image: the certificate, fetched and found good before the first byte of the image is.
 
 use super::Settings;
-use crate::base::certificate::{Anchor, Certificate, ChainError, check_chain};
-use crate::image::signature::{CertificateId, Signature, SignatureError};
+use crate::base::certificate::{Anchor, ChainError, check_chain};
+use crate::image::signature::{CertificateId, Signature, SignatureError, Signer};
 use crate::remote::{
     RemoteError,
     certificates::{CertificateError, Certificates},
@@ -14,13 +14,6 @@ use chrono::Utc;
 pub struct Signers {
     certificates: Certificates,
     trusted: Option<Vec<CertificateId>>,
-}
-
-/// An image's signature, with the certificate that it verifies with.
-#[derive(Clone, Debug)]
-pub struct Signer {
-    signature: Signature,
-    certificate: Certificate,
 }
 
 /// There is no certificate to verify an image with.
@@ -83,16 +76,17 @@ impl Signers {
         let id = signature.certificate();
         let failed = |source| SignerError::Certificate { id: id.clone(), source: Box::new(source) };
         let certificate = self.certificates.get(id).await.map_err(failed)?;
-        signature.fits(&certificate).map_err(SignerError::Unfit)?;
+        let signer = Signer::new(signature.clone(), certificate).map_err(SignerError::Unfit)?;
+        let certificate = signer.certificate();
         if let Some(trusted) = &self.trusted {
             let anchors = self.anchors(trusted).await?;
-            check_chain(&certificate, &anchors, Utc::now()).map_err(|source| SignerError::Refused {
+            check_chain(certificate, &anchors, Utc::now()).map_err(|source| SignerError::Refused {
                 id: id.clone(),
                 subject: certificate.subject(),
                 source,
             })?;
         }
-        Ok(Signer { signature: signature.clone(), certificate })
+        Ok(signer)
     }
 
     /// The trusted ones. One that is not there, or is none, vouches for nobody, as in Nova; so it is said in the log.
@@ -111,23 +105,6 @@ impl Signers {
             }
         }
         Ok(anchors)
-    }
-}
-
-// === impl Signer ===
-
-impl Signer {
-    /// The signature.
-    pub fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    /// Verifies the image by the hash of its data, in hex.
-    ///
-    /// # Errors
-    /// [`SignatureError`]
-    pub fn verify(&self, hash: &str) -> Result<(), SignatureError> {
-        self.signature.verify(&self.certificate, hash)
     }
 }
 

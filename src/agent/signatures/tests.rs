@@ -1,7 +1,6 @@
 use super::{Settings, SignerError, Signers, Verify};
-use crate::agent::plan::fetch::Signatures;
 use crate::base::digest::Hasher;
-use crate::image::signature::{CERTIFICATE, HASH_METHOD, KEY_TYPE, SIGNATURE, Signature};
+use crate::image::signature::{CERTIFICATE, HASH_METHOD, KEY_TYPE, SIGNATURE, Signature, Signatures};
 use crate::remote::certificates::{self, CertificateError};
 use serde_json::Value;
 use std::{collections::HashMap, fs, path::Path};

@@ -51,8 +51,27 @@ impl Certificate {
         Ok(Self { der, signed, parsed })
     }
 
-    #[cfg(test)]
-    pub(super) fn der(&self) -> &[u8] {
+    /// All that stand in a file, one after the other: PEM, or one in DER.
+    ///
+    /// # Errors
+    /// [`NotACertificate`] of the first that is none.
+    pub fn read_all(bytes: &[u8]) -> Result<Vec<Self>, NotACertificate> {
+        let Some(mut at) = find(bytes, BEGIN) else { return Ok(vec![Self::read(bytes)?]) };
+        let mut found = Vec::new();
+        loop {
+            let rest = &bytes[at + BEGIN.len()..];
+            let next = find(rest, BEGIN);
+            let one = &bytes[at..next.map_or(bytes.len(), |it| at + BEGIN.len() + it)];
+            found.push(Self::read(one)?);
+            match next {
+                Some(next) => at += BEGIN.len() + next,
+                None => return Ok(found),
+            }
+        }
+    }
+
+    /// Its bytes.
+    pub fn der(&self) -> &[u8] {
         &self.der
     }
 

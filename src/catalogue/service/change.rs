@@ -47,10 +47,14 @@ impl Service {
         let relocates = changes.iter().any(|it| matches!(it, Change::RemoveLocation(_)));
         loop {
             let (settings, looks_, changes) = (self.settings(), looks.clone(), Arc::clone(&changes));
+            let signers = self.signers();
             let edited = self.edit_if(caller, id, expected.clone(), move |access, before, image| {
                 for change in changes.iter() {
                     access.may_apply(change, before, image)?;
                     let shown = settings.show_multiple_locations;
+                    if shown && relocate::brings_data(change, image) {
+                        signers.refuse_unread(&image.id)?;
+                    }
                     if !shown || !relocate::apply(&settings, &looks_, change, image)? {
                         change.apply(image, is_admin)?;
                     }

@@ -1,7 +1,7 @@
 //! `/v2/images/{id}/locations`: where an image's data is, for other services and for owners.
 //!
-//! With `do_secure_hash` the data is read behind the request ([`imports::InPlace`]); without it hashes are those that the
-//! caller gives, or none. The caller is told only that it was asked for; what became of it is a task of the image.
+//! With `do_secure_hash` the data is read behind the request ([`imports::InPlace`]), and the signature of a signed image is
+//! verified; without it hashes are those that the caller gives, or none. The caller is told only that it was asked for; what became of it is a task of the image.
 
 use crate::base::digest::Algorithm;
 use crate::catalogue::{
@@ -14,6 +14,7 @@ use crate::catalogue::{
         imports::{self, InPlace},
         relocate,
         relocate::{Looks, check_hex},
+        signatures::{Kept, Named},
         tasks::{Ended, NewTask, ended},
     },
     tables::{images, tasks},
@@ -79,8 +80,21 @@ impl Service {
             return Err(Fault::Invalid(format!("URI for add location does not pass filtering: {url}")));
         }
         self.is_free(&image).await?;
+        let certificate = self.signed_in_place(caller, &image).await?;
         let (service, caller, id) = (self.clone(), caller.clone(), id.clone());
-        self.see_through(async move { service.attach(&caller, &id, new).await }).await
+        self.see_through(async move { service.attach(&caller, &id, (new, certificate)).await }).await
+    }
+
+    /// The certificate that the data of a signed image is verified with where it is; none where nothing is verified.
+    ///
+    /// # Errors
+    /// `Invalid`, `Unavailable`: those of a signature, and of data that nobody reads where all must be signed.
+    async fn signed_in_place(&self, caller: &Caller, image: &Image) -> Result<Option<Kept>, Fault> {
+        if !self.settings().do_secure_hash {
+            return self.signers().refuse_unread(&image.id).map(|()| None);
+        }
+        let signer = self.signer(image, Named { kept: None, caller: Some(caller) }).await?;
+        signer.as_ref().map(Kept::of).transpose()
     }
 
     /// An error while a task works on the image.
@@ -90,7 +104,12 @@ impl Service {
     }
 
     /// Looks at the place, and then writes all of it at once: what the image is now, what is still to be done, and the task.
-    async fn attach(&self, caller: &Caller, id: &ImageId, new: Addition) -> Result<(), Fault> {
+    async fn attach(
+        &self,
+        caller: &Caller,
+        id: &ImageId,
+        (new, certificate): (Addition, Option<Kept>),
+    ) -> Result<(), Fault> {
         let looks = Looks::default();
         let location = self.stores().located(new.url.clone());
         let size = self.look(&location).await;
@@ -105,7 +124,7 @@ impl Service {
         };
         let (settings, now, access) = (self.settings(), self.now(), self.access(caller));
         let task = task.begin(caller, now);
-        let entry = Entry { location, task: task.id.clone(), now };
+        let entry = Entry { location, certificate, task: task.id.clone(), now };
         let (id, kept_hours) = (id.clone(), settings.task_time_to_live);
         let written = self
             .db()
@@ -157,6 +176,8 @@ impl Service {
 /// What is written with an addition.
 struct Entry {
     location: Location,
+    /// Its data must be signed by this one's key.
+    certificate: Option<Kept>,
     /// Its task.
     task: String,
     now: DateTime<Utc>,
@@ -182,11 +203,11 @@ fn add(
     let change = Change::AddLocation { at: Place::Last, location };
     relocate::apply(settings, looks, &change, &mut active)?;
     check_storage(tx, settings, &before, &active)?;
-    let mut after = match &new.hash {
-        Some(_) if settings.do_secure_hash => {
-            Image { updated_at: entry.now, status: Status::Importing, ..before.clone() }
-        }
-        _ => active.clone(),
+    let awaited = settings.do_secure_hash && (new.hash.is_some() || entry.certificate.is_some());
+    let mut after = if awaited {
+        Image { updated_at: entry.now, status: Status::Importing, ..before.clone() }
+    } else {
+        active.clone()
     };
     if settings.do_secure_hash {
         after.properties.insert(imports::LOCK.to_owned(), Some(entry.task.clone()));
@@ -201,8 +222,9 @@ fn add(
             sealed_url: access.cipher.seal(&new.url),
             size: active.size.unwrap_or_default(),
             wanted: new.hash.as_ref().map(|it| (it.0.to_string(), it.1.clone())),
+            signed: entry.certificate.is_some(),
         };
-        imports::enter_measuring(tx, (id, &entry.task), data, entry.now)?;
+        imports::enter_measuring(tx, (id, &entry.task), (data, entry.certificate.clone()), entry.now)?;
     }
     Ok((after, !settings.do_secure_hash))
 }

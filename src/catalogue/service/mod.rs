@@ -27,6 +27,7 @@ mod reconfigure;
 mod records;
 mod relocate;
 mod schema_file;
+mod signatures;
 mod stores;
 mod tasks;
 #[cfg(test)]
@@ -50,6 +51,7 @@ pub use limits::Limited;
 pub use locations::Addition;
 pub use open::{OpenError, Service};
 pub use records::Page;
+pub use signatures::{AnchorsError, Settings as SignatureSettings};
 pub use tasks::{NewTask, TaskPage};
 pub use upload::Upload;
 

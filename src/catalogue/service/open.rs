@@ -10,6 +10,7 @@ use crate::catalogue::{
         imports::{Desk, Staging},
         notes::Notes,
         schema_file::{self, SchemaFileError},
+        signatures::{AnchorsError, Signers},
         verify,
     },
     tables::{self, LocationCipher, SchemaError, WrongKey, opened_cipher, processes::Process},
@@ -72,6 +73,7 @@ pub(super) struct Live {
     pub(super) protections: Arc<Protections>,
     pub(super) limits: Option<Arc<Limits>>,
     pub(super) site_properties: Arc<SiteProperties>,
+    pub(super) signers: Arc<Signers>,
 }
 
 /// The catalogue cannot start.
@@ -107,6 +109,9 @@ pub enum OpenError {
     /// `[oslo_messaging_notifications]`
     #[error("cannot send notifications")]
     Notifications(#[from] messaging::OpenError),
+    /// `signature_trust_anchors`
+    #[error("cannot verify signatures")]
+    Anchors(#[from] AnchorsError),
     /// The thread that opened them.
     #[error("opening the catalogue broke off")]
     BrokeOff,
@@ -131,6 +136,7 @@ impl Live {
             protections: Arc::new(protections),
             limits: limits.map(Arc::new),
             site_properties: Arc::new(schema_file::read(&settings.identity.policy.directories)?),
+            signers: Arc::new(Signers::open(&settings.signatures)?),
             settings,
         })
     }
@@ -193,6 +199,11 @@ impl Service {
     /// Who finds the callers of requests.
     pub fn authenticator(&self) -> Arc<Authenticator> {
         Arc::clone(&self.live().authenticator)
+    }
+
+    /// Whose signatures count.
+    pub(super) fn signers(&self) -> Arc<Signers> {
+        Arc::clone(&self.live().signers)
     }
 
     /// What holds now; not to be kept across a wait.

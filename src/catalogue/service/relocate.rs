@@ -98,6 +98,15 @@ pub(super) fn placed(stores: &Stores, mut changes: Vec<Change>) -> Vec<Change> {
     changes
 }
 
+/// Whether the change gives the image data that it does not have yet, or has elsewhere.
+pub(super) fn brings_data(change: &Change, image: &Image) -> bool {
+    match change {
+        Change::AddLocation { .. } => true,
+        Change::ReplaceLocations(new) => image.locations.is_empty() && !new.is_empty(),
+        _ => false,
+    }
+}
+
 /// Applies a change if it is one of locations; false when it is another one.
 ///
 /// # Errors

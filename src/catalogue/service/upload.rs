@@ -3,7 +3,7 @@
 //! ```text
 //!   one transaction        queued → saving, and the upload is entered in `larder_uploads`
 //!   aside                  md5 ∥ os_hash ∥ write; what it is
-//!   judged                 content against disk_format
+//!   judged                 its signature, content against disk_format
 //!   one transaction        where the object will stand is announced
 //!   rename                 the object stands
 //!   one transaction        saving → active, location, hashes; the entry goes
@@ -17,7 +17,12 @@
 use crate::base::chain;
 use crate::catalogue::{
     Settings,
-    service::{BoxError, Fault, Service, imports::Changes, records::seen},
+    service::{
+        BoxError, Fault, Service,
+        imports::Changes,
+        records::seen,
+        signatures::{self, Named},
+    },
     tables::{
         images::{self, Data},
         locations, processes, uploads,
@@ -89,7 +94,7 @@ impl Service {
         let (image, cap) = self.begin(caller, id, upload.expected).await?;
         self.notes().image_updated(&image);
         self.notes().preparing(&image, self.named(&*store).as_deref());
-        let taken = self.write(&image, cap, (upload, &*store)).await;
+        let taken = self.write(caller, (&image, cap), (upload, &*store)).await;
         if let Err(fault) = &taken {
             self.notes().upload_failed(id, fault);
             if let Err(error) = self.undo(id.as_str(), Some(&[&*store])).await {
@@ -129,11 +134,21 @@ impl Service {
         .await
     }
 
-    async fn write(&self, image: &Image, cap: u64, (upload, into): (Upload, &dyn Store)) -> Result<u64, Fault> {
+    async fn write(
+        &self,
+        caller: &Caller,
+        (image, size_cap): (&Image, u64),
+        (upload, into): (Upload, &dyn Store),
+    ) -> Result<u64, Fault> {
+        let signer = self.signer(image, Named { kept: None, caller: Some(caller) }).await?;
         self.remove_orphan(&image.id, &[into]).await?;
-        let limits =
-            store::Limits { size_cap: cap, expected: upload.expected, hash: self.settings().hashing_algorithm };
+        let hash = self.settings().hashing_algorithm;
+        let also = signer.as_ref().map(|it| it.signature().hash());
+        let limits = store::Limits { size_cap, expected: upload.expected, hash, also };
         let staged = store::ingest(upload.body, into, &image.id, limits).await?;
+        if let Some(signer) = &signer {
+            signatures::check(&image.id, signer, staged.facts())?;
+        }
         let virtual_size = judge(&self.settings(), image, &staged.facts().inspection)?;
 
         let (id, process, url) = (image.id.clone(), self.process().id.clone(), staged.url().to_owned());

@@ -132,7 +132,7 @@ impl Service {
         let body = self.stores().of(location)?.read(url, 0..size).await?.inspect_ok(move |it| {
             counter.fetch_add(it.len() as u64, Ordering::Relaxed);
         });
-        let limits = store::Limits { size_cap: u64::MAX, expected: Some(size), hash };
+        let limits = store::Limits { size_cap: u64::MAX, expected: Some(size), hash, also: None };
         match store::measure(body.boxed(), limits).await {
             Ok(facts) => {
                 Ok(difference(image, &facts).map(|it| format!("its {} is {}, not {}", it.what, it.found, it.wanted)))

@@ -2,9 +2,9 @@
 
 use super::CertificateError;
 use crate::image::signature::CertificateId;
-use crate::remote::{RemoteError, Settings, session::Session};
+use crate::remote::{RemoteError, Settings, session::Session, transport::Transport};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// A Barbican.
 pub struct KeyManager {
@@ -30,6 +30,11 @@ impl KeyManager {
     /// When the settings make no client.
     pub fn new(settings: Settings) -> Result<Self, RemoteError> {
         Ok(Self { session: Session::new(settings)? })
+    }
+
+    /// Likewise, over connections that others use, too.
+    pub(super) fn over(transport: Arc<Transport>, settings: Settings) -> Result<Self, RemoteError> {
+        Ok(Self { session: Session::over(transport, settings)? })
     }
 
     /// Where it is, for people.

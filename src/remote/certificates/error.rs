@@ -2,7 +2,7 @@
 
 use crate::base::certificate::NotACertificate;
 use crate::remote::RemoteError;
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, time::Duration};
 
 /// Why a certificate did not come.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +13,15 @@ pub enum CertificateError {
     Nowhere {
         /// Why.
         why: String,
+    },
+    /// The key manager gives certificates to users only.
+    #[error("the key manager gives a certificate to a user who is logged in at Keystone, and here nobody is")]
+    Nobody,
+    /// It took too long.
+    #[error("the certificate did not come within {} s", patience.as_secs())]
+    Slow {
+        /// The longest wait.
+        patience: Duration,
     },
     /// No such file.
     #[error("there is no {id}.pem, {id}.crt or {id}.der in {}", folder.display())]
@@ -60,6 +69,15 @@ impl CertificateError {
     /// access list is changed.
     pub fn is_lasting(&self) -> bool {
         matches!(self, Self::OtherKind { .. } | Self::Malformed { .. })
+    }
+
+    /// Whether the same call may work a little later, though nobody changes anything: a server or a file system is away.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Slow { .. } | Self::Read { .. } => true,
+            Self::Remote(error) => error.is_transient(),
+            _ => false,
+        }
     }
 
     /// Whether there is nothing under this id, or not for us.

@@ -6,10 +6,12 @@ mod folder;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod users;
 
 pub use barbican::KeyManager;
 pub use error::CertificateError;
 pub use settings::Settings;
+pub use users::{User, UserCertificates};
 
 use crate::base::certificate::Certificate;
 use crate::image::signature::CertificateId;
@@ -41,8 +43,7 @@ impl Certificates {
             return Ok(Self(From::Folder(Folder(path.clone()))));
         }
         if !settings.is_barbican() {
-            let why = format!("[key_manager] backend is {}, and only barbican is spoken here", settings.backend);
-            return Ok(Self(From::Nowhere(why.into())));
+            return Ok(Self(From::Nowhere(settings.other_backend().into())));
         }
         if !settings.barbican.is_somewhere() {
             let why = "there is no Keystone to find Barbican by, and [barbican] barbican_endpoint is not set";

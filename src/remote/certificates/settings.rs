@@ -29,4 +29,9 @@ impl Settings {
         ["", "barbican", "castellan.key_manager.barbican_key_manager.BarbicanKeyManager"]
             .contains(&self.backend.as_str())
     }
+
+    /// What is said of any other one.
+    pub(super) fn other_backend(&self) -> String {
+        format!("[key_manager] backend is {}, and only barbican is spoken here", self.backend)
+    }
 }

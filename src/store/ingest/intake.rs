@@ -107,7 +107,8 @@ fn worth_going_on<T>(
 impl Intake {
     /// Hashes and inspects what goes by.
     pub(super) fn hashing(sinks: Sinks, limits: Limits) -> Self {
-        let digests = Digests::new(&[Algorithm::Md5, limits.hash]);
+        let wanted: Vec<Algorithm> = [Algorithm::Md5, limits.hash].into_iter().chain(limits.also).collect();
+        let digests = Digests::new(&wanted);
         Self { sinks, digests, inspector: Some(Inspector::new()), batcher: Batcher::default(), size: 0, limits }
     }
 
@@ -152,6 +153,7 @@ impl Intake {
             checksum: sum(Algorithm::Md5),
             hash_algo: limits.hash,
             hash_value: sum(limits.hash),
+            also: limits.also.map(sum),
             inspection: inspector.unwrap_or_default().finish_at(size),
         };
         Ok(Spread { facts, copies })

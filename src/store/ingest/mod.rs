@@ -23,6 +23,8 @@ pub struct Limits {
     pub expected: Option<u64>,
     /// The algorithm of `os_hash_value`; md5 is computed besides.
     pub hash: Algorithm,
+    /// A further hash that is asked for: the one that a signature is of.
+    pub also: Option<Algorithm>,
 }
 
 /// What is known of data once all of it has gone by.
@@ -36,6 +38,8 @@ pub struct Ingested {
     pub hash_algo: Algorithm,
     /// The hash, in hex.
     pub hash_value: String,
+    /// [`Limits::also`], in hex, if it was asked for.
+    pub also: Option<String>,
     /// What its content is.
     pub inspection: Inspection,
 }
@@ -65,7 +69,7 @@ pub enum OnFailure {
 
 /// Streams `body` into the store as the data of image `id`.
 ///
-/// md5, the other hash and the write each have a thread; memory is bounded by a few MiB. On any error, and when the
+/// md5, the other hashes and the write each have a thread; memory is bounded by a few MiB. On any error, and when the
 /// future is dropped, nothing is left in the store.
 pub async fn ingest<S, E>(body: S, store: &dyn Store, id: &ImageId, limits: Limits) -> Result<Staged, IngestError>
 where

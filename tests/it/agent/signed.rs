@@ -2,7 +2,11 @@
 //! never becomes a base.
 
 use super::site::{Running, Site, state};
-use crate::support::{daemon, free_port, rig, run, text, wait_until};
+use crate::support::{
+    daemon, free_port, rig, run,
+    signed::{HASHES, Signed, signer},
+    text, wait_until,
+};
 use larder::{
     admin::{ImageState, Status},
     agent::signatures::{Settings, Verify},
@@ -11,67 +15,15 @@ use larder::{
 };
 use serde_json::Value;
 use std::{
-    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    process::Command,
-    sync::OnceLock,
     time::Duration,
 };
 
-const HASHES: [&str; 4] = ["SHA-224", "SHA-256", "SHA-384", "SHA-512"];
+/// What agents refuse is taken by the catalogue.
+const UNVERIFIED: &str = "verify_signatures = off";
 const ROOT: u128 = 100;
 const MIDDLE: u128 = 101;
-
-/// One file, signed by every kind of key; made once for the test process.
-struct Signed {
-    folder: PathBuf,
-    file: PathBuf,
-    /// Key type (or `leaf`) → hash → signature.
-    made: BTreeMap<String, BTreeMap<String, String>>,
-}
-
-impl Signed {
-    fn get() -> Option<&'static Self> {
-        static SIGNED: OnceLock<Option<Signed>> = OnceLock::new();
-        // Removed as the folders of the rig's servers are.
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("rig-{}-signer", std::process::id()));
-        SIGNED.get_or_init(|| Self::new(folder)).as_ref()
-    }
-
-    fn new(folder: PathBuf) -> Option<Self> {
-        fs::create_dir_all(&folder).unwrap();
-        let file = folder.join("disk.raw");
-        let mut bytes = vec![0; 200_000];
-        blake3::Hasher::new().finalize_xof().fill(&mut bytes[100_000..]);
-        fs::write(&file, bytes).unwrap();
-        let made = signer(&["all", folder.to_str().unwrap(), file.to_str().unwrap()])?;
-        Some(Self { made: serde_json::from_str(&made).unwrap(), folder, file })
-    }
-
-    fn certificate(&self, name: &str) -> PathBuf {
-        self.folder.join(format!("{name}.pem"))
-    }
-
-    /// The arguments of `larder image push` for a signature.
-    fn properties(&self, by: &str, hash: &str, certificate: &str) -> [String; 8] {
-        let kind = if by == "leaf" { "ECC_SECP384R1" } else { by };
-        let all = [
-            ("img_signature", self.made[by][hash].as_str()),
-            ("img_signature_hash_method", hash),
-            ("img_signature_key_type", kind),
-            ("img_signature_certificate_uuid", certificate),
-        ];
-        let all: Vec<String> =
-            all.iter().flat_map(|(name, value)| ["--property".to_owned(), format!("{name}={value}")]).collect();
-        all.try_into().unwrap()
-    }
-}
-
-fn signer(args: &[&str]) -> Option<String> {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/rig/signer.py");
-    Some(run(Command::new(rig::program("python")?).arg(script).args(args).env("PYTHONWARNINGS", "ignore")))
-}
 
 fn id(number: u128) -> String {
     ImageId::from_random(number).to_string()
@@ -87,7 +39,7 @@ struct World {
 impl World {
     fn new() -> Option<Self> {
         let signed = Signed::get()?;
-        let mut site = Site::new();
+        let mut site = Site::with(UNVERIFIED);
         let folder = site.tmp.path().join("certificates");
         fs::create_dir(&folder).unwrap();
         let certificates = certificates::Settings { folder: Some(folder.clone()), ..certificates::Settings::default() };
@@ -241,9 +193,9 @@ fn certificates_come_from_barbican() {
         let args = ["store", &keystone.auth_url, &barbican, kind, file.to_str().unwrap()];
         signer(&args).unwrap().trim().to_owned()
     };
-    let (certificate, opaque) = (store("certificate"), store("opaque"));
+    let (certificate, opaque) = (store("text:certificate"), store("opaque"));
     let dir = tempfile::tempdir().unwrap();
-    let catalogue = daemon::Catalogue::start(dir.path(), "");
+    let catalogue = daemon::Catalogue::start(dir.path(), UNVERIFIED);
     let push = |certificate: &str| {
         let mut command = catalogue.larder(&["image", "push", "--name", "signed", "--disk-format", "raw"]);
         run(command.arg(&signed.file).args(signed.properties("RSA-PSS", "SHA-256", certificate))).trim().to_owned()

@@ -31,11 +31,16 @@ pub(super) struct Running {
 
 impl Site {
     pub(super) fn new() -> Self {
+        Self::with("")
+    }
+
+    /// With options of `[DEFAULT]` of the catalogue, a line each.
+    pub(super) fn with(options: &str) -> Self {
         let tmp = tempfile::tempdir().unwrap();
         for folder in ["centre", "instances"] {
             fs::create_dir(tmp.path().join(folder)).unwrap();
         }
-        let catalogue = Catalogue::start(&tmp.path().join("centre"), "");
+        let catalogue = Catalogue::start(&tmp.path().join("centre"), options);
         let mut settings = Settings {
             catalogue: endpoint(&catalogue.url()),
             base_dir: base_dir::Settings {

@@ -1,9 +1,9 @@
 //! What the agent reads of nova.conf.
 
 use larder::{
-    agent::{ImagesType, plan::fetch::Signatures},
+    agent::ImagesType,
     config::{self, Sources},
-    image::signature::CertificateId,
+    image::signature::{CertificateId, Signatures},
     remote::Auth,
 };
 use std::{fs, path::Path};

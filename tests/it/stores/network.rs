@@ -9,7 +9,7 @@ use larder::{
 };
 use std::io;
 
-pub(super) const LIMITS: Limits = Limits { size_cap: 1 << 40, expected: None, hash: Algorithm::Sha512 };
+pub(super) const LIMITS: Limits = Limits { size_cap: 1 << 40, expected: None, hash: Algorithm::Sha512, also: None };
 
 /// Writes an image as the catalogue does.
 pub(super) async fn put(store: &dyn Store, id: &ImageId, data: &[u8]) -> Result<(), IngestError> {

@@ -17,6 +17,7 @@ pub(crate) mod judge;
 pub(crate) mod own_server;
 mod ports;
 pub(crate) mod rig;
+pub(crate) mod signed;
 pub(crate) mod toll;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod tracer;

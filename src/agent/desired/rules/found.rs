@@ -1,8 +1,8 @@
 //! What of the catalogue's images rules are about: taken from its listing page by page, and kept small.
 
 use super::{Followed, MOST_IMAGES, choose::newest_first};
-use crate::agent::plan::fetch::{Signatures, Terms, order};
-use crate::image::ImageId;
+use crate::agent::plan::fetch::{Terms, order};
+use crate::image::{ImageId, signature::Signatures};
 use crate::wire::{fleet::RuleName, image::RemoteImage};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

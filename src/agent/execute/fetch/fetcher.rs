@@ -14,7 +14,7 @@ use crate::agent::{
     index::{How, Known, Origin, Verified},
     lists::{FileId, Label, Lists, Trust},
     plan::fetch::{Bounds, Ledger, Order, Reservation, Terms, order},
-    signatures::{Signer, Signers},
+    signatures::Signers,
 };
 use crate::base::{
     chain,
@@ -23,7 +23,7 @@ use crate::base::{
     throttle::Throttle,
 };
 use crate::diskformat::{Inspection, Rules, convert as converter};
-use crate::image::ImageId;
+use crate::image::{ImageId, signature::Signer};
 use crate::remote::Catalogue;
 use chrono::Utc;
 use std::{ops::ControlFlow, path::PathBuf, sync::Arc, time::Duration};

@@ -7,8 +7,9 @@ use super::{
     resume,
     sink::Sink,
 };
-use crate::agent::{execute::staged::Staged, lists::Lists, plan::fetch::Order, signatures::Signer};
+use crate::agent::{execute::staged::Staged, lists::Lists, plan::fetch::Order};
 use crate::base::{chain, digest::Algorithm, pieces::Pieces, sparse::Cache};
+use crate::image::signature::Signer;
 use crate::remote::Catalogue;
 use futures_util::StreamExt;
 use std::{path::PathBuf, time::Duration};

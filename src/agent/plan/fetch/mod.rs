@@ -7,5 +7,5 @@ mod room;
 mod tests;
 
 pub use go_on::{InWork, go_on};
-pub use order::{Order, Refused, Signatures, Terms, digest, order, with_overhead};
+pub use order::{Order, Refused, Terms, digest, order, with_overhead};
 pub use room::{Bounds, Ledger, Mark, Missing, NoRoom, Reservation, Seen};

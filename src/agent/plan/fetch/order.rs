@@ -3,7 +3,7 @@
 use crate::base::digest::Algorithm;
 use crate::image::{
     ImageId,
-    signature::{Signature, SignatureError},
+    signature::{Signature, SignatureError, Signatures},
 };
 use crate::wire::image::RemoteImage;
 
@@ -16,17 +16,6 @@ pub struct Terms {
     pub force_raw: bool,
     /// Which images must be signed.
     pub signatures: Signatures,
-}
-
-/// Of which images the signature is verified.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signatures {
-    /// Of none.
-    Off,
-    /// Of those that have one.
-    WhenPresent,
-    /// Of all: what is not signed is refused.
-    Required,
 }
 
 /// An image to fetch.
@@ -128,7 +117,7 @@ pub fn order(id: &ImageId, image: &RemoteImage, terms: Terms) -> Result<Order, R
     if digest.is_none() && !terms.allow_unverified {
         return Err(Refused::NoHash);
     }
-    let signature = signature(image, terms.signatures)?;
+    let signature = terms.signatures.find(|name| image.extra.get(name).and_then(|it| it.as_str()))?;
     let raw = ["raw", "iso", "ami", "aki", "ari"].contains(&disk_format.as_str());
     let size = image.size.unwrap_or(0);
     let room_to_convert = if terms.force_raw && !raw { image.virtual_size.unwrap_or(size).max(size) } else { 0 };
@@ -143,15 +132,6 @@ pub fn order(id: &ImageId, image: &RemoteImage, terms: Terms) -> Result<Order, R
         room_to_fetch: size,
         room_to_convert,
     })
-}
-
-/// The signature that is to be verified.
-fn signature(image: &RemoteImage, which: Signatures) -> Result<Option<Signature>, SignatureError> {
-    if which == Signatures::Off {
-        return Ok(None);
-    }
-    let found = Signature::of(|name| image.extra.get(name).and_then(|it| it.as_str()))?;
-    if which == Signatures::Required && found.is_none() { Err(SignatureError::Unsigned) } else { Ok(found) }
 }
 
 /// Blocks are whole, and extents have to be written down somewhere.

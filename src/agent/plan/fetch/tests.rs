@@ -1,6 +1,9 @@
-use super::{Bounds, InWork, Ledger, NoRoom, Order, Refused, Reservation, Seen, Signatures, Terms, go_on, order};
+use super::{Bounds, InWork, Ledger, NoRoom, Order, Refused, Reservation, Seen, Terms, go_on, order};
 use crate::base::digest::Algorithm;
-use crate::image::{ImageId, signature::SignatureError};
+use crate::image::{
+    ImageId,
+    signature::{SignatureError, Signatures},
+};
 use crate::wire::image::RemoteImage;
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -99,7 +99,7 @@ impl Service {
             return Err(NotCached::TooLarge { size, max });
         }
         let hash = image.os_hash_algo.as_deref().and_then(|it| it.parse().ok()).unwrap_or(Algorithm::Sha512);
-        let limits = store::Limits { size_cap: size, expected: Some(size), hash };
+        let limits = store::Limits { size_cap: size, expected: Some(size), hash, also: None };
         let staged = store::ingest(body, &*cache.files, &image.id, limits).await?;
         verify(image, &staged)?;
         let checksum = staged.facts().checksum.clone();

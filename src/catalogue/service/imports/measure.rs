@@ -1,8 +1,8 @@
 //! Data that stays where it is: it is read once, for the hashes of the image (Glance's `location_import` with
 //! `do_secure_hash`).
 //!
-//! Where the client told a hash, the image is `importing` until it is found to be right, and has no location before. Where
-//! it told none, the image is active with the location, and gets its hashes when they are known.
+//! Where the client told a hash, or the image is signed, the image is `importing` until that is found to be right, and has
+//! no location before. Otherwise the image is active with the location, and gets its hashes when they are known.
 
 use super::{
     lock::LOCK,
@@ -11,7 +11,12 @@ use super::{
 };
 use crate::base::{chain, digest::Algorithm};
 use crate::catalogue::{
-    service::{BoxError, Fault, Service, change::check_storage, upload::judge},
+    service::{
+        BoxError, Fault, Service,
+        change::check_storage,
+        signatures::{self, Kept},
+        upload::judge,
+    },
     tables::{images, imports},
 };
 use crate::db::{DbError, Tx};
@@ -41,7 +46,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 pub(in crate::catalogue::service) fn enter(
     tx: &Tx<'_>,
     (image, task): (&ImageId, &str),
-    data: InPlace,
+    (data, certificate): (InPlace, Option<Kept>),
     now: DateTime<Utc>,
 ) -> Result<(), Fault> {
     let row = imports::Import {
@@ -49,7 +54,7 @@ pub(in crate::catalogue::service) fn enter(
         task: task.to_owned(),
         staging: None,
         attempts: 0,
-        order: Order::to_measure(data).to_json()?,
+        order: Order::to_measure(data, certificate).to_json()?,
         urls: Vec::new(),
         created_at: now,
     };
@@ -66,16 +71,24 @@ impl Service {
     /// What has nothing to do with the data.
     pub(super) async fn measure_in_place(
         &self,
-        row: &imports::Import,
+        (row, order): (&imports::Import, &Order),
         (data, image): (&InPlace, &Image),
         copied: &Arc<AtomicU64>,
     ) -> Result<Result<(), Failure>, Fault> {
+        let signer = match data.signed {
+            true => match self.signer_of_import((image, row), order).await {
+                Ok(signer) => signer,
+                Err(why) => return Ok(Err(why.into())),
+            },
+            false => None,
+        };
+        let also = signer.as_ref().map(|it| it.signature().hash());
         let retries = self.settings().http_retries;
         let mut pause = PAUSE;
         let mut tried = 0;
         let facts = loop {
             copied.store(0, Ordering::Relaxed);
-            let error = match self.read_in_place(data, copied).await {
+            let error = match self.read_in_place((data, also), copied).await {
                 Ok(facts) => break facts,
                 Err(error) => error,
             };
@@ -98,10 +111,14 @@ impl Service {
             let why = format!("os_hash_value: ({wanted}) not matched with actual os_hash_value: ({found})");
             return Ok(Err(why.into()));
         }
+        if let Some(Err(fault)) = signer.map(|it| signatures::check(&row.image, &it, &facts)) {
+            self.discard_in_place(&row.image, data).await;
+            return refused(fault);
+        }
         let virtual_size = match judge(&self.settings(), image, &facts.inspection) {
             Ok(size) => size,
             // An image that is active already stays as it is: Glance looks at the data of no location.
-            Err(_) if data.wanted.is_none() => None,
+            Err(_) if !data.is_awaited() => None,
             Err(fault) => {
                 self.discard_in_place(&row.image, data).await;
                 return refused(fault);
@@ -113,11 +130,15 @@ impl Service {
         }
     }
 
-    async fn read_in_place(&self, data: &InPlace, copied: &Arc<AtomicU64>) -> Result<Ingested, BoxError> {
+    async fn read_in_place(
+        &self,
+        (data, also): (&InPlace, Option<Algorithm>),
+        copied: &Arc<AtomicU64>,
+    ) -> Result<Ingested, BoxError> {
         let url = self.cipher().open(data.sealed_url.clone());
         let told = data.wanted.as_ref().and_then(|it| it.0.parse::<Algorithm>().ok());
         let hash = told.unwrap_or(self.settings().hashing_algorithm);
-        let limits = store::Limits { size_cap: u64::MAX, expected: Some(data.size), hash };
+        let limits = store::Limits { size_cap: u64::MAX, expected: Some(data.size), hash, also };
         let blocks = self.stores().of_url(&url)?.read(&url, 0..data.size).await?;
         let counter = Arc::clone(copied);
         let body = blocks.inspect_ok(move |it| {
@@ -142,7 +163,7 @@ impl Service {
             }
             let Some(before) = images::find(tx, &cipher, &case.row.image)? else { return Ok(None) };
             let mut after = Image { updated_at: case.now, ..before.clone() };
-            if data.wanted.is_some() {
+            if data.is_awaited() {
                 let formats = |it: &Image| (it.disk_format.clone(), it.container_format.clone());
                 if formats(&before) != formats(&judged) || before.status != Status::Importing {
                     let words = format!("Image {} was changed while its data was read; add it again.", before.id);
@@ -179,7 +200,7 @@ impl Service {
     /// place is named after the image: nothing else can have it. What fails is logged.
     pub(super) async fn discard_in_place(&self, image: &ImageId, data: &InPlace) {
         let url = self.cipher().open(data.sealed_url.clone());
-        if data.wanted.is_none() || !url.contains(image.as_str()) || url.starts_with("http") {
+        if !data.is_awaited() || !url.contains(image.as_str()) || url.starts_with("http") {
             return;
         }
         if let Err(error) = self.discard(&url).await {

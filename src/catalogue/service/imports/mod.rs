@@ -40,6 +40,8 @@ pub use plugins::fuzzed_decompression;
 pub use plugins::{Conversion, Decompression, Inject, Plugin, Settings as PluginSettings, UnknownPlugin};
 pub use request::NewImport;
 pub(super) use staging::Staging;
+#[cfg(test)]
+pub(super) use tests::{direct, staging_files, work};
 pub(super) use work::Desk;
 
 /// Which stores an image's data is on its way to.

@@ -1,6 +1,6 @@
 //! What was asked for, as the row of an import keeps it.
 
-use crate::catalogue::service::Fault;
+use crate::catalogue::service::{Fault, signatures::Kept};
 use crate::image::{Elsewhere, Image, Import, ImportMethod};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 /// An order; stores are named by their ids where there are several.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Order {
-    method: String,
+    pub(super) method: String,
     pub(super) uri: Option<String>,
     /// None: the one store that there is.
     pub(super) stores: Option<Vec<String>>,
@@ -22,6 +22,9 @@ pub(super) struct Order {
     /// Those of the caller.
     #[serde(default)]
     pub(super) roles: Vec<String>,
+    /// The certificate of the image's signature, which may be had with the caller's token only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) certificate: Option<Kept>,
 }
 
 /// Data that stays where it is, and is read for its hashes.
@@ -31,8 +34,20 @@ pub(in crate::catalogue::service) struct InPlace {
     pub(in crate::catalogue::service) sealed_url: String,
     /// Bytes.
     pub(in crate::catalogue::service) size: u64,
-    /// Algorithm and hex of the hash that it must have for the image to become active; none: the image is active.
+    /// Algorithm and hex of the hash that it must have for the image to become active.
     pub(in crate::catalogue::service) wanted: Option<(String, String)>,
+    /// It must be signed for the image to become active.
+    #[serde(default)]
+    pub(in crate::catalogue::service) signed: bool,
+}
+
+// === impl InPlace ===
+
+impl InPlace {
+    /// Whether the image becomes active only when the data is what it should be; otherwise it is.
+    pub(in crate::catalogue::service) fn is_awaited(&self) -> bool {
+        self.wanted.is_some() || self.signed
+    }
 }
 
 /// Where an image of another region is.
@@ -54,16 +69,36 @@ impl From<&Elsewhere> for Place {
 // === impl Order ===
 
 impl Order {
-    pub(super) fn new(import: &Import, stores: Option<Vec<String>>, roles: &[String]) -> Self {
-        let (method, uri, roles) = (import.method.to_string(), import.uri.clone(), roles.to_vec());
+    pub(super) fn new(
+        import: &Import,
+        stores: Option<Vec<String>>,
+        roles: &[String],
+        certificate: Option<Kept>,
+    ) -> Self {
         let elsewhere = import.elsewhere.as_ref().and_then(|it| it.as_ref().ok()).map(Place::from);
-        Self { method, uri, stores, all_must_succeed: import.all_must_succeed, in_place: None, elsewhere, roles }
+        Self {
+            method: import.method.to_string(),
+            uri: import.uri.clone(),
+            stores,
+            all_must_succeed: import.all_must_succeed,
+            in_place: None,
+            elsewhere,
+            roles: roles.to_vec(),
+            certificate,
+        }
     }
 
-    pub(super) fn to_measure(data: InPlace) -> Self {
-        let (method, in_place) = ("location".to_owned(), Some(data));
-        let (elsewhere, roles) = (None, Vec::new());
-        Self { method, uri: None, stores: None, all_must_succeed: true, in_place, elsewhere, roles }
+    pub(super) fn to_measure(data: InPlace, certificate: Option<Kept>) -> Self {
+        Self {
+            method: "location".to_owned(),
+            uri: None,
+            stores: None,
+            all_must_succeed: true,
+            in_place: Some(data),
+            elsewhere: None,
+            roles: Vec::new(),
+            certificate,
+        }
     }
 
     pub(super) fn to_json(&self) -> Result<String, Fault> {

@@ -6,7 +6,13 @@ use super::{
     staging::Staged,
 };
 use crate::catalogue::{
-    service::{Fault, Service, access::Access, records::seen, tasks::NewTask},
+    service::{
+        Fault, Service,
+        access::Access,
+        records::seen,
+        signatures::{Kept, Named},
+        tasks::NewTask,
+    },
     tables::{
         images, imports,
         processes::{self, Process},
@@ -15,7 +21,7 @@ use crate::catalogue::{
 };
 use crate::db::{DbError, Tx};
 use crate::identity::{Caller, quota::Resource};
-use crate::image::{Image, ImageId, Import, ImportMethod, Status, Targets, task::Task};
+use crate::image::{Image, ImageId, Import, ImportMethod, Status, Targets, signature::SIGNATURE, task::Task};
 use crate::store;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -39,6 +45,7 @@ struct Entry {
     backends: Backends,
     /// The staging folder of this process.
     folder: Option<String>,
+    certificate: Option<Kept>,
     process: Process,
     task: Task,
     now: DateTime<Utc>,
@@ -62,7 +69,8 @@ impl Service {
     ///
     /// # Errors
     /// `NotFound`, `Forbidden`; `Conflict`: the image's status or formats, an import that goes on, or no such store;
-    /// `Invalid`: a place that this server may not ask, or a store that has the image; `TooLarge`: limits.
+    /// `Invalid`: a place that this server may not ask, a store that has the image, or a signature that does not count here;
+    /// `TooLarge`: limits; `Unavailable`: the key manager does not answer.
     pub async fn import(&self, caller: &Caller, id: &ImageId, new: NewImport) -> Result<(), Fault> {
         self.enforce(caller, &[(Resource::ImageSizeTotal, 0)]).await?;
         let image = self.find(caller, id).await?;
@@ -72,6 +80,7 @@ impl Service {
             return Ok(());
         }
         self.check_address(&new.import).await?;
+        let certificate = self.signed_by(caller, &image, &new.import).await?;
         let input = json!({"image_id": id, "import_req": new.document});
         let kind = "api_image_import".to_owned();
         let task = NewTask { kind, input, image: Some(id.to_string()), request: new.request };
@@ -81,7 +90,8 @@ impl Service {
         let told = task.clone();
         let token = self.hold_token(caller, new.import.method, &task.id)?;
         let (process, import) = (self.process().clone(), new.import);
-        let entry = Entry { access: access.clone(), id: id.clone(), import, backends, folder, process, task, now };
+        let entry =
+            Entry { access: access.clone(), id: id.clone(), import, backends, folder, certificate, process, task, now };
         let entered = self.write_judged(&access, move |tx| entry.enter(tx)).await?;
         if let Some(image) = entered {
             token.keep();
@@ -91,6 +101,21 @@ impl Service {
             self.desk().call();
         }
         Ok(())
+    }
+
+    /// The certificate of what is to be imported, while the caller's token is here; none when there is nothing to verify, or
+    /// the signature comes with the data.
+    ///
+    /// # Errors
+    /// `Invalid`, `Unavailable`.
+    async fn signed_by(&self, caller: &Caller, image: &Image, import: &Import) -> Result<Option<Kept>, Fault> {
+        let brings = import.method == ImportMethod::GlanceDownload
+            && self.settings().download_properties.iter().any(|it| SIGNATURE.starts_with(it.as_str()));
+        if import.method == ImportMethod::CopyImage || brings {
+            return Ok(None);
+        }
+        let signer = self.signer(image, Named { kept: None, caller: Some(caller) }).await?;
+        signer.as_ref().map(Kept::of).transpose()
     }
 
     async fn check_address(&self, import: &Import) -> Result<(), Fault> {
@@ -158,7 +183,7 @@ impl Entry {
         }
         let stale = lock::check(tx, &before, self.now)?;
         let staging = self.staging(tx)?;
-        let order = Order::new(&self.import, stores, &self.access.caller.roles);
+        let order = Order::new(&self.import, stores, &self.access.caller.roles, self.certificate.clone());
         let mut after = Image { updated_at: self.now, ..before.clone() };
         if self.import.method != ImportMethod::CopyImage {
             after.status = Status::Importing;

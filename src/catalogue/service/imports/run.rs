@@ -12,13 +12,14 @@ use crate::catalogue::{
     service::{
         Fault, Service,
         difference::difference,
+        signatures::{self, Named},
         upload::{judge, storage_left},
     },
     tables::{images, imports, tasks},
 };
 use crate::db::DbError;
 use crate::identity::{Caller, quota::Resource};
-use crate::image::{Image, ImportMethod, task::Task};
+use crate::image::{Image, ImportMethod, signature::Signer, task::Task};
 use crate::store::{self, IngestError, OnFailure, Spread, Store, StoreError};
 use futures_util::{StreamExt, TryStreamExt, future::join_all};
 use std::sync::{
@@ -121,7 +122,7 @@ impl Service {
             return Ok(Err(format!("The import broke off {MOST_ATTEMPTS} times.").into()));
         }
         match &order.in_place {
-            Some(data) => self.measure_in_place(row, (data, &begun.image), copied).await,
+            Some(data) => self.measure_in_place((row, order), (data, &begun.image), copied).await,
             None => self.attempt(begun, row, order, copied).await,
         }
     }
@@ -211,6 +212,9 @@ impl Service {
         // The files live until all of it is in the stores.
         let Prepared { source, mut changes, introspects, scratch: _scratch } =
             self.prepare((&image, row), order, source).await?;
+        // What is stored is what nodes verify.
+        changes.apply(&mut image);
+        let signer = self.signer_of_import((&image, row), order).await?;
         begun.told.store(true, Ordering::Relaxed);
         for store in targets {
             self.notes().preparing(&begun.image, self.named(&**store).as_deref());
@@ -219,19 +223,35 @@ impl Service {
         let cap = self.cap(&begun.image, targets.len() as u64).await.map_err(|it| it.to_string())?;
         let known = begun.image.os_hash_algo.as_deref().and_then(|it| it.parse().ok());
         let hash: Algorithm = known.unwrap_or(settings.hashing_algorithm);
-        let limits = store::Limits { size_cap: cap, expected: source.size, hash };
+        let also = signer.as_ref().map(|it| it.signature().hash());
+        let limits = store::Limits { size_cap: cap, expected: source.size, hash, also };
         let on_failure = if order.all_must_succeed { OnFailure::Stop } else { OnFailure::GoOn };
         let spread = store::spread(source.body, targets, &begun.image.id, (limits, on_failure)).await;
-        let brought = |spread: Spread| {
-            if introspects {
-                changes.introspect(&spread.facts.inspection);
-            }
-            Brought { spread, changes }
-        };
-        spread.map(brought).map_err(|error| {
+        let spread = spread.map_err(|error| {
             tracing::warn!(image.id = %begun.image.id, error = %chain(&error), "the data of an import does not get in");
             Failure { why: told(error) }
-        })
+        })?;
+        if let Some(signer) = &signer {
+            signatures::check(&begun.image.id, signer, &spread.facts).map_err(|it| it.to_string())?;
+        }
+        if introspects {
+            changes.introspect(&spread.facts.inspection);
+        }
+        Ok(Brought { spread, changes })
+    }
+
+    /// Who must have signed the data that is about to be stored, if somebody must: the image is as it will be then.
+    pub(super) async fn signer_of_import(
+        &self,
+        (image, row): (&Image, &imports::Import),
+        order: &Order,
+    ) -> Result<Option<Signer>, String> {
+        if order.method == ImportMethod::CopyImage.as_str() {
+            return Ok(None);
+        }
+        let held = self.desk().tokens.caller(&row.task).map(|it| it.0);
+        let named = Named { kept: order.certificate.as_ref(), caller: held.as_ref() };
+        self.signer(image, named).await.map_err(|it| it.to_string())
     }
 
     /// The most bytes that the data may have, so many times.

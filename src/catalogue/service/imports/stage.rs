@@ -96,7 +96,8 @@ impl Service {
             Err(error) => return Err(error.into()),
         }
         let settings = self.settings();
-        let limits = store::Limits { size_cap: settings.image_size_cap, expected, hash: settings.hashing_algorithm };
+        let (size_cap, hash) = (settings.image_size_cap, settings.hashing_algorithm);
+        let limits = store::Limits { size_cap, expected, hash, also: None };
         let (size, data) = store::keep(body, &*folder.store, id, limits).await?;
         data.commit().await?;
         let (image, process, now, name) = (id.clone(), self.process().id.clone(), self.now(), folder.id.clone());

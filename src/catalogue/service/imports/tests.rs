@@ -21,7 +21,7 @@ fn import(method: ImportMethod, targets: Targets) -> NewImport {
     NewImport { import, document: json!({"method": {"name": method.as_str()}}), request: "req-1".to_owned() }
 }
 
-pub(super) fn direct() -> NewImport {
+pub(in crate::catalogue::service) fn direct() -> NewImport {
     import(ImportMethod::GlanceDirect, Targets::Default)
 }
 
@@ -68,7 +68,7 @@ async fn several() -> Fixture {
 }
 
 /// Works off what waits.
-pub(super) async fn work(fixture: &Fixture, service: &Service) {
+pub(in crate::catalogue::service) async fn work(fixture: &Fixture, service: &Service) {
     service.take_imports().await.unwrap();
     for _ in 0..3000 {
         if fixture.count("SELECT count(*) FROM larder_imports") == 0 && service.uploading().is_empty() {
@@ -97,7 +97,7 @@ pub(super) fn property<'a>(image: &'a Image, name: &str) -> Option<&'a str> {
     image.properties.get(name).and_then(Option::as_deref)
 }
 
-pub(super) fn staging_files(fixture: &Fixture) -> Vec<String> {
+pub(in crate::catalogue::service) fn staging_files(fixture: &Fixture) -> Vec<String> {
     let names = std::fs::read_dir(fixture.dir.path().join("staging")).unwrap();
     let names = names.map(|it| it.unwrap().file_name().into_string().unwrap());
     names.filter(|it| !it.starts_with('.')).collect()
@@ -468,7 +468,8 @@ async fn in_place(fixture: &Fixture, wanted: Option<(Algorithm, &str)>) -> Image
     std::fs::write(fixture.file(&id), b"data").unwrap();
     let wanted = wanted.map(|it| (it.0.to_string(), it.1.to_owned()));
     let (active, url) = (wanted.is_none(), format!("file://{}", fixture.file(&id).display()));
-    let order = Order::to_measure(InPlace { sealed_url: url.clone(), size: 4, wanted }).to_json().unwrap();
+    let order = InPlace { sealed_url: url.clone(), size: 4, wanted, signed: false };
+    let order = Order::to_measure(order, None).to_json().unwrap();
     fixture.sql(&format!("UPDATE larder_imports SET staging_id = NULL, order_json = '{order}'"));
     if active {
         fixture.sql("UPDATE images SET status = 'active', size = 4");

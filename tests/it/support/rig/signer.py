@@ -4,7 +4,8 @@ OpenStack's own cursive; the binary curves, which Python has no more, by the ope
 signer.py all DIR FILE   one self-signed certificate per key type, DIR/<key type>.pem; root.pem <- middle.pem <- leaf.pem,
                          expired.pem (of the leaf's key), stranger.pem (another root of that name); prints the signatures of FILE
                          as JSON: {key type or "leaf": {hash: signature}}
-signer.py store AUTH_URL BARBICAN TYPE FILE   keeps FILE at Barbican as nova's, as a secret of this type; prints its id
+signer.py store AUTH_URL BARBICAN TYPE FILE [USER PROJECT]   keeps FILE at Barbican as this user's (nova's), as a secret of this
+                         type, in bytes, which is what castellan takes, or as text: text:certificate; prints its id
 """
 import base64
 import datetime
@@ -116,14 +117,16 @@ def all(folder, path):
     return json.dumps(made)
 
 
-def store(auth_url, barbican, kind, path):
+def store(auth_url, barbican, kind, path, user='nova', project='service'):
     from barbicanclient import client
     from keystoneauth1 import session
     from keystoneauth1.identity import v3
-    login = v3.Password(auth_url=auth_url, username='nova', password='secret', project_name='service',
+    login = v3.Password(auth_url=auth_url, username=user, password='secret', project_name=project,
                         user_domain_id='default', project_domain_id='default')
     secrets = client.Client(session=session.Session(auth=login), endpoint=barbican).secrets
-    made = secrets.create(name='signer', secret_type=kind, payload=pathlib.Path(path).read_text())
+    as_text, path = kind.startswith('text:'), pathlib.Path(path)
+    payload = path.read_text() if as_text else path.read_bytes()
+    made = secrets.create(name='signer', secret_type=kind.removeprefix('text:'), payload=payload)
     return made.store().rsplit('/', 1)[1]
 
 

@@ -133,7 +133,7 @@ async fn spool(
 ) -> Result<Source, String> {
     const NAME: &str = "spooled";
     let store = place.store(NAME).map_err(|it| failed(&*it))?;
-    let limits = store::Limits { size_cap, expected: source.size, hash };
+    let limits = store::Limits { size_cap, expected: source.size, hash, also: None };
     let kept = store::keep(source.body, &*store, &image.id, limits).await;
     let (size, data) = kept.map_err(ingest_failure)?;
     data.commit().await.map_err(|it| failed(&it))?;
