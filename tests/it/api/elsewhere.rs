@@ -3,7 +3,7 @@
 use super::{Answer, Server, behind_with};
 use crate::{
     identity::admin::Cloud,
-    support::{disks, files, rig, wait_until},
+    support::{disks, files, rig, signed::Signed, wait_until},
 };
 use serde_json::{Value, json};
 use std::{fs, net::SocketAddr, time::Duration};
@@ -197,6 +197,53 @@ async fn without_the_token_the_image_is_queued_again() {
         });
         let words = words.unwrap();
         assert!(words.contains("The caller's token is not here"), "{words}");
+    };
+    tokio::task::spawn_blocking(work).await.unwrap();
+}
+
+/// The signature is the image's own, or comes along with the data.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_from_another_region_must_be_signed_as_it_says() {
+    let (Some(keystone), Some(glance), Some(signed)) = (rig::keystone(), rig::glance(), Signed::get()) else { return };
+    let demo = Cloud::new(&keystone.auth_url).project("demo", "demo").await;
+    let work = move || {
+        let folder = tempfile::tempdir().unwrap();
+        let certificate = "00000000-0000-4000-8000-000000000001";
+        fs::copy(signed.certificate("DSA"), folder.path().join(format!("{certificate}.pem"))).unwrap();
+        let address: SocketAddr = glance.url.trim_start_matches("http://").parse().unwrap();
+        let there = Side { address, token: &demo.token };
+        let (fields, data) = (signed.fields("DSA", "SHA-256", certificate), signed.data());
+        let mut bad = data.clone();
+        bad[0] ^= 1;
+        for brings in [false, true] {
+            let properties =
+                if brings { "[glance_download_properties]\nextra_properties = [img_signature]\n" } else { "" };
+            let folder = folder.path().display();
+            let server = behind_with(keystone, &format!("certificate_directory = {folder}\n{OPTIONS}{properties}"));
+            let here = Side { address: server.address, token: &demo.token };
+            for (data, becomes) in [(&data, "active"), (&bad, "queued")] {
+                let far = there.create(&json!({"name": "far", "disk_format": "raw", "container_format": "bare"}));
+                assert_eq!(there.ask("PUT", &format!("/v2/images/{far}/file"), DATA, data).status, 204);
+                let id = if brings {
+                    // Glance would ask Barbican before.
+                    let adds =
+                        fields.map(|(name, value)| json!({"op": "add", "path": format!("/{name}"), "value": value}));
+                    let kind = "application/openstack-images-v2.1-json-patch";
+                    let patched =
+                        there.ask("PATCH", &format!("/v2/images/{far}"), kind, json!(adds).to_string().as_bytes());
+                    assert_eq!(patched.status, 200, "{}", patched.text());
+                    queued(&here)
+                } else {
+                    here.create(&signed.image("DSA", "SHA-256", certificate))
+                };
+                assert_eq!(here.import(&id, &method(&far, json!({}))).status, 202);
+                let (image, words) = here.settled(&id);
+                assert_eq!(image["status"], becomes, "{brings} {words}");
+                assert!(becomes == "active" || words.contains("its signature does not verify"), "{words}");
+                let left = files(&server.images()).iter().any(|it| it.contains(&id));
+                assert_eq!(left, becomes == "active");
+            }
+        }
     };
     tokio::task::spawn_blocking(work).await.unwrap();
 }

@@ -18,6 +18,7 @@ mod reload;
 mod requests;
 mod schemas;
 mod server;
+mod signatures;
 mod site_schema;
 mod versions;
 mod web_store;

@@ -11,4 +11,5 @@ mod imports;
 mod openstack;
 mod pair;
 mod sdk;
+mod signed;
 mod stores;

@@ -9,3 +9,4 @@ mod imports;
 mod killed;
 mod lies;
 mod resumed;
+mod signed;

@@ -10,6 +10,7 @@ pub(crate) mod members;
 mod policy;
 mod remote;
 mod scopes;
+pub(crate) mod signatures;
 mod tasks;
 pub(crate) mod tenancy;
 

@@ -9,6 +9,7 @@ mod notifications;
 mod plugins;
 mod rights;
 mod schemas;
+mod signatures;
 mod stores;
 mod tasks;
 

@@ -35,6 +35,11 @@ pub(super) fn start_with_plugins(folder: &std::path::Path) -> Option<Pair> {
     Some(Pair::of(Server::with(&format!("{}\n{}", three(folder), rig::PLUGINS)), glance))
 }
 
+/// Likewise, beside a Glance of the caller's own ([`rig::trusting_glance_with`]), with more sections.
+pub(super) fn start_beside(folder: &std::path::Path, glance: &rig::Glance, sections: &str) -> Pair {
+    Pair::of(Server::with(&format!("{}\n{sections}", three(folder))), address(glance))
+}
+
 fn fill(pair: &Pair, who: &As, id: &str, store: &str) -> Both {
     let path = format!("/v2/images/{id}/file");
     let extra = ("X-Image-Meta-Store", store);
