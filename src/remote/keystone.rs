@@ -6,6 +6,7 @@ use crate::remote::{
     transport::{Call, Transport, settings_error},
 };
 use http::HeaderValue;
+use serde::Deserialize;
 use std::time::Duration;
 use url::Url;
 
@@ -96,8 +97,8 @@ fn of_application(it: &ApplicationCredential) -> Result<Credentials, RemoteError
 ///
 /// # Errors
 /// [`RemoteError::NoEndpoint`]; the catalogue or the URL in it makes no sense.
-pub(super) fn endpoint_in(catalog: &Value, settings: &Settings) -> Result<Url, RemoteError> {
-    let catalog = Vec::<Service>::deserialize(catalog)
+pub(super) fn endpoint_in(catalog: &serde_json::Value, settings: &Settings) -> Result<Url, RemoteError> {
+    let catalog = Vec::<CatalogService>::deserialize(catalog)
         .map_err(|e| settings_error("Keystone's catalogue is not understood", Some(Box::new(e))))?;
     endpoint(&catalog, settings)
 }
