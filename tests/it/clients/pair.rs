@@ -44,7 +44,7 @@ pub(super) struct Pair {
 
 #[allow(dead_code, reason = "they are dropped")]
 enum Servers {
-    Plain(Server),
+    Plain(Box<Server>),
     Stores(Box<differential::Pair>),
 }
 
@@ -56,7 +56,7 @@ impl Pair {
         let (keystone, glance) = (rig::keystone()?, rig::plain_glance(program)?);
         let server = behind_with(keystone, "enabled_import_methods = []\n");
         let endpoints = [format!("http://{}", server.address), glance.url];
-        Some(Self { sides: Self::sides(program, keystone, endpoints), _servers: Servers::Plain(server) })
+        Some(Self { sides: Self::sides(program, keystone, endpoints), _servers: Servers::Plain(Box::new(server)) })
     }
 
     /// Likewise, of two with the stores `fast`, `slow`, `spare` and `web`, and with imports. Rows have the addresses `{web}` of a

@@ -47,6 +47,19 @@ pub(super) const SEVERAL: &[Row] = &[
     row("POST /v2/images/*/import", (400, "'stores' must be a list of ids of stores"), (404, "")),
     row("POST /v2/images/*/import", (400, "'stores' must be a list of ids of stores"), (409, "")),
     row("PUT /v2/images/*/file", (410, ""), (403, "You are not authorized to complete upload_image action.")),
+    row("POST /v2/images/*/import", (400, "All_stores parameter can't be used with"), (403, "")),
+    row("POST /v2/images/*/import", (400, "All_stores parameter can't be used with"), (404, "")),
+    row("POST /v2/images/*/import", (400, "All_stores parameter can't be used with"), (409, "")),
+    row("POST /v2/images/*/import", (400, "can't be both specified"), (403, "")),
+    row("POST /v2/images/*/import", (400, "can't be both specified"), (404, "")),
+    row("POST /v2/images/*/import", (400, "can't be both specified"), (409, "")),
+    // Of several stores that have it another one is named.
+    row(
+        "POST /v2/images/*/import",
+        (400, "Image is already present at store '*'"),
+        (400, "Image is already present at store '*'"),
+    ),
+    row("PUT /v2/images/*/file", (404, "No image found with ID *"), (400, "Store for identifier* not found")),
     // A size in a header that is below 0 or beyond 64 bits.
     row(
         "PUT /v2/images/*/file",

@@ -65,7 +65,7 @@ pub(super) const FULLER: &[Row] = &[
     row(
         "PUT /v2/images/*/file",
         (400, "There is no store '*' that takes uploads"),
-        (400, "Store for identifier * not found"),
+        (400, "Store for identifier* not found"),
     ),
     row("POST /v2/tasks", (400, "Invalid location: an import needs one."), (400, "Invalid location: None")),
     row(
