@@ -7,7 +7,7 @@ use super::{
 };
 use crate::admin::{ImageState, Pass, Priority, server::Fault};
 use crate::agent::{
-    base_dir::BaseFile,
+    base_dir::{BaseFile, own_bytes},
     desired::{Failure, Turn, Waits, retry_at},
     execute::{
         fetch::{FetchError, Outcome},
@@ -113,7 +113,10 @@ impl Reconciler {
             Ok(Outcome::Locked) => self.locked(id).await,
             Err(error) if error.is_full() => {
                 metrics::counter!("larder_fetches_total", "result" => error.label()).increment(1);
-                self.full(id, chain(&error).to_string(), error.missing());
+                // Nothing goes for what displaces nothing.
+                let displaces = self.displaces_nothing(id).is_none();
+                let missing = if displaces { error.missing() } else { Missing::default() };
+                self.full(id, chain(&error).to_string(), missing);
             }
             Err(error) if error.is_stop() && given_up.is_some() => {
                 metrics::counter!("larder_fetches_total", "result" => "no_room").increment(1);
@@ -160,6 +163,7 @@ impl Reconciler {
             look.bases.retain(|it| it.name != base);
             look.bases.push(file);
             look.bases.sort_by(|a, b| a.name.cmp(&b.name));
+            look.own = own_bytes(&look.bases);
         }
         self.state.put_off.remove(id);
         self.reload().await;

@@ -82,8 +82,8 @@ impl Reconciler {
         jobs.into_iter().map(|(id, _)| InWork { id: id.clone(), left: left.get(id).copied().unwrap_or(0) }).collect()
     }
 
-    /// Blocks that the cache took at the last look. What has landed since is left out: much of it may be holes, and
-    /// what may still land is within what was promised.
+    /// Blocks that the cache took at the last look, with the bases that have come or gone since. What fetches in work have
+    /// landed is left out: much of it may be holes, and it is within what was promised.
     pub(super) fn own_bytes(&self) -> u64 {
         self.state.look.as_ref().map_or(0, |it| it.own)
     }

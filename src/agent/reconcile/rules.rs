@@ -198,8 +198,7 @@ impl Reconciler {
     /// Why this image is not fetched for rules that do not pin it: such a fetch displaces nothing, and keeps to the marks
     /// down to which bases go, so that what it brings does not go for its own room.
     pub(super) fn lacks_room_for_rules(&self, id: &ImageId) -> Option<String> {
-        self.state.queued(id).filter(|it| it.for_rules)?;
-        let it = self.state.ruled.wanted(id).filter(|it| !it.is_pinned())?;
+        let it = self.displaces_nothing(id)?;
         let (bounds, marks) = (self.settings.bounds(), &self.settings.evict);
         let taken = it.room.saturating_add(self.fetcher.ledger.promised());
         let rule = it.by_rules();
@@ -218,6 +217,12 @@ impl Reconciler {
                 ByteSize(floor)
             )
         })
+    }
+
+    /// What rules say of this image, if it is fetched for them alone and they do not pin it.
+    pub(super) fn displaces_nothing(&self, id: &ImageId) -> Option<&Wanted> {
+        self.state.queued(id).filter(|it| it.for_rules)?;
+        self.state.ruled.wanted(id).filter(|it| !it.is_pinned())
     }
 
     /// Tells those who follow the rules of other settings.

@@ -46,13 +46,20 @@ async fn what_breaks_off_goes_on_and_leaves_nothing() {
 async fn silence_ends_and_reading_goes_on() {
     let Some((direct, chaos, store)) = behind(0, "silent").await else { return };
     let (id, data) = (id(), noise(9 << 20, 10));
-    // Of the connection for the data: the one of the size comes before it.
     put(&*store, &id, &data).await.unwrap();
     let url = store.url(&id);
-    chaos.next(vec![Fault::StallAfter(2 << 20)]);
-    let began = Instant::now();
-    assert!(get(&*store, &url, data.len() as u64).await.unwrap() == data);
-    assert!((50..280).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    let mut took = Duration::ZERO;
+    // A spare connection of the client's pool may meet the fault in place of the one that the data comes by.
+    for _ in 0..50 {
+        chaos.next(vec![Fault::StallAfter(2 << 20)]);
+        let began = Instant::now();
+        assert!(get(&*store, &url, data.len() as u64).await.unwrap() == data);
+        took = began.elapsed();
+        if took > Duration::from_secs(40) {
+            break;
+        }
+    }
+    assert!((50..280).contains(&took.as_secs()), "{took:?}");
     store.remove(&url).await.unwrap();
     bucket::soon_empty(&direct, "silent").await;
 }
