@@ -363,7 +363,11 @@ fn on_a_full_disk_they_still_agree() {
     wait_until("both have room to spare", PATIENCE, || spares.iter().all(|it| it.exists()));
     let filler = share.instances().join("somebody-elses");
     let _ = fs::write(&filler, vec![1; 16 << 20]);
-    prune(&one);
+    // The other one may be reading it just now, to see whether it is good.
+    wait_until("it goes", PATIENCE, || {
+        prune(&one);
+        !base.exists() || !why(&one, &base).contains("has it open")
+    });
     assert!(!base.exists(), "{}", why(&one, &base));
     drop((one, two));
     drop(small);

@@ -153,7 +153,7 @@ impl Side {
 
     /// Without what depends on the server, the time and chance.
     fn plain(&self, text: &str) -> String {
-        let mut text = text.replace(&self.endpoint, "<endpoint>");
+        let mut text = unwrapped(text).replace(&self.endpoint, "<endpoint>");
         for (name, value) in &self.names {
             text = text.replace(value, &format!("<{name}>"));
         }
@@ -198,6 +198,22 @@ pub(super) fn project(name: &str) -> String {
     runtime.block_on(cloud.id("projects", name))
 }
 
+/// A table in which each value has one line: where the clients break it depends on hyphens in ids and lengths of paths.
+fn unwrapped(text: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let rest = line.strip_prefix('|').and_then(|it| it.trim_start().strip_prefix('|'));
+        match (rest, lines.last_mut()) {
+            (Some(rest), Some(above)) if above.starts_with('|') => {
+                above.truncate(above.trim_end_matches(['|', ' ']).len());
+                above.push_str(rest.trim_start());
+            }
+            _ => lines.push(line.to_owned()),
+        }
+    }
+    lines.join("\n")
+}
+
 /// JSON as a value, text as it is, but for the order of tags, which says nothing.
 fn comparable(text: &str) -> Value {
     let sorted = |line: &str| {
@@ -206,7 +222,12 @@ fn comparable(text: &str) -> Value {
         words.join(" ")
     };
     let is_tags = |line: &str| line.starts_with("| tags ") || line.contains("| ['");
-    let line = |it: &str| if is_tags(it) { sorted(it) } else { it.to_owned() };
+    let line = |it: &str| match it {
+        _ if is_tags(it) => sorted(it),
+        // Where a value was wrapped, a space may be gone.
+        _ if it.starts_with('|') => it.replace(' ', ""),
+        _ => it.to_owned(),
+    };
     let plain = || Value::String(text.trim().lines().map(line).collect::<Vec<_>>().join("\n"));
     let mut value = serde_json::from_str(text).unwrap_or_else(|_| plain());
     let sort = |it: &mut Value| {
