@@ -1,7 +1,8 @@
 //! The table `larder_imports`: imports that wait or are worked on, each by one process.
 //!
 //! A row is there from the request until its image is settled, whatever becomes of the processes: whoever works on a row
-//! has its id in it, and every transaction of that work asks whether it still stands there.
+//! has its id in it, and every transaction of that work asks whether it still stands there. Each claim counts the attempts
+//! up, so that work which lost the row knows it even when its own process has claimed it again.
 
 use crate::catalogue::tables::names::{Images, LarderImports, time};
 use crate::db::{DbError, Row, Tx};
@@ -109,7 +110,7 @@ pub(crate) fn claim(
     Ok(taken.then_some(Import { attempts, ..found }))
 }
 
-/// Whether the process works on this import.
+/// Whether the process still has this import by the claim that it is from.
 ///
 /// # Errors
 /// [`DbError`] of the statement.
@@ -118,6 +119,7 @@ pub(crate) fn is_of(tx: &Tx<'_>, import: &Import, process: &str) -> Result<bool,
     query.and_where(Expr::col(LarderImports::ImageId).eq(import.image.as_str()));
     query.and_where(Expr::col(LarderImports::TaskId).eq(import.task.as_str()));
     query.and_where(Expr::col(LarderImports::ProcessId).eq(process));
+    query.and_where(Expr::col(LarderImports::Attempts).eq(import.attempts));
     Ok(tx.select_to_change(&mut query)?.is_some())
 }
 
@@ -141,6 +143,7 @@ pub(crate) fn end(tx: &Tx<'_>, import: &Import, process: &str) -> Result<bool, D
     statement.and_where(Expr::col(LarderImports::ImageId).eq(import.image.as_str()));
     statement.and_where(Expr::col(LarderImports::TaskId).eq(import.task.as_str()));
     statement.and_where(Expr::col(LarderImports::ProcessId).eq(process));
+    statement.and_where(Expr::col(LarderImports::Attempts).eq(import.attempts));
     Ok(tx.execute(&statement)? > 0)
 }
 
@@ -154,13 +157,13 @@ pub(crate) fn of(tx: &Tx<'_>, process: &str) -> Result<Vec<Import>, DbError> {
     tx.select(&query)?.iter().map(read).collect()
 }
 
-/// Gives an import back to whoever takes it, with the attempts and the folder that it says.
+/// Gives an import back to whoever takes it, as one that began so often, with the folder that it says.
 ///
 /// # Errors
 /// [`DbError`] of the statement.
-pub(crate) fn release(tx: &Tx<'_>, import: &Import, process: &str) -> Result<(), DbError> {
+pub(crate) fn release(tx: &Tx<'_>, import: &Import, process: &str, attempts: u64) -> Result<(), DbError> {
     let mut statement = mine(import, process);
-    statement.value(LarderImports::ProcessId, None::<String>).value(LarderImports::Attempts, import.attempts);
+    statement.value(LarderImports::ProcessId, None::<String>).value(LarderImports::Attempts, attempts);
     statement.value(LarderImports::StagingId, import.staging.as_deref());
     tx.execute(&statement).map(drop)
 }
@@ -187,6 +190,7 @@ fn mine(import: &Import, process: &str) -> UpdateStatement {
     statement.table(LarderImports::Table).and_where(Expr::col(LarderImports::ImageId).eq(import.image.as_str()));
     statement.and_where(Expr::col(LarderImports::TaskId).eq(import.task.as_str()));
     statement.and_where(Expr::col(LarderImports::ProcessId).eq(process));
+    statement.and_where(Expr::col(LarderImports::Attempts).eq(import.attempts));
     statement
 }
 

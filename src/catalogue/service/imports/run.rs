@@ -57,7 +57,11 @@ impl Service {
     /// What has nothing to do with the import: it is taken up again later.
     pub(super) async fn work_on(&self, row: &imports::Import) -> Result<(), Fault> {
         let order = Order::from_json(&row.order)?;
-        let Some(begun) = self.begin_import(row).await? else { return self.settle_gone(row, &order).await };
+        let begun = match self.begin_import(row).await? {
+            Ok(begun) => begun,
+            Err(Ended::ImageGone) => return self.settle_gone(row, &order).await,
+            Err(Ended::NotOurs | Ended::Closing) => return Ok(()),
+        };
         let copied = Arc::new(AtomicU64::new(0));
         let outcome = tokio::select! {
             ended = self.watch(row, &copied) => Err(ended),
@@ -88,23 +92,23 @@ impl Service {
         }
     }
 
-    /// The task runs from now on. None when the image is gone.
-    async fn begin_import(&self, row: &imports::Import) -> Result<Option<Begun>, Fault> {
+    /// The task runs from now on, if the import is still this process's and its image is there.
+    async fn begin_import(&self, row: &imports::Import) -> Result<Result<Begun, Ended>, Fault> {
         let (row, process, now) = (row.clone(), self.process().id.clone(), self.now());
         let cipher = self.cipher().clone();
         let is_first = row.attempts <= 1;
         let begun = self.db().write::<_, DbError, _>(move |tx| {
             if !imports::is_of(tx, &row, &process)? {
-                return Ok(None);
+                return Ok(Err(Ended::NotOurs));
             }
             let (image, task) = (images::find(tx, &cipher, &row.image)?, tasks::find(tx, &row.task, None)?);
-            let (Some(image), Some(task)) = (image, task) else { return Ok(None) };
+            let (Some(image), Some(task)) = (image, task) else { return Ok(Err(Ended::ImageGone)) };
             let task = Task { status: "processing".to_owned(), updated_at: now, ..task };
             tasks::update(tx, &task)?;
-            Ok(Some(Begun { image, task, told: AtomicBool::new(false) }))
+            Ok(Ok(Begun { image, task, told: AtomicBool::new(false) }))
         });
         let begun = begun.await?;
-        if let Some(Begun { task, .. }) = begun.as_ref().filter(|_| is_first) {
+        if let Some(Begun { task, .. }) = begun.as_ref().ok().filter(|_| is_first) {
             self.notes().task_runs(&Task { status: "pending".to_owned(), ..task.clone() }, now);
             self.notes().task(task, now);
         }

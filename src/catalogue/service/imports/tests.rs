@@ -8,8 +8,10 @@ use crate::catalogue::{
         Fault, Service, Upload,
         tests::{Fixture, fixture, raw, read_all, settings, upload},
     },
+    tables::imports,
     workers,
 };
+use crate::db::{DbError, Tx};
 use crate::identity::Caller;
 use crate::image::{Image, ImageId, Import, ImportMethod, NewImage, Status, Targets, task::Task};
 use crate::store::Backend;
@@ -329,6 +331,27 @@ async fn another_process_goes_on_with_what_a_dead_one_left() {
         assert_eq!(read_all(&next, &Caller::admin(), &id).await.unwrap(), b"data");
         assert_eq!(fixture.files(), [id.to_string()]);
         assert_eq!(staging_files(&fixture), Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn work_that_lost_its_import_touches_nothing() {
+    let fixture = fixture().await;
+    let id = killed(&fixture, true).await;
+    let me = fixture.service.process().id.clone();
+    let find = {
+        let id = id.clone();
+        move |tx: &Tx<'_>| imports::find(tx, &id)
+    };
+    let row = fixture.service.db().read::<_, DbError, _>(find).await.unwrap().unwrap();
+    // Another process has it; then its own, by a later claim.
+    for (process, attempts) in [("dead", 1), (me.as_str(), 2)] {
+        fixture.sql(&format!("UPDATE larder_imports SET process_id = '{process}', attempts = {attempts}"));
+        fixture.service.work_on(&row).await.unwrap();
+        assert_eq!(fixture.show(&id).await.status, Status::Importing);
+        assert_eq!(staging_files(&fixture), [id.to_string()]);
+        assert_eq!(fixture.count("SELECT attempts FROM larder_imports"), attempts);
+        assert!(fixture.file(&id).exists());
     }
 }
 

@@ -9,7 +9,7 @@ use crate::catalogue::{
 use crate::db::DbError;
 use chrono::TimeDelta;
 use std::sync::Arc;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 /// How long an import waits for a process that has its staging folder. After that anybody takes it, and ends it.
@@ -19,6 +19,9 @@ const NOBODY_HAS_IT: TimeDelta = TimeDelta::hours(1);
 pub(in crate::catalogue::service) struct Desk {
     room: Arc<Semaphore>,
     wanted: Notify,
+    /// Held from a claim until its image counts as worked on: what is claimed is not idle. Only the database is waited for
+    /// under it.
+    claiming: Mutex<()>,
     /// The program ends: imports are given back.
     pub(super) closing: CancellationToken,
     /// Those that convert their image take turns.
@@ -35,6 +38,7 @@ impl Desk {
         Self {
             room: Arc::new(Semaphore::new(most)),
             wanted: Notify::new(),
+            claiming: Mutex::new(()),
             closing: CancellationToken::new(),
             conversions: Semaphore::new(conversions),
             tokens: Tokens::default(),
@@ -65,7 +69,14 @@ impl Service {
     pub(crate) async fn take_imports(&self) -> Result<(), Fault> {
         while !self.desk().closing.is_cancelled() {
             let Ok(place) = Arc::clone(&self.desk().room).try_acquire_owned() else { return Ok(()) };
-            let Some(row) = self.claim_import().await? else { return Ok(()) };
+            let waiting = self.db().read::<_, DbError, _>(imports::any_waiting);
+            if !waiting.await? {
+                return Ok(());
+            }
+            // A folder that hangs holds up nothing but imports.
+            let folder = self.staging().await.ok().map(|it| it.id.clone());
+            let _claiming = self.desk().claiming.lock().await;
+            let Some(row) = self.claim_import(folder).await? else { return Ok(()) };
             if !self.begin_work(row, place).await? {
                 return Ok(());
             }
@@ -73,13 +84,9 @@ impl Service {
         Ok(())
     }
 
-    async fn claim_import(&self) -> Result<Option<imports::Import>, Fault> {
+    /// Takes one over whose data is in this staging folder, or is not staged.
+    async fn claim_import(&self, folder: Option<String>) -> Result<Option<imports::Import>, Fault> {
         let (process, now) = (self.process().clone(), self.now());
-        let waiting = self.db().read::<_, DbError, _>(imports::any_waiting);
-        if !waiting.await? {
-            return Ok(None);
-        }
-        let folder = self.staging().await.ok().map(|it| it.id.clone());
         let claimed = self.db().write::<_, DbError, _>(move |tx| {
             let claimed = imports::claim(tx, &process.id, (folder.as_deref(), now - NOBODY_HAS_IT))?;
             if claimed.is_some() {
@@ -114,8 +121,8 @@ impl Service {
     /// # Errors
     /// That of the database.
     pub(super) async fn give_back(&self, row: &imports::Import, attempts: u64) -> Result<(), Fault> {
-        let (row, process) = (imports::Import { attempts, ..row.clone() }, self.process().id.clone());
-        Ok(self.db().write::<_, DbError, _>(move |tx| imports::release(tx, &row, &process)).await?)
+        let (row, process) = (row.clone(), self.process().id.clone());
+        Ok(self.db().write::<_, DbError, _>(move |tx| imports::release(tx, &row, &process, attempts)).await?)
     }
 
     /// Gives back what this process has and does not work on.
@@ -123,6 +130,7 @@ impl Service {
     /// # Errors
     /// That of the database.
     pub(crate) async fn give_back_idle_imports(&self) -> Result<(), Fault> {
+        let _claiming = self.desk().claiming.lock().await;
         let process = self.process().id.clone();
         let mine = self.db().read::<_, DbError, _>(move |tx| imports::of(tx, &process)).await?;
         for row in mine {
